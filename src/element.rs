@@ -1,0 +1,174 @@
+//! The numbers a tensor is made of.
+//!
+//! [`Element`] is what the engine asks of a number: arithmetic, a few functions, and a matrix product. The
+//! provided methods are the slow, obviously right reference; `f32` and `f64` (in `kernels/`) override them with
+//! the fast kernels, and [`Dual`](crate::Dual) inherits them, so that every op differentiates forward as well.
+
+use std::fmt::{Debug, Display};
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
+
+/// Whether a kernel overwrites its output or adds to it.
+///
+/// The first contribution to a cotangent replaces what an earlier step left in memory, later ones add: nothing is
+/// ever filled with zeros first. It is the `beta` of a BLAS `gemm`, 0 or 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accum {
+    /// `c = …`; what stood in `c` is never read, not even to be multiplied by zero.
+    Replace,
+    /// `c += …`
+    Add,
+}
+
+/// A matrix operand: element (i, j) stands at `data[i * row_stride + j * col_stride]`.
+///
+/// A transpose swaps the strides, a broadcast row has `row_stride` 0: no copy in either case.
+#[derive(Clone, Copy, Debug)]
+pub struct Mat<'a, T> {
+    /// The elements.
+    pub data: &'a [T],
+    /// Distance between vertical neighbours.
+    pub row_stride: usize,
+    /// Distance between horizontal neighbours.
+    pub col_stride: usize,
+}
+
+impl<'a, T> Mat<'a, T> {
+    /// A row-major matrix with `cols` columns.
+    pub fn row_major(data: &'a [T], cols: usize) -> Self {
+        Mat { data, row_stride: cols, col_stride: 1 }
+    }
+
+    /// The transpose, without a copy.
+    pub fn t(self) -> Self {
+        Mat { data: self.data, row_stride: self.col_stride, col_stride: self.row_stride }
+    }
+}
+
+/// The output of a matrix product: as [`Mat`], mutable; no two elements may share a place.
+#[derive(Debug)]
+pub struct MatMut<'a, T> {
+    /// The elements.
+    pub data: &'a mut [T],
+    /// Distance between vertical neighbours.
+    pub row_stride: usize,
+    /// Distance between horizontal neighbours.
+    pub col_stride: usize,
+}
+
+impl<'a, T> MatMut<'a, T> {
+    /// A row-major matrix with `cols` columns.
+    pub fn row_major(data: &'a mut [T], cols: usize) -> Self {
+        MatMut { data, row_stride: cols, col_stride: 1 }
+    }
+}
+
+/// What a matrix product does with each finished element before it leaves the registers.
+#[derive(Clone, Copy, Debug)]
+pub enum Epilogue<'a, T> {
+    /// `c = a b`
+    None,
+    /// `c = a b + bias`, the same row added to every row.
+    Bias(&'a [T]),
+    /// `c = max(a b + bias, 0)`; NaN stays NaN.
+    BiasRelu(&'a [T]),
+}
+
+/// A number that the engine can differentiate: `f32`, `f64`, or [`Dual`](crate::Dual) over one of them.
+///
+/// Comparisons look at the value only (a dual number's tangent does not count), so a function takes the same
+/// branch whatever it is run on.
+pub trait Element:
+    Copy
+    + Debug
+    + Default
+    + Display
+    + PartialEq
+    + PartialOrd
+    + Send
+    + Sync
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + AddAssign
+    + 'static
+{
+    /// The number 0.
+    const ZERO: Self;
+    /// The number 1.
+    const ONE: Self;
+
+    /// The nearest number of this type, with tangent 0.
+    fn from_f64(x: f64) -> Self;
+    /// The value; a tangent is dropped.
+    fn to_f64(self) -> f64;
+    /// eˣ
+    fn exp(self) -> Self;
+    /// eˣ − 1, accurate near 0.
+    fn exp_m1(self) -> Self;
+    /// Natural logarithm.
+    fn ln(self) -> Self;
+    /// ln(1 + x), accurate near 0.
+    fn ln_1p(self) -> Self;
+    /// Square root.
+    fn sqrt(self) -> Self;
+    /// Hyperbolic tangent.
+    fn tanh(self) -> Self;
+    /// Sine of an angle in radians.
+    fn sin(self) -> Self;
+    /// Cosine of an angle in radians.
+    fn cos(self) -> Self;
+    /// Error function 2/√π ∫₀ˣ e^(−t²) dt.
+    fn erf(self) -> Self;
+    /// xʸ
+    fn powf(self, y: Self) -> Self;
+    /// |x|
+    fn abs(self) -> Self;
+
+    /// The larger of two; NaN if either is NaN.
+    fn maximum(self, other: Self) -> Self {
+        if self >= other || self.is_nan() { self } else { other }
+    }
+
+    /// Whether the value is NaN.
+    fn is_nan(self) -> bool {
+        self.to_f64().is_nan()
+    }
+
+    /// `c (=, +=) epilogue(a b)` with a of `size[0]` x `size[1]` and b of `size[1]` x `size[2]`.
+    ///
+    /// An epilogue goes with [`Accum::Replace`]. `size[1] == 0` gives the epilogue of zeros.
+    ///
+    /// # Panics
+    /// If an operand is too short for its size and strides.
+    fn gemm(
+        size: [usize; 3],
+        a: Mat<Self>,
+        b: Mat<Self>,
+        c: MatMut<Self>,
+        accum: Accum,
+        epilogue: Epilogue<Self>,
+    ) {
+        let [m, k, n] = size;
+        for i in 0..m {
+            for j in 0..n {
+                let mut sum = Self::ZERO;
+                for p in 0..k {
+                    sum += a.data[i * a.row_stride + p * a.col_stride]
+                        * b.data[p * b.row_stride + j * b.col_stride];
+                }
+                let sum = match epilogue {
+                    Epilogue::None => sum,
+                    Epilogue::Bias(bias) => sum + bias[j],
+                    Epilogue::BiasRelu(bias) => (sum + bias[j]).maximum(Self::ZERO),
+                };
+                let c = &mut c.data[i * c.row_stride + j * c.col_stride];
+                match accum {
+                    Accum::Replace => *c = sum,
+                    Accum::Add => *c += sum,
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Which instruction set the kernels run on: found once, at run time, never baked into the binary.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+/// An instruction set with kernels of its own, slowest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Isa {
+    /// Plain Rust, vectorized by the compiler for the target's baseline.
+    Portable = 1,
+    /// x86-64 with 256-bit vectors and fused multiply-add.
+    Avx2 = 2,
+    /// x86-64 with 512-bit vectors.
+    Avx512 = 3,
+}
+
+static CURRENT: AtomicU8 = AtomicU8::new(0);
+
+impl Isa {
+    /// Every instruction set of this machine, slowest first.
+    pub fn available() -> impl Iterator<Item = Isa> {
+        [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available())
+    }
+
+    fn is_available(self) -> bool {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        return match self {
+            Isa::Portable => true,
+            Isa::Avx2 => is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            Isa::Avx512 => {
+                Isa::Avx2.is_available()
+                    && is_x86_feature_detected!("avx512f")
+                    && is_x86_feature_detected!("avx512dq")
+                    && is_x86_feature_detected!("avx512bw")
+                    && is_x86_feature_detected!("avx512vl")
+            }
+        };
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        return self == Isa::Portable;
+    }
+
+    /// The one in use: the best available, unless `QUIETGRAD_ISA` (`portable`, `avx2`, `avx512`) or
+    /// [`Isa::force`] says otherwise.
+    #[inline]
+    pub fn current() -> Isa {
+        match CURRENT.load(Ordering::Relaxed) {
+            1 => Isa::Portable,
+            2 => Isa::Avx2,
+            3 => Isa::Avx512,
+            _ => Isa::detect(),
+        }
+    }
+
+    #[cold]
+    fn detect() -> Isa {
+        let best = Isa::available().last().unwrap_or(Isa::Portable);
+        let isa = match std::env::var("QUIETGRAD_ISA").as_deref() {
+            Ok("portable") => Isa::Portable,
+            Ok("avx2") => Isa::Avx2.min(best),
+            _ => best,
+        };
+        CURRENT.store(isa as u8, Ordering::Relaxed);
+        isa
+    }
+
+    /// Uses `isa` from now on, in the whole process: for tests and benchmarks.
+    ///
+    /// # Panics
+    /// If this machine does not have it.
+    pub fn force(isa: Isa) {
+        assert!(isa.is_available(), "this machine has no {isa:?}");
+        CURRENT.store(isa as u8, Ordering::Relaxed);
+    }
+}
+
+/// Compiles a function once for each instruction set and calls the copy that fits the machine.
+///
+/// The body is plain Rust that the compiler vectorizes; generics stand in square brackets. Whatever the body calls
+/// must be `#[inline(always)]`, or it would be compiled for the baseline only.
+macro_rules! vectorize {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident [$($generics:tt)*] ($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+        $(#[$meta])*
+        $vis fn $name<$($generics)*>($($arg: $ty),*) $(-> $ret)? {
+            #[inline(always)]
+            fn body<$($generics)*>($($arg: $ty),*) $(-> $ret)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma")]
+            fn avx512<$($generics)*>($($arg: $ty),*) $(-> $ret)? {
+                body($($arg),*)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            fn avx2<$($generics)*>($($arg: $ty),*) $(-> $ret)? {
+                body($($arg),*)
+            }
+
+            match $crate::kernels::isa::Isa::current() {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: `current` names only what this machine has.
+                $crate::kernels::isa::Isa::Avx512 => unsafe { avx512($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: as above.
+                $crate::kernels::isa::Isa::Avx2 => unsafe { avx2($($arg),*) },
+                _ => body($($arg),*),
+            }
+        }
+    };
+}
+pub(crate) use vectorize;
