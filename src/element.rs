@@ -126,6 +126,18 @@ pub trait Element:
     /// |x|
     fn abs(self) -> Self;
 
+    /// 1 / (1 + e⁻ˣ), from whichever side does not overflow.
+    fn sigmoid(self) -> Self {
+        let e = (-self.abs()).exp();
+        let small = e / (Self::ONE + e);
+        if self >= Self::ZERO { Self::ONE / (Self::ONE + e) } else { small }
+    }
+
+    /// ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|), without overflow.
+    fn softplus(self) -> Self {
+        self.maximum(Self::ZERO) + (-self.abs()).exp().ln_1p()
+    }
+
     /// The larger of two; NaN if either is NaN.
     fn maximum(self, other: Self) -> Self {
         if self >= other || self.is_nan() { self } else { other }

@@ -1,7 +1,30 @@
 //! quietgrad
 #![deny(unsafe_code)]
+#![warn(missing_docs)]
 
+mod backward;
+mod cotangents;
+mod dual;
 mod element;
+mod graph;
 pub mod kernels;
+pub mod ops;
+mod params;
+pub mod pointwise;
+mod shape;
+mod sparsity;
+mod tape;
+mod tensor;
+mod var;
 
+pub use cotangents::Cotangents;
+pub use dual::Dual;
 pub use element::{Accum, Element, Epilogue, Mat, MatMut};
+pub use graph::{Graph, Kind, Node, NodeId};
+pub use ops::Reduction;
+pub use params::{Grads, ParamId, Params};
+pub use shape::{Axes, Shape, ShapeError};
+pub use sparsity::Demand;
+pub use tape::{Recording, Tape};
+pub use tensor::{Tensor, View, ViewMut};
+pub use var::{Indices, Var};

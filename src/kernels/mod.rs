@@ -3,3 +3,8 @@
 
 mod float;
 pub mod isa;
+mod map;
+mod reduce;
+
+pub use map::{Each, Strided, for_each_offset, map, map_strided};
+pub use reduce::{sum_map, sum_strided};

@@ -1,0 +1,80 @@
+//! The reverse sweep: one loop from the last node to the first.
+//!
+//! Inputs precede outputs, in node order and in the arena, so when a node is reached its cotangent is complete, and
+//! splitting the arena there separates what its vjp reads from what it writes. No topological sort, no recursion, no
+//! map from nodes to gradients.
+
+use smallvec::SmallVec;
+
+use crate::cotangents::{Cotangents, Place, Slot};
+use crate::element::{Accum, Element};
+use crate::graph::{Kind, NodeId};
+use crate::params::{Grads, Params};
+use crate::tape::{Inner, view};
+use crate::tensor::View;
+
+/// Carries `seed`, the cotangent of `root`, back to the parameters and inputs.
+pub(crate) fn sweep<T: Element>(
+    inner: &mut Inner<T>,
+    root: NodeId,
+    seed: &[T],
+    params: &Params<T>,
+    grads: &mut Grads<T>,
+    accum: Accum,
+) {
+    let Inner { graph, values, cotangents, touched, .. } = inner;
+    cotangents.back();
+    let (values, cotangents) = (&values.data, &mut cotangents.data);
+    let gradients = grads.data_mut();
+    touched.clear();
+    touched.resize(graph.nodes.len(), false);
+    if accum == Accum::Add {
+        for (touched, node) in touched.iter_mut().zip(&graph.nodes) {
+            *touched = matches!(node.kind, Kind::Param(_));
+        }
+    }
+    touched[root.index()] = true;
+    match &graph.nodes[root.index()].cotangent {
+        Place::Nowhere => {}
+        Place::Arena(range) => cotangents[range.clone()].copy_from_slice(seed),
+        Place::Gradient(range) => {
+            for (g, &seed) in gradients[range.clone()].iter_mut().zip(seed) {
+                *g = if accum == Accum::Add { *g + seed } else { seed };
+            }
+        }
+    }
+
+    for i in (0..=root.index()).rev() {
+        let node = &graph.nodes[i];
+        let (Kind::Op(op), true, Place::Arena(place)) = (&node.kind, touched[i], &node.cotangent) else { continue };
+        let (past, rest) = cotangents.split_at_mut(place.start);
+        let gy = View { data: &rest[..place.len()], shape: &node.shape, strides: None };
+        let input = |id: &NodeId| &graph.nodes[id.index()];
+        let views: SmallVec<[View<T>; 4]> =
+            node.inputs.iter().map(|id| view(input(id), values, params.data())).collect();
+        let mut slots: SmallVec<[Slot; 4]> = SmallVec::new();
+        for id in &node.inputs {
+            let accum = if touched[id.index()] { Accum::Add } else { Accum::Replace };
+            slots.push(Slot { place: input(id).cotangent.clone(), shape: &input(id).shape, accum });
+        }
+        let mut gx = Cotangents { arena: past, gradients: &mut *gradients, slots: &mut slots };
+        op.vjp(&views, view(node, values, params.data()), gy, &mut gx);
+        for (id, slot) in node.inputs.iter().zip(&slots) {
+            touched[id.index()] = slot.accum == Accum::Add;
+        }
+    }
+
+    if accum == Accum::Replace {
+        clear_untouched(inner, params, gradients);
+    }
+}
+
+/// Zero for every parameter that nothing flowed to.
+fn clear_untouched<T: Element>(inner: &Inner<T>, params: &Params<T>, gradients: &mut [T]) {
+    for id in params.ids() {
+        let reached = inner.param_node(id).is_some_and(|node| inner.touched[node.index()]);
+        if !reached {
+            gradients[params.range(id)].fill(T::ZERO);
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Forward mode: numbers that carry a derivative along.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
+
+use crate::element::Element;
+
+/// A value and its derivative in one direction: `value + tangent ε` with ε² = 0.
+///
+/// Run a recorded graph over `Dual<f64>` and each node carries J·v beside its value; run the reverse sweep over it
+/// and each gradient carries H·v. Both come from the ordinary rules: there is no second set of derivatives.
+///
+/// ```
+/// use quietgrad::{Dual, Element};
+///
+/// let x = Dual::new(3.0, 1.0);
+/// let y = x * x + x.exp();
+/// assert_eq!(y.value, 9.0 + 3f64.exp());
+/// assert_eq!(y.tangent, 6.0 + 3f64.exp());
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dual<T> {
+    /// The number itself (the primal).
+    pub value: T,
+    /// Its derivative in the chosen direction.
+    pub tangent: T,
+}
+
+impl<T: Element> Dual<T> {
+    /// A number with a given tangent.
+    pub fn new(value: T, tangent: T) -> Self {
+        Dual { value, tangent }
+    }
+
+    /// f(x) with f's value and slope at `self.value` at hand: the chain rule.
+    #[inline(always)]
+    fn chain(self, value: T, slope: T) -> Self {
+        Dual { value, tangent: self.tangent * slope }
+    }
+}
+
+impl<T: Element> fmt::Display for Dual<T> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} + {}ε", self.value, self.tangent)
+    }
+}
+
+impl<T: Element> PartialEq for Dual<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+impl<T: Element> PartialOrd for Dual<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        self.value.partial_cmp(&other.value)
+    }
+}
+
+impl<T: Element> Add for Dual<T> {
+    type Output = Self;
+    fn add(self, b: Self) -> Self {
+        Dual { value: self.value + b.value, tangent: self.tangent + b.tangent }
+    }
+}
+
+impl<T: Element> AddAssign for Dual<T> {
+    fn add_assign(&mut self, b: Self) {
+        *self = *self + b;
+    }
+}
+
+impl<T: Element> Sub for Dual<T> {
+    type Output = Self;
+    fn sub(self, b: Self) -> Self {
+        Dual { value: self.value - b.value, tangent: self.tangent - b.tangent }
+    }
+}
+
+impl<T: Element> Mul for Dual<T> {
+    type Output = Self;
+    fn mul(self, b: Self) -> Self {
+        Dual { value: self.value * b.value, tangent: self.tangent * b.value + self.value * b.tangent }
+    }
+}
+
+impl<T: Element> Div for Dual<T> {
+    type Output = Self;
+    fn div(self, b: Self) -> Self {
+        let y = self.value / b.value;
+        Dual { value: y, tangent: (self.tangent - y * b.tangent) / b.value }
+    }
+}
+
+impl<T: Element> Neg for Dual<T> {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Dual { value: -self.value, tangent: -self.tangent }
+    }
+}
+
+impl<T: Element> Element for Dual<T> {
+    const ZERO: Self = Dual { value: T::ZERO, tangent: T::ZERO };
+    const ONE: Self = Dual { value: T::ONE, tangent: T::ZERO };
+
+    fn from_f64(x: f64) -> Self {
+        Dual { value: T::from_f64(x), tangent: T::ZERO }
+    }
+    fn to_f64(self) -> f64 {
+        self.value.to_f64()
+    }
+    fn exp(self) -> Self {
+        let y = self.value.exp();
+        self.chain(y, y)
+    }
+    fn exp_m1(self) -> Self {
+        self.chain(self.value.exp_m1(), self.value.exp())
+    }
+    fn ln(self) -> Self {
+        self.chain(self.value.ln(), T::ONE / self.value)
+    }
+    fn ln_1p(self) -> Self {
+        self.chain(self.value.ln_1p(), T::ONE / (T::ONE + self.value))
+    }
+    fn sqrt(self) -> Self {
+        let y = self.value.sqrt();
+        self.chain(y, T::ONE / (y + y))
+    }
+    fn tanh(self) -> Self {
+        let y = self.value.tanh();
+        self.chain(y, (T::ONE - y) * (T::ONE + y))
+    }
+    fn sin(self) -> Self {
+        self.chain(self.value.sin(), self.value.cos())
+    }
+    fn cos(self) -> Self {
+        self.chain(self.value.cos(), -self.value.sin())
+    }
+    fn erf(self) -> Self {
+        let slope = T::from_f64(std::f64::consts::FRAC_2_SQRT_PI) * (-(self.value * self.value)).exp();
+        self.chain(self.value.erf(), slope)
+    }
+    fn sigmoid(self) -> Self {
+        let y = self.value.sigmoid();
+        self.chain(y, y * (T::ONE - y))
+    }
+    fn softplus(self) -> Self {
+        self.chain(self.value.softplus(), self.value.sigmoid())
+    }
+    /// d(xʸ) = y xʸ⁻¹ dx + xʸ ln x dy; a constant exponent (tangent 0) asks nothing of ln x.
+    fn powf(self, y: Self) -> Self {
+        let value = self.value.powf(y.value);
+        let mut tangent = T::ZERO;
+        if self.tangent != T::ZERO {
+            tangent += y.value * self.value.powf(y.value - T::ONE) * self.tangent;
+        }
+        if y.tangent != T::ZERO {
+            tangent += value * self.value.ln() * y.tangent;
+        }
+        Dual { value, tangent }
+    }
+    /// The slope at 0 is 0, as everywhere in this crate.
+    fn abs(self) -> Self {
+        match self.value.partial_cmp(&T::ZERO) {
+            Some(Ordering::Less) => -self,
+            Some(Ordering::Equal) => Dual { value: T::ZERO, tangent: T::ZERO },
+            _ => self,
+        }
+    }
+    /// Ties share the tangent evenly.
+    fn maximum(self, other: Self) -> Self {
+        if self == other {
+            let half = T::from_f64(0.5);
+            return Dual { value: self.value, tangent: half * (self.tangent + other.tangent) };
+        }
+        if self > other || self.is_nan() { self } else { other }
+    }
+}

@@ -1,0 +1,173 @@
+//! Elementwise maps over strided operands.
+
+use smallvec::SmallVec;
+
+use super::isa::vectorize;
+use crate::element::{Accum, Element};
+
+/// An operand of an elementwise kernel: data, and how far apart its elements stand along each axis of the *output's*
+/// shape (0 where it is broadcast).
+#[derive(Clone, Copy, Debug)]
+pub struct Strided<'a, T> {
+    /// The elements.
+    pub data: &'a [T],
+    /// One stride an axis.
+    pub strides: &'a [usize],
+}
+
+/// A loop nest's axis: its length and every operand's stride.
+pub(super) type Axis<const N: usize> = (usize, [usize; N]);
+
+/// Drops axes of size 1 and merges neighbours that every operand walks in one stride: fewer, longer loops.
+pub(super) fn collapse<const N: usize>(shape: &[usize], strides: [&[usize]; N]) -> SmallVec<[Axis<N>; 6]> {
+    let mut axes: SmallVec<[Axis<N>; 6]> = SmallVec::new();
+    for (axis, &size) in shape.iter().enumerate() {
+        if size == 1 {
+            continue;
+        }
+        let here = strides.map(|s| s[axis]);
+        if let Some((outer_size, outer)) = axes.last_mut()
+            && std::array::from_fn::<bool, N, _>(|i| outer[i] == here[i] * size) == [true; N]
+        {
+            *outer_size *= size;
+            *outer = here;
+        } else {
+            axes.push((size, here));
+        }
+    }
+    axes
+}
+
+/// Calls `each` with the operands' offsets at every element of `shape`, in row-major order.
+pub fn for_each_offset<const N: usize>(shape: &[usize], strides: [&[usize]; N], mut each: impl FnMut([usize; N])) {
+    if shape.contains(&0) {
+        return;
+    }
+    let axes = collapse(shape, strides);
+    let (&(width, inner), outer) = axes.split_last().unwrap_or((&(1, [0; N]), &[]));
+    for_each_row(outer, |mut at| {
+        for _ in 0..width {
+            each(at);
+            for i in 0..N {
+                at[i] += inner[i];
+            }
+        }
+    });
+}
+
+/// Calls `row` with each operand's offset for every combination of the outer axes, in row-major order.
+pub(super) fn for_each_row<const N: usize>(outer: &[Axis<N>], mut row: impl FnMut([usize; N])) {
+    let mut count: SmallVec<[usize; 6]> = SmallVec::from_elem(0, outer.len());
+    let mut at = [0; N];
+    'rows: loop {
+        row(at);
+        for (axis, &(size, strides)) in outer.iter().enumerate().rev() {
+            count[axis] += 1;
+            for i in 0..N {
+                at[i] += strides[i];
+            }
+            if count[axis] < size {
+                continue 'rows;
+            }
+            count[axis] = 0;
+            for i in 0..N {
+                at[i] -= strides[i] * size;
+            }
+        }
+        return;
+    }
+}
+
+/// A function of N numbers, to be applied to every element.
+///
+/// Closures are functions of this kind. A formula of some length implements the trait on a type of its own instead:
+/// only a method can be `#[inline(always)]`, and a formula that is not inlined is not vectorized.
+pub trait Each<T, const N: usize>: Copy {
+    /// The function's value.
+    fn at(self, x: [T; N]) -> T;
+}
+
+impl<T, const N: usize, F: Fn([T; N]) -> T + Copy> Each<T, N> for F {
+    #[inline(always)]
+    fn at(self, x: [T; N]) -> T {
+        self(x)
+    }
+}
+
+vectorize! {
+    /// `y (=, +=) f(x…)` on slices of one length.
+    pub fn map [T: Element, F: Each<T, N>, const N: usize] (x: [&[T]; N], y: &mut [T], accum: Accum, f: F) {
+        let x = x.map(|x| &x[..y.len()]);
+        match accum {
+            Accum::Replace => {
+                for i in 0..y.len() {
+                    y[i] = f.at(x.map(|x| x[i]));
+                }
+            }
+            Accum::Add => {
+                for i in 0..y.len() {
+                    y[i] += f.at(x.map(|x| x[i]));
+                }
+            }
+        }
+    }
+}
+
+/// Elements gathered at a time where an operand does not stand row-major.
+pub(super) const BLOCK: usize = 128;
+
+/// `count` elements a stride apart, gathered into a buffer so that the loop over them vectorizes.
+#[inline]
+pub(super) fn gather<'b, T: Element>(
+    x: &'b [T],
+    start: usize,
+    stride: usize,
+    buffer: &'b mut [T; BLOCK],
+    count: usize,
+) -> &'b [T] {
+    match stride {
+        1 => return &x[start..start + count],
+        0 => buffer[..count].fill(x[start]),
+        _ => {
+            for (i, slot) in buffer[..count].iter_mut().enumerate() {
+                *slot = x[start + i * stride];
+            }
+        }
+    }
+    &buffer[..count]
+}
+
+/// `y (=, +=) f(x…)` with y row-major of this shape and each operand broadcast or permuted by its strides.
+pub fn map_strided<T: Element, const N: usize>(
+    shape: &[usize],
+    x: [Strided<T>; N],
+    y: &mut [T],
+    accum: Accum,
+    f: impl Each<T, N>,
+) {
+    if y.is_empty() {
+        return;
+    }
+    let axes = collapse(shape, x.map(|x| x.strides));
+    let (&(width, inner), outer) = axes.split_last().unwrap_or((&(1, [1; N]), &[]));
+    let mut rest = y;
+    if inner == [1; N] {
+        for_each_row(outer, |at| {
+            let row = rest.split_off_mut(..width).expect("y has the shape's elements");
+            map(std::array::from_fn(|i| &x[i].data[at[i]..]), row, accum, f);
+        });
+        return;
+    }
+    let mut buffers = [[T::ZERO; BLOCK]; N];
+    for_each_row(outer, |at| {
+        let row = rest.split_off_mut(..width).expect("y has the shape's elements");
+        for (block, y) in row.chunks_mut(BLOCK).enumerate() {
+            let mut buffer = buffers.iter_mut();
+            let blocks = std::array::from_fn(|i| {
+                let start = at[i] + block * BLOCK * inner[i];
+                gather(x[i].data, start, inner[i], buffer.next().expect("one buffer an operand"), y.len())
+            });
+            map(blocks, y, accum, f);
+        }
+    });
+}

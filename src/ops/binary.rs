@@ -1,0 +1,151 @@
+//! Elementwise functions of two arguments, broadcast against each other: y = f(a, b). The functions stand in
+//! [`pointwise`](crate::pointwise).
+
+use crate::cotangents::Cotangents;
+use crate::element::{Accum, Element};
+use crate::kernels::{self, Each, Strided};
+use crate::ops::{Rule, Sample};
+use crate::pointwise::{self, Binary, BinaryRule, BinaryVisitor, SlopeA, SlopeB, Value, binary_table};
+use crate::shape::{Shape, ShapeError, broadcast_strides, row_major};
+use crate::tensor::{View, ViewMut};
+use crate::var::Var;
+
+/// A function of the binary table, applied to every pair of elements.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Pairwise(pub Binary);
+
+struct Forward<'a, T> {
+    a: View<'a, T>,
+    b: View<'a, T>,
+    y: ViewMut<'a, T>,
+}
+
+impl<T: Element> BinaryVisitor for Forward<'_, T> {
+    type Output = ();
+    #[inline]
+    fn visit<R: BinaryRule>(self, rule: R) {
+        let Forward { a, b, y } = self;
+        match (a.as_slice(), b.as_slice()) {
+            (Some(a_data), Some(b_data)) if a.shape == b.shape => {
+                kernels::map([a_data, b_data], y.data, Accum::Replace, Value(rule));
+            }
+            _ => {
+                let a = Strided { data: a.data, strides: &a.strides_to(y.shape) };
+                let b = Strided { data: b.data, strides: &b.strides_to(y.shape) };
+                kernels::map_strided(y.shape, [a, b], y.data, Accum::Replace, Value(rule));
+            }
+        }
+    }
+}
+
+struct Vjp<'a, 'g, 's, T> {
+    a: View<'a, T>,
+    b: View<'a, T>,
+    y: View<'a, T>,
+    gy: View<'a, T>,
+    gx: &'a mut Cotangents<'g, 's, T>,
+}
+
+impl<T: Element> Vjp<'_, '_, '_, T> {
+    /// The cotangent of one operand: gy times the slope, summed over the axes along which it was broadcast.
+    #[inline]
+    fn operand(&mut self, k: usize, slope: impl Each<T, 4>) {
+        let (a, b, y, gy) = (self.a, self.b, self.y, self.gy);
+        self.gx.add(k, |gx, accum| match (a.as_slice(), b.as_slice()) {
+            (Some(a_data), Some(b_data)) if a.shape == b.shape => {
+                kernels::map([a_data, b_data, y.data, gy.data], gx.data, accum, slope);
+            }
+            _ => {
+                let strides = row_major(y.shape);
+                let [y_data, gy] = [y.data, gy.data].map(|data| Strided { data, strides: &strides });
+                let a = Strided { data: a.data, strides: &a.strides_to(y.shape) };
+                let b = Strided { data: b.data, strides: &b.strides_to(y.shape) };
+                let x = [a, b, y_data, gy];
+                if gx.shape == y.shape {
+                    kernels::map_strided(y.shape, x, gx.data, accum, slope);
+                } else {
+                    let to = broadcast_strides(gx.shape, &row_major(gx.shape), y.shape);
+                    kernels::sum_strided(y.shape, x, gx.data, &to, accum, slope);
+                }
+            }
+        });
+    }
+}
+
+impl<T: Element> BinaryVisitor for Vjp<'_, '_, '_, T> {
+    type Output = ();
+    #[inline]
+    fn visit<R: BinaryRule>(mut self, rule: R) {
+        self.operand(0, SlopeA(rule));
+        self.operand(1, SlopeB(rule));
+    }
+}
+
+impl Rule for Pairwise {
+    fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        if x[0] == x[1] { Ok(x[0].into()) } else { Shape::broadcast(x[0], x[1]) }
+    }
+
+    fn takes_strides(&self, _: usize) -> bool {
+        true
+    }
+
+    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
+        self.0.accept(Forward { a: x[0], b: x[1], y });
+    }
+
+    fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+        self.0.accept(Vjp { a: x[0], b: x[1], y, gy, gx });
+    }
+
+    fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
+        let shape = self.shape(&[x[0].shape, x[1].shape]).expect("shapes were checked when recorded");
+        let pairs = x[0].to_vec_as(&shape).into_iter().zip(x[1].to_vec_as(&shape));
+        pairs.map(|(a, b)| self.0.kink(a, b)).map(|k| i64::from(k > 0.0) - i64::from(k < 0.0)).collect()
+    }
+
+    fn samples() -> Vec<Sample> {
+        let shapes: [[&[usize]; 2]; 9] = [
+            [&[], &[]],
+            [&[7], &[7]],
+            [&[3, 4], &[4]],
+            [&[4], &[3, 4]],
+            [&[], &[2, 3]],
+            [&[3, 1], &[1, 4]],
+            [&[2, 1, 3], &[4, 1]],
+            [&[0, 3], &[3]],
+            [&[2, 300], &[2, 1]],
+        ];
+        let sample = |f: Binary| {
+            let [a, b] = f.ranges();
+            shapes.map(|shape| Sample::within(Pairwise(f), [(shape[0], a), (shape[1], b)]))
+        };
+        Binary::all().into_iter().flat_map(sample).collect()
+    }
+}
+
+macro_rules! methods {
+    ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range_a:tt $range_b:tt,
+        kink $kink:tt: |$a:ident, $b:ident, $y:ident| $f:expr => $da:expr, $db:expr;)*) => {
+        /// Elementwise functions of two arguments, a method for every line of the binary table. Shapes broadcast.
+        ///
+        /// # Panics
+        /// If the shapes do not broadcast.
+        impl<T: Element> Var<'_, T> {
+            $(
+                $(#[$doc])*
+                #[track_caller]
+                #[inline]
+                #[allow(clippy::should_implement_trait)]
+                pub fn $name(self, $b: Self, $($arg: f64),*) -> Self {
+                    self.apply(Pairwise(Binary::$Rule(pointwise::$Rule { $($arg),* })), &[self, $b])
+                }
+            )*
+        }
+    };
+}
+binary_table!(methods);

@@ -1,0 +1,135 @@
+//! y = r Σ f(x): an elementwise function summed to a scalar in one pass, with no array of f(x) in between.
+//!
+//! Activity penalties are of this kind: Σ|h| and Σh² read the layer once, forward and backward.
+
+use crate::cotangents::Cotangents;
+use crate::element::{Accum, Element};
+use crate::kernels::{self, Each, Strided};
+use crate::ops::{Reduction, Rule, Sample};
+use crate::pointwise::{Unary, UnaryRule, UnaryVisitor, Value};
+use crate::shape::{Shape, ShapeError, Strides};
+use crate::tensor::{View, ViewMut};
+use crate::var::Var;
+
+/// The sum, or another reduction, of a function of the unary table over all elements.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct MapSum {
+    /// The function.
+    pub f: Unary,
+    /// What the sum is divided by.
+    pub reduction: Reduction,
+}
+
+struct Forward<'a, T> {
+    x: View<'a, T>,
+}
+
+impl<T: Element> UnaryVisitor for Forward<'_, T> {
+    type Output = T;
+    #[inline]
+    fn visit<R: UnaryRule>(self, rule: R) -> T {
+        if let Some(x) = self.x.as_slice() {
+            return kernels::sum_map([x], x.len(), Value(rule));
+        }
+        let mut sum = [T::ZERO];
+        let x = Strided { data: self.x.data, strides: &self.x.strides() };
+        let nowhere = Strides::from_elem(0, self.x.shape.len());
+        kernels::sum_strided(self.x.shape, [x], &mut sum, &nowhere, Accum::Replace, Value(rule));
+        sum[0]
+    }
+}
+
+
+/// `[x] -> g f'(x)`, for one cotangent g of the sum.
+#[derive(Clone, Copy)]
+struct Spread<R, T> {
+    rule: R,
+    g: T,
+}
+
+impl<T: Element, R: UnaryRule> Each<T, 1> for Spread<R, T> {
+    #[inline(always)]
+    fn at(self, [x]: [T; 1]) -> T {
+        self.g * self.rule.df(x, self.rule.f(x))
+    }
+}
+
+struct Vjp<'a, T> {
+    x: View<'a, T>,
+    g: T,
+    gx: &'a mut [T],
+    accum: Accum,
+}
+
+impl<T: Element> UnaryVisitor for Vjp<'_, T> {
+    type Output = ();
+    #[inline]
+    fn visit<R: UnaryRule>(self, rule: R) {
+        let spread = Spread { rule, g: self.g };
+        match self.x.as_slice() {
+            Some(x) => kernels::map([x], self.gx, self.accum, spread),
+            None => {
+                let x = Strided { data: self.x.data, strides: &self.x.strides() };
+                kernels::map_strided(self.x.shape, [x], self.gx, self.accum, spread);
+            }
+        }
+    }
+}
+
+impl Rule for MapSum {
+    fn name(&self) -> &'static str {
+        "map_sum"
+    }
+
+    fn shape(&self, _: &[&[usize]]) -> Result<Shape, ShapeError> {
+        Ok(Shape::scalar())
+    }
+
+    fn takes_strides(&self, _: usize) -> bool {
+        true
+    }
+
+    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
+        y.data[0] = self.f.accept(Forward { x: x[0] }) * T::from_f64(self.reduction.factor(x[0].shape));
+    }
+
+    fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+        let g = gy.data[0] * T::from_f64(self.reduction.factor(x[0].shape));
+        gx.add(0, |gx, accum| self.f.accept(Vjp { x: x[0], g, gx: gx.data, accum }));
+    }
+
+    fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
+        super::unary::Elementwise(self.f).pieces(x)
+    }
+
+    fn samples() -> Vec<Sample> {
+        let shapes: [&[usize]; 5] = [&[], &[5, 4], &[1, 3, 1], &[0, 3], &[3, 50]];
+        let mut samples = Vec::new();
+        for f in Unary::all() {
+            for shape in shapes {
+                samples.push(Sample::within(MapSum { f, reduction: Reduction::Sum }, [(shape, f.range())]));
+            }
+            for reduction in [Reduction::Mean, Reduction::PerSample] {
+                samples.push(Sample::within(MapSum { f, reduction }, [(&[5, 4], f.range())]));
+            }
+        }
+        samples
+    }
+}
+
+impl<T: Element> Var<'_, T> {
+    /// Σ f(x), or another reduction, for a function of the unary table, without an array of f(x).
+    ///
+    /// ```
+    /// use quietgrad::{Params, Reduction, Tape, Tensor, pointwise::{Abs, Unary}};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let h = r.constant(&Tensor::from([[1.0, -2.0], [0.0, 3.0]]));
+    /// assert_eq!(h.map_sum(Unary::Abs(Abs {}), Reduction::PerSample).item(), 3.0);
+    /// ```
+    #[track_caller]
+    pub fn map_sum(self, f: Unary, reduction: Reduction) -> Self {
+        self.apply(MapSum { f, reduction }, &[self])
+    }
+}

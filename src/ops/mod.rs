@@ -1,0 +1,233 @@
+//! Operations: one file each, with its shape rule, its value and its vector-Jacobian product side by side.
+//!
+//! The list at the end of this file makes the enum [`Op`] of them. An op is data, so a graph of ops can be printed,
+//! compared, and run again on other numbers; it is also local: to add one, write its file and put a word in the list.
+//! The gradient checks walk the same list.
+
+pub mod binary;
+pub mod broadcast;
+pub mod cross_entropy;
+pub mod detach;
+pub mod linear;
+pub mod map_sum;
+pub mod matmul;
+pub mod max;
+pub mod pair_sum;
+pub mod permute;
+pub mod reshape;
+pub mod sum;
+pub mod unary;
+
+use std::fmt::Debug;
+
+use crate::cotangents::Cotangents;
+use crate::element::Element;
+use crate::shape::{Shape, ShapeError, Strides};
+use crate::sparsity::Demand;
+use crate::tensor::{View, ViewMut};
+
+/// What an operation must say of itself.
+///
+/// Its kernels take views: a shape, and elements that may be broadcast or permuted. They write every element of the
+/// output, allocate nothing, and never ask about density.
+pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
+    /// The name, as the method is called.
+    fn name(&self) -> &'static str;
+
+    /// The output's shape.
+    ///
+    /// # Errors
+    /// If the inputs' shapes do not fit the op, or each other.
+    fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError>;
+
+    /// y = f(x); overwrites y.
+    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>);
+
+    /// gx += Jᵀ gy, for each input that wants it.
+    fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>);
+
+    /// Where the output's cotangent is read by `vjp`.
+    fn demand(&self) -> Demand {
+        Demand::Everywhere
+    }
+
+    /// How the output can share the first input's memory, if it can: then `forward` is not called.
+    fn alias(&self, _x: Layout, _y: &[usize]) -> Option<Alias> {
+        None
+    }
+
+    /// Whether input `k` may be a permuted or broadcast view. If not, the tape hands over a row-major copy of one.
+    fn takes_strides(&self, _k: usize) -> bool {
+        false
+    }
+
+    /// Whether anything flows back through it.
+    fn differentiable(&self) -> bool {
+        true
+    }
+
+    /// Which smooth piece of the function each element is on; empty for a smooth function. Gradient checks compare
+    /// the pieces on both sides of a point and skip it if they differ.
+    fn pieces(&self, _x: &[View<f64>]) -> Vec<i64> {
+        Vec::new()
+    }
+
+    /// Inputs to check the gradient at: at least an ordinary shape, and size-1, rank-0 and empty ones where the op
+    /// takes them.
+    fn samples() -> Vec<Sample>;
+}
+
+/// What a sum over many elements is divided by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reduction {
+    /// Nothing.
+    Sum,
+    /// The number of elements; for a classification loss, the number of samples.
+    Mean,
+    /// The number of samples: the size of the first axis (1 for a scalar).
+    PerSample,
+}
+
+impl Reduction {
+    /// What the sum over a tensor of this shape is multiplied by.
+    pub fn factor(self, shape: &[usize]) -> f64 {
+        match self {
+            Reduction::Sum => 1.0,
+            Reduction::Mean => 1.0 / shape.iter().product::<usize>() as f64,
+            Reduction::PerSample => 1.0 / shape.first().copied().unwrap_or(1) as f64,
+        }
+    }
+}
+
+/// How a tensor stands in memory: its shape, and its strides unless it is row-major without gaps.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout<'a> {
+    /// The sizes of the axes.
+    pub shape: &'a [usize],
+    /// Distances between neighbours; `None` for row-major without gaps.
+    pub strides: Option<&'a [usize]>,
+}
+
+/// A second way to walk memory that another tensor owns.
+#[derive(Clone, Debug)]
+pub struct Alias {
+    /// Distance of the first element from the owner's first.
+    pub(crate) offset: usize,
+    /// Strides of the alias; `None` for row-major without gaps.
+    pub(crate) strides: Option<Strides>,
+}
+
+/// An op and inputs to check its gradient with.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// The op.
+    pub op: Op,
+    /// What to draw for each input.
+    pub inputs: Vec<SampleInput>,
+}
+
+/// What to draw for an input of a [`Sample`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum SampleInput {
+    /// Numbers in an interval, differentiated.
+    Real(Shape, (f64, f64)),
+    /// Whole numbers below a bound, not differentiated.
+    Index(Shape, usize),
+}
+
+impl Sample {
+    /// An op with real inputs of these shapes, drawn from (−2, 2).
+    pub fn new<const N: usize>(op: impl Into<Op>, shapes: [&[usize]; N]) -> Self {
+        Sample::within(op, shapes.map(|shape| (shape, (-2.0, 2.0))))
+    }
+
+    /// An op with real inputs of these shapes, each drawn from its interval.
+    pub fn within<const N: usize>(op: impl Into<Op>, inputs: [(&[usize], (f64, f64)); N]) -> Self {
+        let inputs = inputs.map(|(shape, range)| SampleInput::Real(shape.into(), range)).to_vec();
+        Sample { op: op.into(), inputs }
+    }
+}
+
+/// Makes the enum of all ops and hands each call on to the op's own rule.
+macro_rules! ops {
+    ($($module:ident::$Rule:ident),* $(,)?) => {
+        /// An operation, as data: one variant for each file of this folder.
+        #[derive(Clone, PartialEq, Debug)]
+        #[allow(missing_docs)]
+        pub enum Op {
+            $($Rule($module::$Rule),)*
+        }
+
+        $(impl From<$module::$Rule> for Op {
+            #[inline]
+            fn from(rule: $module::$Rule) -> Op {
+                Op::$Rule(rule)
+            }
+        })*
+
+        impl Op {
+            /// The samples of every op.
+            pub fn samples() -> Vec<Sample> {
+                [$($module::$Rule::samples()),*].concat()
+            }
+        }
+
+        /// Does the same for whichever rule the op is.
+        macro_rules! each {
+            ($op:expr, $rule:ident => $body:expr) => {
+                match $op { $(Op::$Rule($rule) => $body,)* }
+            };
+        }
+    };
+}
+
+ops! {
+    unary::Elementwise,
+    binary::Pairwise,
+    map_sum::MapSum,
+    pair_sum::PairSum,
+    cross_entropy::CrossEntropy,
+    matmul::MatMul,
+    linear::Linear,
+    sum::Sum,
+    max::Max,
+    reshape::Reshape,
+    permute::Permute,
+    broadcast::BroadcastTo,
+    detach::Detach,
+}
+
+impl Op {
+    /// The name, as the method is called.
+    pub fn name(&self) -> &'static str {
+        each!(self, rule => rule.name())
+    }
+
+    pub(crate) fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        each!(self, rule => rule.shape(x))
+    }
+
+    pub(crate) fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
+        each!(self, rule => rule.forward(x, y))
+    }
+
+    pub(crate) fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+        each!(self, rule => rule.vjp(x, y, gy, gx))
+    }
+
+    pub(crate) fn alias(&self, x: Layout, y: &[usize]) -> Option<Alias> {
+        each!(self, rule => rule.alias(x, y))
+    }
+
+    pub(crate) fn takes_strides(&self, k: usize) -> bool {
+        each!(self, rule => rule.takes_strides(k))
+    }
+
+    pub(crate) fn differentiable(&self) -> bool {
+        each!(self, rule => rule.differentiable())
+    }
+
+    pub(crate) fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
+        each!(self, rule => rule.pieces(x))
+    }
+}

@@ -1,0 +1,160 @@
+//! y = r Σ f(a, b): an elementwise function of two tensors of one shape, summed to a scalar in one pass. Most losses
+//! are of this kind.
+
+use crate::cotangents::Cotangents;
+use crate::element::{Accum, Element};
+use crate::kernels::{self, Each, Strided};
+use crate::ops::{Reduction, Rule, Sample};
+use crate::pointwise::{Binary, BinaryRule, BinaryVisitor, Value};
+use crate::shape::{Shape, ShapeError, Show, Strides};
+use crate::tensor::{View, ViewMut};
+use crate::var::Var;
+
+/// The sum, or another reduction, of a function of the binary table over all pairs of elements.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct PairSum {
+    /// The function.
+    pub f: Binary,
+    /// What the sum is divided by.
+    pub reduction: Reduction,
+}
+
+struct Forward<'a, T> {
+    a: View<'a, T>,
+    b: View<'a, T>,
+}
+
+impl<T: Element> BinaryVisitor for Forward<'_, T> {
+    type Output = T;
+    #[inline]
+    fn visit<R: BinaryRule>(self, rule: R) -> T {
+        let Forward { a, b } = self;
+        if let (Some(a), Some(b)) = (a.as_slice(), b.as_slice()) {
+            return kernels::sum_map([a, b], a.len(), Value(rule));
+        }
+        let mut sum = [T::ZERO];
+        let nowhere = Strides::from_elem(0, a.shape.len());
+        let x = [Strided { data: a.data, strides: &a.strides() }, Strided { data: b.data, strides: &b.strides() }];
+        kernels::sum_strided(a.shape, x, &mut sum, &nowhere, Accum::Replace, Value(rule));
+        sum[0]
+    }
+}
+
+/// `[a, b] -> g ∂f/∂a`, for one cotangent g of the sum.
+#[derive(Clone, Copy)]
+struct SpreadA<R, T> {
+    rule: R,
+    g: T,
+}
+
+impl<T: Element, R: BinaryRule> Each<T, 2> for SpreadA<R, T> {
+    #[inline(always)]
+    fn at(self, [a, b]: [T; 2]) -> T {
+        self.g * self.rule.da(a, b, self.rule.f(a, b))
+    }
+}
+
+/// `[a, b] -> g ∂f/∂b`
+#[derive(Clone, Copy)]
+struct SpreadB<R, T> {
+    rule: R,
+    g: T,
+}
+
+impl<T: Element, R: BinaryRule> Each<T, 2> for SpreadB<R, T> {
+    #[inline(always)]
+    fn at(self, [a, b]: [T; 2]) -> T {
+        self.g * self.rule.db(a, b, self.rule.f(a, b))
+    }
+}
+
+struct Vjp<'a, 'g, 's, T> {
+    a: View<'a, T>,
+    b: View<'a, T>,
+    g: T,
+    gx: &'a mut Cotangents<'g, 's, T>,
+}
+
+impl<T: Element> Vjp<'_, '_, '_, T> {
+    #[inline]
+    fn operand(&mut self, k: usize, slope: impl Each<T, 2>) {
+        let (a, b) = (self.a, self.b);
+        self.gx.add(k, |gx, accum| match (a.as_slice(), b.as_slice()) {
+            (Some(a), Some(b)) => kernels::map([a, b], gx.data, accum, slope),
+            _ => {
+                let a = Strided { data: a.data, strides: &a.strides() };
+                let b = Strided { data: b.data, strides: &b.strides() };
+                kernels::map_strided(gx.shape, [a, b], gx.data, accum, slope);
+            }
+        });
+    }
+}
+
+impl<T: Element> BinaryVisitor for Vjp<'_, '_, '_, T> {
+    type Output = ();
+    #[inline]
+    fn visit<R: BinaryRule>(mut self, rule: R) {
+        let g = self.g;
+        self.operand(0, SpreadA { rule, g });
+        self.operand(1, SpreadB { rule, g });
+    }
+}
+
+impl Rule for PairSum {
+    fn name(&self) -> &'static str {
+        self.f.name()
+    }
+
+    /// No broadcasting: a prediction [n] against a target [n, 1] would quietly compare all pairs.
+    fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        if x[0] == x[1] {
+            return Ok(Shape::scalar());
+        }
+        Err(ShapeError::new(format!("{} and {} must be the same shape", Show(x[0]), Show(x[1]))))
+    }
+
+    fn takes_strides(&self, _: usize) -> bool {
+        true
+    }
+
+    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
+        let sum = self.f.accept(Forward { a: x[0], b: x[1] });
+        y.data[0] = sum * T::from_f64(self.reduction.factor(x[0].shape));
+    }
+
+    fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+        let g = gy.data[0] * T::from_f64(self.reduction.factor(x[0].shape));
+        self.f.accept(Vjp { a: x[0], b: x[1], g, gx });
+    }
+
+    fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
+        super::binary::Pairwise(self.f).pieces(x)
+    }
+
+    fn samples() -> Vec<Sample> {
+        let shapes: [&[usize]; 5] = [&[], &[5, 4], &[1, 3, 1], &[0, 3], &[3, 50]];
+        let mut samples = Vec::new();
+        for f in Binary::all() {
+            let [a, b] = f.ranges();
+            for shape in shapes {
+                let op = PairSum { f, reduction: Reduction::Sum };
+                samples.push(Sample::within(op, [(shape, a), (shape, b)]));
+            }
+            for reduction in [Reduction::Mean, Reduction::PerSample] {
+                samples.push(Sample::within(PairSum { f, reduction }, [(&[5, 4], a), (&[5, 4], b)]));
+            }
+        }
+        samples
+    }
+}
+
+impl<T: Element> Var<'_, T> {
+    /// Σ f(a, b), or another reduction, for a function of the binary table, without an array of f(a, b).
+    ///
+    /// # Panics
+    /// If the shapes differ.
+    #[track_caller]
+    pub fn pair_sum(self, other: Self, f: Binary, reduction: Reduction) -> Self {
+        self.apply(PairSum { f, reduction }, &[self, other])
+    }
+}

@@ -1,0 +1,102 @@
+//! y = x with its axes in another order: a transpose, without a copy.
+
+use crate::cotangents::Cotangents;
+use crate::element::Element;
+use crate::kernels::{self, Strided};
+use crate::ops::{Alias, Layout, Rule, Sample};
+use crate::shape::{Shape, ShapeError, Show, Strides, row_major};
+use crate::tensor::{View, ViewMut};
+use crate::var::Var;
+
+/// The axes in another order; shares memory.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Permute {
+    /// Axis i of the output is axis `order[i]` of the input.
+    pub order: Shape,
+}
+
+impl Rule for Permute {
+    fn name(&self) -> &'static str {
+        "permute"
+    }
+
+    fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        let rank = x[0].len();
+        if self.order.rank() != rank || (0..rank).any(|axis| !self.order.contains(&axis)) {
+            return Err(ShapeError::new(format!("{} is no order of the axes of {}", self.order, Show(x[0]))));
+        }
+        Ok(self.order.iter().map(|&axis| x[0][axis]).collect())
+    }
+
+    fn takes_strides(&self, _: usize) -> bool {
+        true
+    }
+
+    fn alias(&self, x: Layout, _: &[usize]) -> Option<Alias> {
+        let strides = x.strides.map_or_else(|| row_major(x.shape), Strides::from_slice);
+        Some(Alias { offset: 0, strides: Some(self.order.iter().map(|&axis| strides[axis]).collect()) })
+    }
+
+    fn forward<T: Element>(&self, _: &[View<T>], _: ViewMut<T>) {
+        unreachable!("permute always shares its input's memory");
+    }
+
+    /// gx = gy with its axes put back
+    fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+        let strides = row_major(gy.shape);
+        let mut back = Strides::from_elem(0, strides.len());
+        for (&axis, &stride) in self.order.iter().zip(&strides) {
+            back[axis] = stride;
+        }
+        gx.add(0, |gx, accum| {
+            let gy = Strided { data: gy.data, strides: &back };
+            kernels::map_strided(gx.shape, [gy], gx.data, accum, |[g]: [T; 1]| g);
+        });
+    }
+
+    fn samples() -> Vec<Sample> {
+        let cases: [(&[usize], &[usize]); 5] = [
+            (&[3, 5], &[1, 0]),
+            (&[3, 4, 5], &[2, 0, 1]),
+            (&[2, 1, 3, 4], &[3, 1, 0, 2]),
+            (&[], &[]),
+            (&[0, 3], &[1, 0]),
+        ];
+        cases.map(|(shape, order)| Sample::new(Permute { order: order.into() }, [shape])).to_vec()
+    }
+}
+
+impl<T: Element> Var<'_, T> {
+    /// The tensor whose axis i is this one's axis `order[i]`. No copy.
+    ///
+    /// # Panics
+    /// If `order` does not name every axis once.
+    #[track_caller]
+    pub fn permute(self, order: &[usize]) -> Self {
+        self.apply(Permute { order: order.into() }, &[self])
+    }
+
+    /// With two axes swapped. No copy.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    #[track_caller]
+    pub fn transpose(self, axis: usize, other: usize) -> Self {
+        let rank = self.shape().rank();
+        assert!(axis < rank && other < rank, "transpose: no axes {axis} and {other} in shape {}", self.shape());
+        let mut order: Strides = (0..rank).collect();
+        order.swap(axis, other);
+        self.permute(&order)
+    }
+
+    /// The transpose of a matrix, or of the last two axes. No copy.
+    ///
+    /// # Panics
+    /// If the rank is below 2.
+    #[track_caller]
+    pub fn t(self) -> Self {
+        let rank = self.shape().rank();
+        assert!(rank >= 2, "t: a tensor of shape {} is no matrix", self.shape());
+        self.transpose(rank - 2, rank - 1)
+    }
+}

@@ -1,0 +1,131 @@
+//! y = Σ x, or the mean, over chosen axes.
+
+use crate::cotangents::Cotangents;
+use crate::element::{Accum, Element};
+use crate::kernels::{self, Strided};
+use crate::ops::{Rule, Sample};
+use crate::shape::{Axes, Shape, ShapeError, broadcast_strides, row_major};
+use crate::tensor::{View, ViewMut};
+use crate::var::Var;
+
+/// The sum over some axes, or the mean.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Sum {
+    /// The axes that go.
+    pub axes: Axes,
+    /// Divide by the number of elements summed.
+    pub mean: bool,
+}
+
+impl Sum {
+    /// What each sum is multiplied by.
+    fn factor<T: Element>(&self, shape: &[usize]) -> T {
+        if self.mean { T::ONE / T::from_f64(self.axes.count(shape) as f64) } else { T::ONE }
+    }
+}
+
+impl Rule for Sum {
+    fn name(&self) -> &'static str {
+        if self.mean { "mean" } else { "sum" }
+    }
+
+    fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        Ok(self.axes.drop(x[0]))
+    }
+
+    fn takes_strides(&self, _: usize) -> bool {
+        true
+    }
+
+    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
+        let factor = self.factor::<T>(x[0].shape);
+        let kept = self.axes.keep(x[0].shape);
+        let to = broadcast_strides(&kept, &row_major(&kept), x[0].shape);
+        let x_strided = Strided { data: x[0].data, strides: &x[0].strides() };
+        kernels::sum_strided(x[0].shape, [x_strided], y.data, &to, Accum::Replace, |[x]: [T; 1]| x);
+        if self.mean {
+            for y in y.data {
+                *y = *y * factor;
+            }
+        }
+    }
+
+    /// gx = gy, repeated along the axes that went
+    fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+        let factor = self.factor::<T>(x[0].shape);
+        let kept = self.axes.keep(x[0].shape);
+        let strides = broadcast_strides(&kept, &row_major(&kept), x[0].shape);
+        gx.add(0, |gx, accum| {
+            let gy = Strided { data: gy.data, strides: &strides };
+            kernels::map_strided(gx.shape, [gy], gx.data, accum, move |[g]: [T; 1]| g * factor);
+        });
+    }
+
+    fn samples() -> Vec<Sample> {
+        let cases: [(&[usize], &[usize]); 8] = [
+            (&[3, 4, 5], &[0, 1, 2]),
+            (&[3, 4, 5], &[0]),
+            (&[3, 4, 5], &[1]),
+            (&[3, 4, 5], &[0, 2]),
+            (&[3, 1, 2], &[1]),
+            (&[], &[]),
+            (&[0, 3], &[0]),
+            (&[2, 70], &[1]),
+        ];
+        let sample = |(shape, axes): (&[usize], &[usize])| {
+            [false, true].map(|mean| Sample::new(Sum { axes: Axes::new(axes), mean }, [shape]))
+        };
+        let defined = |sample: &Sample| !matches!(&sample.op, super::Op::Sum(op) if op.mean && empty(sample));
+        cases.into_iter().flat_map(sample).filter(defined).collect()
+    }
+}
+
+/// Whether the sample's input has no elements: their mean is NaN.
+fn empty(sample: &Sample) -> bool {
+    matches!(&sample.inputs[0], super::SampleInput::Real(shape, _) if shape.elements() == 0)
+}
+
+impl<T: Element> Var<'_, T> {
+    /// Σ over all elements.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
+    /// assert_eq!(x.sum().item(), 10.0);
+    /// assert_eq!(x.sum_axes(&[0]).value(), Tensor::from([4.0, 6.0]));
+    /// assert_eq!(x.mean_axes(&[1]).value(), Tensor::from([1.5, 3.5]));
+    /// ```
+    #[track_caller]
+    pub fn sum(self) -> Self {
+        self.apply(Sum { axes: Axes::all(self.shape().rank()), mean: false }, &[self])
+    }
+
+    /// Σ over these axes, which go; [`unsqueeze`](Var::unsqueeze) brings one back with size 1.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn sum_axes(self, axes: &[usize]) -> Self {
+        let axes = self.axes("sum_axes", axes);
+        self.apply(Sum { axes, mean: false }, &[self])
+    }
+
+    /// The mean of all elements; NaN if there are none.
+    #[track_caller]
+    pub fn mean(self) -> Self {
+        self.apply(Sum { axes: Axes::all(self.shape().rank()), mean: true }, &[self])
+    }
+
+    /// The mean over these axes, which go.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn mean_axes(self, axes: &[usize]) -> Self {
+        let axes = self.axes("mean_axes", axes);
+        self.apply(Sum { axes, mean: true }, &[self])
+    }
+}

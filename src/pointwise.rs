@@ -1,0 +1,435 @@
+//! The table of elementwise functions: a line each gives the name, the function and its derivative.
+//!
+//! Both engines read it. The scalar engine makes a method of every line; the tensor engine an op with its kernels,
+//! its method on [`Var`](crate::Var), its place in the printed tape and its gradient checks. To add a function, add
+//! a line.
+//!
+//! A line of [`unary_table`] reads
+//!
+//! ```text
+//! /// what it computes
+//! name Rule(parameter = value to test with) on (range to test on), kinks [points], demand: |x, y| f(x) => f'(x, y);
+//! ```
+//!
+//! where `y` is f(x), at hand when the derivative is taken, and `Support` stands for a function whose derivative is
+//! zero wherever its value is (`Everywhere` otherwise). At a kink the line chooses one slope; `docs/math.md` says
+//! why. A line of [`binary_table`] has two arguments and two derivatives, and its kink is where an expression changes
+//! sign.
+
+use crate::element::Element;
+use crate::kernels::Each;
+use crate::sparsity::Demand;
+
+/// Calls `$then!` with every elementwise function of one argument.
+macro_rules! unary_table {
+    ($then:ident) => {
+        $then! {
+            /// −x
+            neg Neg() on (-2.0, 2.0), kinks [], Everywhere: |x, y| -x => -T::ONE;
+            /// eˣ
+            exp Exp() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.exp() => y;
+            /// eˣ − 1, accurate near 0.
+            expm1 Expm1() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.exp_m1() => y + T::ONE;
+            /// Natural logarithm.
+            log Log() on (0.2, 3.0), kinks [], Everywhere: |x, y| x.ln() => T::ONE / x;
+            /// ln(1 + x), accurate near 0.
+            log1p Log1p() on (-0.5, 2.0), kinks [], Everywhere: |x, y| x.ln_1p() => T::ONE / (T::ONE + x);
+            /// Square root.
+            sqrt Sqrt() on (0.2, 3.0), kinks [], Everywhere: |x, y| x.sqrt() => T::ONE / (y + y);
+            /// 1 / √x
+            rsqrt Rsqrt() on (0.2, 3.0), kinks [], Everywhere:
+                |x, y| T::ONE / x.sqrt() => T::from_f64(-0.5) * y / x;
+            /// 1 / x
+            recip Recip() on (0.2, 3.0), kinks [], Everywhere: |x, y| T::ONE / x => -y * y;
+            /// |x|, with slope 0 at 0.
+            abs Abs() on (-2.0, 2.0), kinks [0.0], Everywhere: |x, y| x.abs() => sign(x);
+            /// −1, 0 or 1: the sign of x; its slope is 0.
+            sign Sign() on (-2.0, 2.0), kinks [0.0], Everywhere: |x, y| sign(x) => T::ZERO;
+            /// x²
+            square Square() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x * x => x + x;
+            /// x to a constant power.
+            powf Powf(exponent = 2.5) on (0.2, 2.0), kinks [], Everywhere: |x, y| x.powf(exponent)
+                => if exponent == T::ZERO { T::ZERO } else { exponent * x.powf(exponent - T::ONE) };
+            /// c x, for a constant factor.
+            scale Scale(factor = -1.5) on (-2.0, 2.0), kinks [], Everywhere: |x, y| x * factor => factor;
+            /// x + c, for a constant term.
+            shift Shift(term = 0.7) on (-2.0, 2.0), kinks [], Everywhere: |x, y| x + term => T::ONE;
+            /// max(x, 0), with slope 0 at 0.
+            relu Relu() on (-2.0, 2.0), kinks [0.0], Support: |x, y| if x <= T::ZERO { T::ZERO } else { x }
+                => if y > T::ZERO { T::ONE } else { T::ZERO };
+            /// x above 0, `slope` times x from there down.
+            leaky_relu LeakyRelu(slope = 0.1) on (-2.0, 2.0), kinks [0.0], Everywhere:
+                |x, y| if x > T::ZERO { x } else { slope * x } => if x > T::ZERO { T::ONE } else { slope };
+            /// x above 0, `alpha` (eˣ − 1) from there down.
+            elu Elu(alpha = 0.8) on (-2.0, 2.0), kinks [0.0], Everywhere:
+                |x, y| select(x > T::ZERO, x, alpha * x.exp_m1()) => if x > T::ZERO { T::ONE } else { y + alpha };
+            /// x Φ(x), with Φ the normal distribution function.
+            gelu Gelu() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x * normal_cdf(x)
+                => normal_cdf(x) + x * T::from_f64(NORMAL_PEAK) * (T::from_f64(-0.5) * x * x).exp();
+            /// The tanh approximation of gelu.
+            gelu_tanh GeluTanh() on (-2.0, 2.0), kinks [], Everywhere:
+                |x, y| T::from_f64(0.5) * x * (T::ONE + gelu_inner(x).tanh())
+                => {
+                    let t = gelu_inner(x).tanh();
+                    let inner_slope = T::from_f64(GELU_SCALE) * (T::ONE + T::from_f64(3.0 * GELU_CUBIC) * x * x);
+                    T::from_f64(0.5) * ((T::ONE + t) + x * (T::ONE - t) * (T::ONE + t) * inner_slope)
+                };
+            /// x σ(x), also called swish.
+            silu Silu() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x * x.sigmoid()
+                => { let s = x.sigmoid(); s * (T::ONE + x * (T::ONE - s)) };
+            /// Hyperbolic tangent.
+            tanh Tanh() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.tanh() => (T::ONE - y) * (T::ONE + y);
+            /// 1 / (1 + e⁻ˣ), without overflow on either side.
+            sigmoid Sigmoid() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.sigmoid() => y * (T::ONE - y);
+            /// ln(1 + eˣ), without overflow.
+            softplus Softplus() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.softplus() => x.sigmoid();
+            /// Sine of an angle in radians.
+            sin Sin() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.sin() => x.cos();
+            /// Cosine of an angle in radians.
+            cos Cos() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.cos() => -x.sin();
+            /// The error function.
+            erf Erf() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.erf()
+                => T::from_f64(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp();
+            /// x, held between `lo` and `hi`; slope 1 at the bounds themselves.
+            clamp Clamp(lo = -1.0, hi = 0.5) on (-2.0, 2.0), kinks [lo, hi], Everywhere:
+                |x, y| if x < lo { lo } else if x > hi { hi } else { x }
+                => if x < lo || x > hi { T::ZERO } else { T::ONE };
+            /// x moved towards 0 by `lambda`, and 0 if it would cross: the proximal map of λ|x|.
+            soft_threshold SoftThreshold(lambda = 0.5) on (-2.0, 2.0), kinks [-lambda, lambda], Support:
+                |x, y| if x > lambda { x - lambda } else if x < -lambda { x + lambda } else { zero_or_nan(x) }
+                => if y == T::ZERO { T::ZERO } else { T::ONE };
+        }
+    };
+}
+pub(crate) use unary_table;
+
+/// Calls `$then!` with every elementwise function of two arguments.
+macro_rules! binary_table {
+    ($then:ident) => {
+        $then! {
+            /// a + b
+            add Add() on (-2.0, 2.0) (-2.0, 2.0), kink (T::ONE): |a, b, y| a + b => T::ONE, T::ONE;
+            /// a − b
+            sub Sub() on (-2.0, 2.0) (-2.0, 2.0), kink (T::ONE): |a, b, y| a - b => T::ONE, -T::ONE;
+            /// a b
+            mul Mul() on (-2.0, 2.0) (-2.0, 2.0), kink (T::ONE): |a, b, y| a * b => b, a;
+            /// a / b
+            div Div() on (-2.0, 2.0) (0.3, 2.0), kink (T::ONE): |a, b, y| a / b => T::ONE / b, -y / b;
+            /// aᵇ, for a > 0 or a whole b.
+            pow Pow() on (0.2, 2.0) (-2.0, 2.0), kink (T::ONE): |a, b, y| a.powf(b)
+                => if a == T::ZERO && b == T::ZERO { T::ZERO } else { b * a.powf(b - T::ONE) },
+                   if y == T::ZERO { T::ZERO } else { y * a.ln() };
+            /// The larger; ties share the gradient evenly.
+            maximum Maximum() on (-2.0, 2.0) (-2.0, 2.0), kink (a - b): |a, b, y| a.maximum(b)
+                => share(a >= b, b >= a), share(b >= a, a >= b);
+            /// The smaller; ties share the gradient evenly.
+            minimum Minimum() on (-2.0, 2.0) (-2.0, 2.0), kink (a - b): |a, b, y| -(-a).maximum(-b)
+                => share(a <= b, b <= a), share(b <= a, a <= b);
+            /// (a − b)²
+            squared_error SquaredError() on (-2.0, 2.0) (-2.0, 2.0), kink (T::ONE):
+                |a, b, y| (a - b) * (a - b) => (a - b) + (a - b), (b - a) + (b - a);
+            /// |a − b|, with slope 0 where they agree.
+            absolute_error AbsoluteError() on (-2.0, 2.0) (-2.0, 2.0), kink (a - b):
+                |a, b, y| (a - b).abs() => sign(a - b), sign(b - a);
+            /// ½ (a − b)² up to |a − b| = delta, from there on the tangent line delta (|a − b| − ½ delta).
+            huber Huber(delta = 0.8) on (-2.0, 2.0) (-2.0, 2.0), kink ((a - b).abs() - delta):
+                |a, b, y| {
+                    let d = (a - b).abs();
+                    let half = T::from_f64(0.5);
+                    if d <= delta { half * d * d } else { delta * (d - half * delta) }
+                }
+                => hold(a - b, delta), hold(b - a, delta);
+            /// ln(1 + eᶻ) − z t: the cross-entropy of σ(z) with a target probability t, without overflow.
+            bce_with_logits BceWithLogits() on (-2.0, 2.0) (0.0, 1.0), kink (T::ONE):
+                |z, t, y| z.softplus() - z * t => z.sigmoid() - t, -z;
+        }
+    };
+}
+pub(crate) use binary_table;
+
+/// The peak of the standard normal density, 1 / √(2π).
+const NORMAL_PEAK: f64 = 0.398_942_280_401_432_7;
+/// √(2/π), and the cubic coefficient, of gelu's tanh approximation (Hendrycks and Gimpel 2016, section 2).
+const GELU_SCALE: f64 = 0.797_884_560_802_865_4;
+const GELU_CUBIC: f64 = 0.044715;
+
+#[inline(always)]
+fn normal_cdf<T: Element>(x: T) -> T {
+    T::from_f64(0.5) * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf())
+}
+
+#[inline(always)]
+fn gelu_inner<T: Element>(x: T) -> T {
+    T::from_f64(GELU_SCALE) * (x + T::from_f64(GELU_CUBIC) * x * x * x)
+}
+
+/// Both sides are computed, so that the loop over it vectorizes.
+#[inline(always)]
+fn select<T: Element>(first: bool, a: T, b: T) -> T {
+    if first { a } else { b }
+}
+
+#[inline(always)]
+fn sign<T: Element>(x: T) -> T {
+    if x > T::ZERO {
+        T::ONE
+    } else if x < T::ZERO {
+        -T::ONE
+    } else {
+        zero_or_nan(x)
+    }
+}
+
+/// 0, but NaN for NaN.
+#[inline(always)]
+fn zero_or_nan<T: Element>(x: T) -> T {
+    if x.is_nan() { x } else { T::ZERO }
+}
+
+/// The share of a maximum's gradient for an operand that is at least as large, the other being so too or not.
+#[inline(always)]
+fn share<T: Element>(mine: bool, other: bool) -> T {
+    match (mine, other) {
+        (true, true) => T::from_f64(0.5),
+        (true, false) => T::ONE,
+        _ => T::ZERO,
+    }
+}
+
+/// x, held between −bound and bound.
+#[inline(always)]
+fn hold<T: Element>(x: T, bound: T) -> T {
+    if x > bound {
+        bound
+    } else if x < -bound {
+        -bound
+    } else {
+        x
+    }
+}
+
+/// One line of the unary table.
+pub trait UnaryRule: Copy {
+    /// Where the derivative needs the cotangent of the output.
+    const DEMAND: Demand;
+    /// f(x)
+    fn f<T: Element>(self, x: T) -> T;
+    /// f'(x), with y = f(x) at hand.
+    fn df<T: Element>(self, x: T, y: T) -> T;
+}
+
+/// One line of the binary table.
+pub trait BinaryRule: Copy {
+    /// f(a, b)
+    fn f<T: Element>(self, a: T, b: T) -> T;
+    /// ∂f/∂a, with y = f(a, b) at hand.
+    fn da<T: Element>(self, a: T, b: T, y: T) -> T;
+    /// ∂f/∂b, with y = f(a, b) at hand.
+    fn db<T: Element>(self, a: T, b: T, y: T) -> T;
+}
+
+/// Something to be done with a line of the unary table, compiled once for each line.
+pub trait UnaryVisitor {
+    /// What comes back.
+    type Output;
+    /// Does it.
+    fn visit<R: UnaryRule>(self, rule: R) -> Self::Output;
+}
+
+/// Something to be done with a line of the binary table, compiled once for each line.
+pub trait BinaryVisitor {
+    /// What comes back.
+    type Output;
+    /// Does it.
+    fn visit<R: BinaryRule>(self, rule: R) -> Self::Output;
+}
+
+macro_rules! unary_rules {
+    ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on ($lo:expr, $hi:expr),
+        kinks [$($kink:expr),*], $demand:ident: |$x:ident, $y:ident| $f:expr => $df:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, PartialEq, Debug)]
+            pub struct $Rule {
+                $(#[allow(missing_docs)] pub $arg: f64,)*
+            }
+
+            impl UnaryRule for $Rule {
+                const DEMAND: Demand = Demand::$demand;
+                #[inline(always)]
+                fn f<T: Element>(self, $x: T) -> T {
+                    $(let $arg = T::from_f64(self.$arg);)*
+                    $f
+                }
+                #[inline(always)]
+                #[allow(unused_variables)]
+                fn df<T: Element>(self, $x: T, $y: T) -> T {
+                    $(let $arg = T::from_f64(self.$arg);)*
+                    $df
+                }
+            }
+        )*
+
+        /// An elementwise function of one argument: a line of the table, as data.
+        #[derive(Clone, Copy, PartialEq, Debug)]
+        pub enum Unary {
+            $($(#[$doc])* $Rule($Rule),)*
+        }
+
+        impl Unary {
+            /// Every line, with the parameters to test it with.
+            pub fn all() -> Vec<Unary> {
+                vec![$(Unary::$Rule($Rule { $($arg: $sample),* }),)*]
+            }
+
+            /// The function's name, as its method is called.
+            pub fn name(self) -> &'static str {
+                match self { $(Unary::$Rule(_) => stringify!($name),)* }
+            }
+
+            /// An interval inside its domain.
+            pub fn range(self) -> (f64, f64) {
+                match self { $(Unary::$Rule(_) => ($lo, $hi),)* }
+            }
+
+            /// Where the derivative jumps.
+            #[allow(unused_variables)]
+            pub fn kinks(self) -> Vec<f64> {
+                match self { $(Unary::$Rule($Rule { $($arg),* }) => vec![$($kink),*],)* }
+            }
+
+            /// Where the derivative needs the cotangent of the output.
+            pub fn demand(self) -> Demand {
+                match self { $(Unary::$Rule(_) => $Rule::DEMAND,)* }
+            }
+
+            /// Hands the line to a visitor.
+            #[inline]
+            pub fn accept<V: UnaryVisitor>(self, visitor: V) -> V::Output {
+                match self { $(Unary::$Rule(rule) => visitor.visit(rule),)* }
+            }
+        }
+    };
+}
+unary_table!(unary_rules);
+
+macro_rules! binary_rules {
+    ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range_a:tt $range_b:tt,
+        kink $kink:tt: |$a:ident, $b:ident, $y:ident| $f:expr => $da:expr, $db:expr;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, PartialEq, Debug)]
+            pub struct $Rule {
+                $(#[allow(missing_docs)] pub $arg: f64,)*
+            }
+
+            #[allow(unused_variables)]
+            impl BinaryRule for $Rule {
+                #[inline(always)]
+                fn f<T: Element>(self, $a: T, $b: T) -> T {
+                    $(let $arg = T::from_f64(self.$arg);)*
+                    $f
+                }
+                #[inline(always)]
+                fn da<T: Element>(self, $a: T, $b: T, $y: T) -> T {
+                    $(let $arg = T::from_f64(self.$arg);)*
+                    $da
+                }
+                #[inline(always)]
+                fn db<T: Element>(self, $a: T, $b: T, $y: T) -> T {
+                    $(let $arg = T::from_f64(self.$arg);)*
+                    $db
+                }
+            }
+        )*
+
+        /// An elementwise function of two arguments: a line of the table, as data.
+        #[derive(Clone, Copy, PartialEq, Debug)]
+        pub enum Binary {
+            $($(#[$doc])* $Rule($Rule),)*
+        }
+
+        impl Binary {
+            /// Every line, with the parameters to test it with.
+            pub fn all() -> Vec<Binary> {
+                vec![$(Binary::$Rule($Rule { $($arg: $sample),* }),)*]
+            }
+
+            /// The function's name, as its method is called.
+            pub fn name(self) -> &'static str {
+                match self { $(Binary::$Rule(_) => stringify!($name),)* }
+            }
+
+            /// An interval for each argument inside its domain.
+            pub fn ranges(self) -> [(f64, f64); 2] {
+                match self { $(Binary::$Rule(_) => [$range_a, $range_b],)* }
+            }
+
+            /// An expression that changes sign where the derivative jumps.
+            #[allow(unused_variables)]
+            pub fn kink(self, a: f64, b: f64) -> f64 {
+                /// The table's formulas are written for any element.
+                type T = f64;
+                match self { $(Binary::$Rule($Rule { $($arg),* }) => { let ($a, $b) = (a, b); $kink })* }
+            }
+
+            /// Hands the line to a visitor.
+            #[inline]
+            pub fn accept<V: BinaryVisitor>(self, visitor: V) -> V::Output {
+                match self { $(Binary::$Rule(rule) => visitor.visit(rule),)* }
+            }
+        }
+    };
+}
+binary_table!(binary_rules);
+
+/// `[x] -> f(x)`
+#[derive(Clone, Copy)]
+pub(crate) struct Value<R>(pub R);
+
+impl<T: Element, R: UnaryRule> Each<T, 1> for Value<R> {
+    #[inline(always)]
+    fn at(self, [x]: [T; 1]) -> T {
+        self.0.f(x)
+    }
+}
+
+impl<T: Element, R: BinaryRule> Each<T, 2> for Value<R> {
+    #[inline(always)]
+    fn at(self, [a, b]: [T; 2]) -> T {
+        self.0.f(a, b)
+    }
+}
+
+/// `[x, y, gy] -> gy f'(x, y)`; a function that demands its support *selects*, because gy is unspecified off it.
+#[derive(Clone, Copy)]
+pub(crate) struct Slope<R>(pub R);
+
+impl<T: Element, R: UnaryRule> Each<T, 3> for Slope<R> {
+    #[inline(always)]
+    fn at(self, [x, y, gy]: [T; 3]) -> T {
+        if R::DEMAND == Demand::Support && y == T::ZERO { T::ZERO } else { gy * self.0.df(x, y) }
+    }
+}
+
+/// `[a, b, y, gy] -> gy ∂f/∂a`
+#[derive(Clone, Copy)]
+pub(crate) struct SlopeA<R>(pub R);
+
+impl<T: Element, R: BinaryRule> Each<T, 4> for SlopeA<R> {
+    #[inline(always)]
+    fn at(self, [a, b, y, gy]: [T; 4]) -> T {
+        gy * self.0.da(a, b, y)
+    }
+}
+
+/// `[a, b, y, gy] -> gy ∂f/∂b`
+#[derive(Clone, Copy)]
+pub(crate) struct SlopeB<R>(pub R);
+
+impl<T: Element, R: BinaryRule> Each<T, 4> for SlopeB<R> {
+    #[inline(always)]
+    fn at(self, [a, b, y, gy]: [T; 4]) -> T {
+        gy * self.0.db(a, b, y)
+    }
+}

@@ -1,0 +1,224 @@
+//! Shapes, broadcasting, and the error that both speak of.
+
+use std::fmt;
+use std::ops::Deref;
+
+use smallvec::SmallVec;
+
+/// The sizes of a tensor's axes, outermost first; up to four stand inline. Rank 0 is a scalar.
+///
+/// ```
+/// use quietgrad::Shape;
+///
+/// let shape = Shape::from([2, 3]);
+/// assert_eq!(shape.rank(), 2);
+/// assert_eq!(shape.elements(), 6);
+/// assert_eq!(shape.to_string(), "[2, 3]");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
+pub struct Shape(SmallVec<[usize; 4]>);
+
+/// Distances between neighbours along each axis, in elements.
+pub(crate) type Strides = SmallVec<[usize; 4]>;
+
+impl Shape {
+    /// The shape of a scalar: no axes, one element.
+    pub fn scalar() -> Self {
+        Shape(SmallVec::new())
+    }
+
+    /// Number of axes.
+    pub fn rank(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Number of elements: the product of the sizes, 1 for a scalar.
+    pub fn elements(&self) -> usize {
+        self.0.iter().product()
+    }
+
+    /// The shape that both operands stretch to, by NumPy's rule: axes are matched from the last; sizes must be equal
+    /// or one of them 1; missing axes count as 1.
+    ///
+    /// # Errors
+    /// If two sizes differ and neither is 1.
+    ///
+    /// ```
+    /// use quietgrad::Shape;
+    ///
+    /// assert_eq!(Shape::broadcast(&[3, 1], &[4]).unwrap(), Shape::from([3, 4]));
+    /// assert!(Shape::broadcast(&[3, 2], &[4]).is_err());
+    /// ```
+    pub fn broadcast(a: &[usize], b: &[usize]) -> Result<Shape, ShapeError> {
+        let rank = a.len().max(b.len());
+        let size = |s: &[usize], axis: usize| (axis + s.len()).checked_sub(rank).map_or(1, |i| s[i]);
+        let mut shape = SmallVec::with_capacity(rank);
+        for axis in 0..rank {
+            shape.push(match (size(a, axis), size(b, axis)) {
+                (m, n) if m == n => m,
+                (1, n) => n,
+                (m, 1) => m,
+                (m, n) => {
+                    return Err(ShapeError::new(format!(
+                        "{} and {}: axis {axis} of the result would be {m} and {n}",
+                        Show(a),
+                        Show(b)
+                    )));
+                }
+            });
+        }
+        Ok(Shape(shape))
+    }
+}
+
+/// A set of axes.
+///
+/// ```
+/// use quietgrad::{Axes, Shape};
+///
+/// let axes = Axes::new(&[0, 2]);
+/// assert_eq!(axes.drop(&[3, 4, 5]), Shape::from([4]));
+/// assert_eq!(axes.count(&[3, 4, 5]), 15);
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Axes(u32);
+
+impl Axes {
+    /// These axes.
+    ///
+    /// # Panics
+    /// If one is 32 or more.
+    pub fn new(axes: &[usize]) -> Self {
+        assert!(axes.iter().all(|&axis| axis < 32), "a tensor has at most 32 axes");
+        Axes(axes.iter().fold(0, |set, axis| set | 1 << axis))
+    }
+
+    /// All axes of a tensor of this rank.
+    pub fn all(rank: usize) -> Self {
+        Axes(u32::MAX.checked_shr(32 - rank as u32).unwrap_or(0))
+    }
+
+    /// Whether this axis is one of them.
+    pub fn contains(self, axis: usize) -> bool {
+        self.0 >> axis & 1 == 1
+    }
+
+    /// How many there are.
+    pub fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// How many elements stand along them.
+    pub fn count(self, shape: &[usize]) -> usize {
+        shape.iter().enumerate().filter(|(axis, _)| self.contains(*axis)).map(|(_, size)| size).product()
+    }
+
+    /// The shape without them.
+    pub fn drop(self, shape: &[usize]) -> Shape {
+        shape.iter().enumerate().filter(|(axis, _)| !self.contains(*axis)).map(|(_, &size)| size).collect()
+    }
+
+    /// The shape with size 1 along them.
+    pub(crate) fn keep(self, shape: &[usize]) -> Shape {
+        shape.iter().enumerate().map(|(axis, &size)| if self.contains(axis) { 1 } else { size }).collect()
+    }
+
+    /// All axes of a tensor of this rank, these last.
+    pub(crate) fn inside(self, rank: usize) -> Strides {
+        let (inside, outside): (Strides, Strides) = (0..rank).partition(|&axis| self.contains(axis));
+        outside.into_iter().chain(inside).collect()
+    }
+}
+
+impl fmt::Debug for Axes {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.debug_list().entries((0..32).filter(|&axis| self.contains(axis))).finish()
+    }
+}
+
+/// Row-major strides of a contiguous tensor.
+pub(crate) fn row_major(shape: &[usize]) -> Strides {
+    let mut strides = Strides::from_elem(1, shape.len());
+    for axis in (1..shape.len()).rev() {
+        strides[axis - 1] = strides[axis] * shape[axis];
+    }
+    strides
+}
+
+/// Strides that make a tensor of `shape` look like one of shape `to`: 0 along every stretched axis.
+pub(crate) fn broadcast_strides(shape: &[usize], strides: &[usize], to: &[usize]) -> Strides {
+    let missing = to.len() - shape.len();
+    let own = shape.iter().zip(strides).map(|(&size, &stride)| if size == 1 { 0 } else { stride });
+    std::iter::repeat_n(0, missing).chain(own).collect()
+}
+
+impl Deref for Shape {
+    type Target = [usize];
+    fn deref(&self) -> &[usize] {
+        &self.0
+    }
+}
+
+impl From<&[usize]> for Shape {
+    fn from(sizes: &[usize]) -> Self {
+        Shape(SmallVec::from_slice(sizes))
+    }
+}
+
+impl<const N: usize> From<[usize; N]> for Shape {
+    fn from(sizes: [usize; N]) -> Self {
+        Shape(SmallVec::from_slice(&sizes))
+    }
+}
+
+impl FromIterator<usize> for Shape {
+    fn from_iter<I: IntoIterator<Item = usize>>(sizes: I) -> Self {
+        Shape(sizes.into_iter().collect())
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(&Show(self), f)
+    }
+}
+
+impl fmt::Debug for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(&Show(self), f)
+    }
+}
+
+/// Prints a slice of sizes as a shape.
+pub(crate) struct Show<'a>(pub &'a [usize]);
+
+impl fmt::Display for Show<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Debug::fmt(self.0, f)
+    }
+}
+
+/// Shapes that do not fit an op. Its text is what the panic says, after the op's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShapeError(String);
+
+impl ShapeError {
+    /// An error with this text.
+    #[cold]
+    pub fn new(text: impl Into<String>) -> Self {
+        ShapeError(text.into())
+    }
+}
+
+impl fmt::Display for ShapeError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ShapeError {}

@@ -1,0 +1,254 @@
+//! Owned tensors, and the views of them that ops work on.
+
+use std::fmt;
+use std::ops::{Index, IndexMut};
+
+use crate::element::Element;
+use crate::kernels::for_each_offset;
+use crate::shape::{Shape, ShapeError, Show, Strides, broadcast_strides, row_major};
+
+/// An owned, row-major tensor: data that goes into a tape or comes out of it.
+///
+/// ```
+/// use quietgrad::Tensor;
+///
+/// let x = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+/// assert_eq!(x.shape()[..], [2, 3]);
+/// assert_eq!(x[[1, 2]], 6.0);
+/// ```
+#[derive(Clone, PartialEq)]
+pub struct Tensor<T> {
+    data: Vec<T>,
+    shape: Shape,
+}
+
+impl<T: Element> Tensor<T> {
+    /// A tensor of this shape with these elements in row-major order.
+    ///
+    /// # Errors
+    /// If the number of elements is not the shape's.
+    pub fn new(shape: impl Into<Shape>, data: Vec<T>) -> Result<Self, ShapeError> {
+        let shape = shape.into();
+        if data.len() != shape.elements() {
+            let text = format!("a tensor of shape {shape} has {} elements, not {}", shape.elements(), data.len());
+            return Err(ShapeError::new(text));
+        }
+        Ok(Tensor { data, shape })
+    }
+
+    /// The tensor whose element number i, in row-major order, is `f(i)`.
+    pub fn from_fn(shape: impl Into<Shape>, f: impl FnMut(usize) -> T) -> Self {
+        let shape = shape.into();
+        Tensor { data: (0..shape.elements()).map(f).collect(), shape }
+    }
+
+    /// All elements equal to `value`.
+    pub fn full(shape: impl Into<Shape>, value: T) -> Self {
+        Tensor::from_fn(shape, |_| value)
+    }
+
+    /// All elements 0.
+    pub fn zeros(shape: impl Into<Shape>) -> Self {
+        Tensor::full(shape, T::ZERO)
+    }
+
+    /// The sizes of the axes.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The elements in row-major order.
+    pub fn data(&self) -> &[T] {
+        &self.data
+    }
+
+    /// The elements in row-major order, to be changed in place.
+    pub fn data_mut(&mut self) -> &mut [T] {
+        &mut self.data
+    }
+
+    /// The elements in row-major order, without the shape.
+    pub fn into_data(self) -> Vec<T> {
+        self.data
+    }
+
+    /// The only element of a tensor that has one.
+    ///
+    /// # Panics
+    /// If there are none or several.
+    #[track_caller]
+    pub fn item(&self) -> T {
+        assert_eq!(self.data.len(), 1, "item: a tensor of shape {} has not one element", self.shape);
+        self.data[0]
+    }
+
+    /// The tensors `self[i]` along the first axis, as slices, one after the other.
+    ///
+    /// # Panics
+    /// If the tensor is a scalar, or its rows have no elements.
+    #[track_caller]
+    pub fn rows(&self) -> std::slice::ChunksExact<'_, T> {
+        assert!(self.shape.rank() > 0, "rows: a scalar has no rows");
+        self.data.chunks_exact(self.shape[1..].iter().product())
+    }
+
+    /// The rows with these numbers, in this order: a mini-batch.
+    ///
+    /// # Panics
+    /// If the tensor is a scalar, or there is no such row.
+    ///
+    /// ```
+    /// use quietgrad::Tensor;
+    ///
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+    /// assert_eq!(x.select_rows(&[2, 0]), Tensor::from([[5.0, 6.0], [1.0, 2.0]]));
+    /// ```
+    #[track_caller]
+    pub fn select_rows(&self, rows: &[usize]) -> Self {
+        assert!(self.shape.rank() > 0, "select_rows: a scalar has no rows");
+        let (count, width) = (self.shape[0], self.shape[1..].iter().product::<usize>());
+        let mut data = Vec::with_capacity(rows.len() * width);
+        for &row in rows {
+            assert!(row < count, "select_rows: no row {row} in a tensor of shape {}", self.shape);
+            data.extend_from_slice(&self.data[row * width..(row + 1) * width]);
+        }
+        let shape = std::iter::once(rows.len()).chain(self.shape[1..].iter().copied()).collect();
+        Tensor { data, shape }
+    }
+
+    /// Each element through `f`, possibly to another type.
+    pub fn map<U: Element>(&self, f: impl FnMut(T) -> U) -> Tensor<U> {
+        Tensor { data: self.data.iter().copied().map(f).collect(), shape: self.shape.clone() }
+    }
+
+    pub(crate) fn view(&self) -> View<'_, T> {
+        View { data: &self.data, shape: &self.shape, strides: None }
+    }
+}
+
+impl<T: Element> From<T> for Tensor<T> {
+    fn from(value: T) -> Self {
+        Tensor { data: vec![value], shape: Shape::scalar() }
+    }
+}
+
+impl<T: Element, const N: usize> From<[T; N]> for Tensor<T> {
+    fn from(values: [T; N]) -> Self {
+        Tensor { data: values.to_vec(), shape: Shape::from([N]) }
+    }
+}
+
+impl<T: Element, const M: usize, const N: usize> From<[[T; N]; M]> for Tensor<T> {
+    fn from(rows: [[T; N]; M]) -> Self {
+        Tensor { data: rows.as_flattened().to_vec(), shape: Shape::from([M, N]) }
+    }
+}
+
+impl<T: Element, const N: usize> Index<[usize; N]> for Tensor<T> {
+    type Output = T;
+    #[track_caller]
+    fn index(&self, at: [usize; N]) -> &T {
+        &self.data[offset(&self.shape, &at)]
+    }
+}
+
+impl<T: Element, const N: usize> IndexMut<[usize; N]> for Tensor<T> {
+    #[track_caller]
+    fn index_mut(&mut self, at: [usize; N]) -> &mut T {
+        &mut self.data[offset(&self.shape, &at)]
+    }
+}
+
+#[track_caller]
+fn offset(shape: &[usize], at: &[usize]) -> usize {
+    let inside = shape.len() == at.len() && shape.iter().zip(at).all(|(size, i)| i < size);
+    assert!(inside, "no element {at:?} in a tensor of shape {}", Show(shape));
+    shape.iter().zip(at).fold(0, |offset, (size, i)| offset * size + i)
+}
+
+/// Nested brackets, one row a line, as NumPy prints.
+impl<T: Element> fmt::Display for Tensor<T> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fn nested<T: Element>(f: &mut fmt::Formatter, shape: &[usize], data: &[T], depth: usize) -> fmt::Result {
+            let Some((&size, inner)) = shape.split_first() else { return fmt::Display::fmt(&data[0], f) };
+            let width = inner.iter().product::<usize>();
+            f.write_str("[")?;
+            for i in 0..size {
+                if i > 0 && inner.is_empty() {
+                    f.write_str(", ")?;
+                } else if i > 0 {
+                    write!(f, ",\n{:depth$}", "", depth = depth + 1)?;
+                }
+                nested(f, inner, &data[i * width..(i + 1) * width], depth + 1)?;
+            }
+            f.write_str("]")
+        }
+        nested(f, &self.shape, &self.data, 0)
+    }
+}
+
+impl<T: Element> fmt::Debug for Tensor<T> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "Tensor {} {:?}", self.shape, self.data)
+    }
+}
+
+/// A tensor as an op sees it: a shape, elements that stand somewhere else, and how to walk them.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a, T> {
+    pub(crate) data: &'a [T],
+    pub(crate) shape: &'a [usize],
+    /// `None` for row-major without gaps.
+    pub(crate) strides: Option<&'a [usize]>,
+}
+
+impl<'a, T: Element> View<'a, T> {
+    /// The sizes of the axes.
+    pub fn shape(&self) -> &'a [usize] {
+        self.shape
+    }
+
+    /// Number of elements.
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The elements in row-major order, if they stand in memory that way.
+    pub fn as_slice(&self) -> Option<&'a [T]> {
+        match self.strides {
+            None => Some(self.data),
+            Some(_) => None,
+        }
+    }
+
+    /// Distances between neighbours along each axis.
+    pub(crate) fn strides(&self) -> Strides {
+        self.strides.map_or_else(|| row_major(self.shape), Strides::from_slice)
+    }
+
+    /// Strides that make this look like a tensor of shape `to`.
+    pub(crate) fn strides_to(&self, to: &[usize]) -> Strides {
+        broadcast_strides(self.shape, &self.strides(), to)
+    }
+
+    /// A copy of the elements in row-major order.
+    pub fn to_vec(&self) -> Vec<T> {
+        self.to_vec_as(self.shape)
+    }
+
+    /// A copy of the elements in row-major order, broadcast to a shape.
+    pub(crate) fn to_vec_as(self, shape: &[usize]) -> Vec<T> {
+        let mut data = Vec::with_capacity(shape.iter().product());
+        for_each_offset(shape, [&self.strides_to(shape)], |[i]| data.push(self.data[i]));
+        data
+    }
+}
+
+/// The place an op writes to: always row-major without gaps.
+#[derive(Debug)]
+pub struct ViewMut<'a, T> {
+    /// The elements.
+    pub data: &'a mut [T],
+    /// The sizes of the axes.
+    pub shape: &'a [usize],
+}

@@ -1,0 +1,265 @@
+//! The handle: a value on the tape, as light as a reference.
+
+use std::fmt;
+use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::panic::Location;
+
+use crate::backward::sweep;
+use crate::cotangents::Place;
+use crate::element::{Accum, Element};
+use crate::graph::{Kind, NodeId};
+use crate::ops::Op;
+use crate::params::Grads;
+use crate::shape::{Axes, Shape, Show};
+use crate::tape::{Obligation, Recording, view};
+use crate::tensor::Tensor;
+
+/// A tensor on the tape. Copy it freely: it is a number and two references, and cannot outlive its recording.
+pub struct Var<'r, T> {
+    pub(crate) recording: Recording<'r, T>,
+    pub(crate) id: NodeId,
+}
+
+impl<T> Clone for Var<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Var<'_, T> {}
+
+/// Whole numbers on the tape: classes, or row numbers.
+pub struct Indices<'r, T>(pub(crate) Var<'r, T>);
+
+impl<T> Clone for Indices<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Indices<'_, T> {}
+
+impl<T: Element> Indices<'_, T> {
+    /// Panics with the op's name unless every index is below `bound`.
+    #[track_caller]
+    pub(crate) fn check_below(self, op: &str, bound: usize) {
+        let inner = self.0.recording.tape.inner.borrow();
+        let node = &inner.graph.nodes[self.0.id.index()];
+        let indices = view(node, &inner.values.data, self.0.recording.params.data());
+        let bad = indices.data.iter().position(|i| i.to_f64() >= bound as f64);
+        if let Some(at) = bad {
+            panic!("{op}: index {} at place {at} is not below {bound}", indices.data[at]);
+        }
+    }
+}
+
+impl<'r, T: Element> Var<'r, T> {
+    /// The recording that it belongs to.
+    pub fn recording(self) -> Recording<'r, T> {
+        self.recording
+    }
+
+    /// Its node in the recorded graph.
+    pub fn id(self) -> NodeId {
+        self.id
+    }
+
+    /// The sizes of its axes.
+    pub fn shape(self) -> Shape {
+        self.recording.tape.inner.borrow().graph.nodes[self.id.index()].shape.clone()
+    }
+
+    /// A copy of its value.
+    pub fn value(self) -> Tensor<T> {
+        let inner = self.recording.tape.inner.borrow();
+        let node = &inner.graph.nodes[self.id.index()];
+        let data = view(node, &inner.values.data, self.recording.params.data()).to_vec();
+        Tensor::new(node.shape.clone(), data).expect("a node has its shape's elements")
+    }
+
+    /// The only element of a tensor that has one: a loss.
+    ///
+    /// # Panics
+    /// If there are none or several.
+    #[track_caller]
+    pub fn item(self) -> T {
+        let inner = self.recording.tape.inner.borrow();
+        let node = &inner.graph.nodes[self.id.index()];
+        assert_eq!(node.shape.elements(), 1, "item: a tensor of shape {} has not one element", node.shape);
+        view(node, &inner.values.data, self.recording.params.data()).data[0]
+    }
+
+    /// The gradients of this scalar with respect to every parameter, and to every
+    /// [`input`](Recording::input) of the recording. Overwrites `grads`.
+    ///
+    /// # Panics
+    /// If this is not a scalar, depends on nothing that is differentiated, `grads` are of other parameters, or an
+    /// [obligation](Var::must_reach_loss) was not met.
+    #[track_caller]
+    pub fn backward(self, grads: &mut Grads<T>) {
+        self.check_scalar("backward");
+        self.sweep(&[T::ONE], grads, Accum::Replace);
+        self.check_obligations();
+    }
+
+    /// As [`backward`](Var::backward), but adds to `grads`: for a batch that is fed in parts.
+    ///
+    /// # Panics
+    /// As `backward`.
+    #[track_caller]
+    pub fn backward_add(self, grads: &mut Grads<T>) {
+        self.check_scalar("backward_add");
+        self.sweep(&[T::ONE], grads, Accum::Add);
+        self.check_obligations();
+    }
+
+    /// The vector-Jacobian product: Jᵀ `cotangent`, for a result of any shape. Overwrites `grads`.
+    ///
+    /// # Panics
+    /// If the cotangent has another shape, or this depends on nothing that is differentiated. Obligations are not
+    /// looked at: this may be a part of a loss.
+    #[track_caller]
+    pub fn vjp(self, cotangent: &Tensor<T>, grads: &mut Grads<T>) {
+        let shape = self.shape();
+        assert_eq!(&shape, cotangent.shape(), "vjp: the cotangent must have the value's shape");
+        self.sweep(cotangent.data(), grads, Accum::Replace);
+    }
+
+    #[track_caller]
+    fn check_scalar(self, method: &str) {
+        let shape = self.shape();
+        assert_eq!(shape.elements(), 1, "{method}: a loss is a scalar, not of shape {shape}");
+    }
+
+    #[track_caller]
+    fn sweep(self, seed: &[T], grads: &mut Grads<T>, accum: Accum) {
+        let Recording { tape, params } = self.recording;
+        let inner = &mut *tape.inner.borrow_mut();
+        let active = inner.graph.nodes[self.id.index()].is_active();
+        assert!(active, "backward: this depends on no parameter and no input");
+        let (expected, given) = (params.len(), grads.data().len());
+        assert_eq!(expected, given, "backward: {given} gradients do not fit {expected} parameters");
+        sweep(inner, self.id, seed, params, grads, accum);
+    }
+
+    /// The gradient that the last sweep left for this node, if anything flowed to it.
+    ///
+    /// Meant for [`input`](Recording::input)s; parameters have theirs in [`Grads`].
+    pub fn gradient(self) -> Option<Tensor<T>> {
+        let inner = self.recording.tape.inner.borrow();
+        let node = &inner.graph.nodes[self.id.index()];
+        match &node.cotangent {
+            Place::Arena(range) if inner.touched.get(self.id.index()) == Some(&true) => {
+                let data = inner.cotangents.data[range.clone()].to_vec();
+                Some(Tensor::new(node.shape.clone(), data).expect("a cotangent has its node's shape"))
+            }
+            _ => None,
+        }
+    }
+
+    /// Says that this value was made to be part of the loss: if [`backward`](Var::backward) is called on a loss that
+    /// does not contain it, it panics and names `what` and the line that called this method.
+    ///
+    /// Penalties call it, because a penalty that is computed but not added would otherwise be silently ignored.
+    #[track_caller]
+    pub fn must_reach_loss(self, what: &'static str) -> Self {
+        let obligation = Obligation { node: self.id, what, at: Location::caller() };
+        self.recording.tape.inner.borrow_mut().obligations.push(obligation);
+        self
+    }
+
+    #[track_caller]
+    fn check_obligations(self) {
+        let inner = self.recording.tape.inner.borrow();
+        for &Obligation { node, what, at } in &inner.obligations {
+            let reached = inner.touched[node.index()] || inner.depends_on(self.id, node);
+            assert!(reached, "the {what} built at {at} is not part of this loss: add it, or do not build it");
+        }
+    }
+
+    #[track_caller]
+    #[inline]
+    pub(crate) fn apply(self, op: impl Into<Op>, inputs: &[Var<'r, T>]) -> Self {
+        self.recording.run(op.into(), inputs, Location::caller())
+    }
+
+    /// Some of its axes, checked.
+    #[track_caller]
+    pub(crate) fn axes(self, method: &str, axes: &[usize]) -> Axes {
+        let shape = self.shape();
+        for (i, axis) in axes.iter().enumerate() {
+            assert!(*axis < shape.rank(), "{method}: no axis {axis} in a tensor of shape {shape}");
+            assert!(!axes[..i].contains(axis), "{method}: axis {axis} is named twice in {}", Show(axes));
+        }
+        Axes::new(axes)
+    }
+
+    pub(crate) fn is_contiguous(self) -> bool {
+        self.recording.tape.inner.borrow().graph.nodes[self.id.index()].strides.is_none()
+    }
+}
+
+/// Prints its value.
+impl<T: Element> fmt::Display for Var<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(&self.value(), f)
+    }
+}
+
+/// Prints its number, what made it, and its value.
+impl<T: Element> fmt::Debug for Var<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let kind = match &self.recording.tape.inner.borrow().graph.nodes[self.id.index()].kind {
+            Kind::Constant => "constant",
+            Kind::Input => "input",
+            Kind::Param(_) => "param",
+            Kind::Op(op) => op.name(),
+        };
+        write!(f, "{} = {kind} {:?}", self.id, self.value())
+    }
+}
+
+macro_rules! operator {
+    ($Trait:ident, $method:ident, $number:expr, $number_first:expr) => {
+        impl<'r, T: Element> $Trait for Var<'r, T> {
+            type Output = Self;
+            #[track_caller]
+            #[inline]
+            fn $method(self, other: Self) -> Self {
+                Var::$method(self, other)
+            }
+        }
+
+        impl<'r, T: Element> $Trait<f64> for Var<'r, T> {
+            type Output = Self;
+            #[track_caller]
+            #[inline]
+            fn $method(self, number: f64) -> Self {
+                $number(self, number)
+            }
+        }
+
+        impl<'r, T: Element> $Trait<Var<'r, T>> for f64 {
+            type Output = Var<'r, T>;
+            #[track_caller]
+            #[inline]
+            fn $method(self, var: Var<'r, T>) -> Var<'r, T> {
+                $number_first(self, var)
+            }
+        }
+    };
+}
+
+operator!(Add, add, |x: Var<'r, T>, c: f64| x.shift(c), |c, x: Var<'r, T>| x.shift(c));
+operator!(Sub, sub, |x: Var<'r, T>, c: f64| x.shift(-c), |c, x: Var<'r, T>| Var::neg(x).shift(c));
+operator!(Mul, mul, |x: Var<'r, T>, c: f64| x.scale(c), |c, x: Var<'r, T>| x.scale(c));
+operator!(Div, div, |x: Var<'r, T>, c: f64| x.scale(1.0 / c), |c, x: Var<'r, T>| x.recip().scale(c));
+
+impl<T: Element> Neg for Var<'_, T> {
+    type Output = Self;
+    #[track_caller]
+    #[inline]
+    fn neg(self) -> Self {
+        Var::neg(self)
+    }
+}
