@@ -17,8 +17,11 @@ fn main() {
             let r = tape.record(&params);
             let h = r.constant(&x).linear(r.param(w1), r.param(b1)).tanh();
             let z = h.linear(r.param(w2), r.param(b2));
-            let loss = z.pair_sum(r.constant(&y), pointwise::Binary::BceWithLogits(pointwise::BceWithLogits {}), Reduction::Mean)
-                + h.map_sum(pointwise::Unary::Abs(pointwise::Abs {}), Reduction::PerSample) * 1e-3;
+            let loss = z.pair_sum(
+                r.constant(&y),
+                pointwise::Binary::BceWithLogits(pointwise::BceWithLogits {}),
+                Reduction::Mean,
+            ) + h.map_sum(pointwise::Unary::Abs(pointwise::Abs {}), Reduction::PerSample) * 1e-3;
             loss.backward(&mut grads);
             last = loss.item();
             for (p, g) in params.data_mut().iter_mut().zip(grads.data()) {
@@ -26,7 +29,10 @@ fn main() {
             }
         }
         println!("{rep} {:.0} ns loss {last}", t.elapsed().as_secs_f64() * 1e9 / n as f64);
-        if rep == 0 { let r = tape.record(&params);
-            let h = r.constant(&x).linear(r.param(w1), r.param(b1)).tanh(); print!("{}", h.recording().graph()); }
+        if rep == 0 {
+            let r = tape.record(&params);
+            let h = r.constant(&x).linear(r.param(w1), r.param(b1)).tanh();
+            print!("{}", h.recording().graph());
+        }
     }
 }

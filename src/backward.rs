@@ -7,14 +7,15 @@
 use smallvec::SmallVec;
 
 use crate::cotangents::{Cotangents, Place, Slot};
-use crate::element::{Accum, Element};
+use crate::element::Accum;
 use crate::graph::{Kind, NodeId};
+use crate::ops::Real;
 use crate::params::{Grads, Params};
 use crate::tape::{Inner, view};
 use crate::tensor::View;
 
 /// Carries `seed`, the cotangent of `root`, back to the parameters and inputs.
-pub(crate) fn sweep<T: Element>(
+pub(crate) fn sweep<T: Real>(
     inner: &mut Inner<T>,
     root: NodeId,
     seed: &[T],
@@ -46,7 +47,9 @@ pub(crate) fn sweep<T: Element>(
 
     for i in (0..=root.index()).rev() {
         let node = &graph.nodes[i];
-        let (Kind::Op(op), true, Place::Arena(place)) = (&node.kind, touched[i], &node.cotangent) else { continue };
+        let (Kind::Op(op), true, Place::Arena(place)) = (&node.kind, touched[i], &node.cotangent) else {
+            continue;
+        };
         let (past, rest) = cotangents.split_at_mut(place.start);
         let gy = View { data: &rest[..place.len()], shape: &node.shape, strides: None };
         let input = |id: &NodeId| &graph.nodes[id.index()];
@@ -58,7 +61,7 @@ pub(crate) fn sweep<T: Element>(
             slots.push(Slot { place: input(id).cotangent.clone(), shape: &input(id).shape, accum });
         }
         let mut gx = Cotangents { arena: past, gradients: &mut *gradients, slots: &mut slots };
-        op.vjp(&views, view(node, values, params.data()), gy, &mut gx);
+        T::vjp(op, &views, view(node, values, params.data()), gy, &mut gx);
         for (id, slot) in node.inputs.iter().zip(&slots) {
             touched[id.index()] = slot.accum == Accum::Add;
         }
@@ -70,7 +73,7 @@ pub(crate) fn sweep<T: Element>(
 }
 
 /// Zero for every parameter that nothing flowed to.
-fn clear_untouched<T: Element>(inner: &Inner<T>, params: &Params<T>, gradients: &mut [T]) {
+fn clear_untouched<T: Real>(inner: &Inner<T>, params: &Params<T>, gradients: &mut [T]) {
     for id in params.ids() {
         let reached = inner.param_node(id).is_some_and(|node| inner.touched[node.index()]);
         if !reached {

@@ -99,6 +99,9 @@ pub trait Element:
     /// The number 1.
     const ONE: Self;
 
+    /// Whether loops over this type are worth compiling once for every instruction set.
+    const VECTORIZED: bool = false;
+
     /// The nearest number of this type, with tangent 0.
     fn from_f64(x: f64) -> Self;
     /// The value; a tangent is dropped.

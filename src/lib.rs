@@ -21,7 +21,7 @@ pub use cotangents::Cotangents;
 pub use dual::Dual;
 pub use element::{Accum, Element, Epilogue, Mat, MatMut};
 pub use graph::{Graph, Kind, Node, NodeId};
-pub use ops::Reduction;
+pub use ops::{Real, Reduction};
 pub use params::{Grads, ParamId, Params};
 pub use shape::{Axes, Shape, ShapeError};
 pub use sparsity::Demand;

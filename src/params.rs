@@ -101,7 +101,8 @@ impl<T: Element> Params<T> {
     /// A copy of a parameter, with its shape.
     #[track_caller]
     pub fn tensor(&self, id: ParamId) -> Tensor<T> {
-        Tensor::new(self.shape(id).clone(), self.get(id).to_vec()).expect("an entry's range has its shape's size")
+        Tensor::new(self.shape(id).clone(), self.get(id).to_vec())
+            .expect("an entry's range has its shape's size")
     }
 
     /// The number of elements of all parameters.
@@ -143,10 +144,11 @@ impl<T: Element> Params<T> {
     fn entry(&self, id: ParamId) -> &Entry {
         match self.entries.get(id.0 as usize) {
             Some(entry) => entry,
-            None => panic!("no parameter {}: there are {}; is it of another model?", id.0, self.entries.len()),
+            None => {
+                panic!("no parameter {}: there are {}; is it of another model?", id.0, self.entries.len())
+            }
         }
     }
-
 }
 
 impl<T: Element> Default for Params<T> {

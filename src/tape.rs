@@ -8,9 +8,8 @@ use std::panic::Location;
 use smallvec::SmallVec;
 
 use crate::cotangents::Place;
-use crate::element::Element;
 use crate::graph::{Graph, Kind, Memory, Node, NodeId};
-use crate::ops::{Alias, Op, reshape::Reshape};
+use crate::ops::{Alias, Op, Real, reshape::Reshape};
 use crate::params::{ParamId, Params};
 use crate::shape::{Shape, ShapeError};
 use crate::tensor::{Tensor, View, ViewMut};
@@ -76,7 +75,7 @@ pub(crate) struct Arena<T> {
     used: usize,
 }
 
-impl<T: Element> Arena<T> {
+impl<T: Real> Arena<T> {
     fn take(&mut self, len: usize) -> Range<usize> {
         let start = self.used;
         self.used += len;
@@ -99,7 +98,7 @@ pub(crate) struct Obligation {
     pub at: &'static Location<'static>,
 }
 
-impl<T: Element> Tape<T> {
+impl<T: Real> Tape<T> {
     /// A tape without memory yet.
     pub fn new() -> Self {
         let inner = Inner {
@@ -128,7 +127,7 @@ impl<T: Element> Tape<T> {
     }
 }
 
-impl<T: Element> fmt::Debug for Tape<T> {
+impl<T: Real> fmt::Debug for Tape<T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let inner = self.inner.borrow();
         write!(f, "Tape of {} nodes, {} elements", inner.graph.nodes.len(), inner.values.used)
@@ -149,7 +148,7 @@ impl<T> Clone for Recording<'_, T> {
 
 impl<T> Copy for Recording<'_, T> {}
 
-impl<'r, T: Element> Recording<'r, T> {
+impl<'r, T: Real> Recording<'r, T> {
     /// The parameters that the recording borrows.
     pub fn params(self) -> &'r Params<T> {
         self.params
@@ -245,7 +244,11 @@ impl<'r, T: Element> Recording<'r, T> {
         let node = inner.leaf(Kind::Constant, shape, Location::caller(), |place| {
             for (place, &index) in place.iter_mut().zip(indices) {
                 *place = T::from_f64(index as f64);
-                assert_eq!(place.to_f64() as usize, index, "indices: {index} is not exact in this element type");
+                assert_eq!(
+                    place.to_f64() as usize,
+                    index,
+                    "indices: {index} is not exact in this element type"
+                );
             }
         });
         Indices(self.var(node))
@@ -315,7 +318,7 @@ impl<T> Inner<T> {
     }
 }
 
-impl<T: Element> Inner<T> {
+impl<T: Real> Inner<T> {
     fn push(&mut self, node: Node) -> NodeId {
         self.graph.nodes.push(node);
         NodeId(self.graph.nodes.len() as u32 - 1)
@@ -367,8 +370,9 @@ impl<T: Element> Inner<T> {
                 let range = values.take(shape.elements());
                 values.back();
                 let (past, rest) = values.data.split_at_mut(range.start);
-                let x: SmallVec<[View<T>; 4]> = inputs.iter().map(|id| view(node(id), past, params)).collect();
-                op.forward(&x, ViewMut { data: &mut rest[..range.len()], shape: &shape });
+                let x: SmallVec<[View<T>; 4]> =
+                    inputs.iter().map(|id| view(node(id), past, params)).collect();
+                T::forward(&op, &x, ViewMut { data: &mut rest[..range.len()], shape: &shape });
                 (Memory::Arena(range), None)
             }
         };
@@ -382,7 +386,9 @@ fn extent(shape: &[usize], strides: Option<&[usize]>) -> usize {
     match strides {
         _ if shape.contains(&0) => 0,
         None => shape.iter().product(),
-        Some(strides) => 1 + shape.iter().zip(strides).map(|(size, stride)| (size - 1) * stride).sum::<usize>(),
+        Some(strides) => {
+            1 + shape.iter().zip(strides).map(|(size, stride)| (size - 1) * stride).sum::<usize>()
+        }
     }
 }
 

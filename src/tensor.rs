@@ -30,7 +30,8 @@ impl<T: Element> Tensor<T> {
     pub fn new(shape: impl Into<Shape>, data: Vec<T>) -> Result<Self, ShapeError> {
         let shape = shape.into();
         if data.len() != shape.elements() {
-            let text = format!("a tensor of shape {shape} has {} elements, not {}", shape.elements(), data.len());
+            let text =
+                format!("a tensor of shape {shape} has {} elements, not {}", shape.elements(), data.len());
             return Err(ShapeError::new(text));
         }
         Ok(Tensor { data, shape })
@@ -169,7 +170,12 @@ fn offset(shape: &[usize], at: &[usize]) -> usize {
 /// Nested brackets, one row a line, as NumPy prints.
 impl<T: Element> fmt::Display for Tensor<T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        fn nested<T: Element>(f: &mut fmt::Formatter, shape: &[usize], data: &[T], depth: usize) -> fmt::Result {
+        fn nested<T: Element>(
+            f: &mut fmt::Formatter,
+            shape: &[usize],
+            data: &[T],
+            depth: usize,
+        ) -> fmt::Result {
             let Some((&size, inner)) = shape.split_first() else { return fmt::Display::fmt(&data[0], f) };
             let width = inner.iter().product::<usize>();
             f.write_str("[")?;

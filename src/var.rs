@@ -6,9 +6,9 @@ use std::panic::Location;
 
 use crate::backward::sweep;
 use crate::cotangents::Place;
-use crate::element::{Accum, Element};
+use crate::element::Accum;
 use crate::graph::{Kind, NodeId};
-use crate::ops::Op;
+use crate::ops::{Op, Real};
 use crate::params::Grads;
 use crate::shape::{Axes, Shape, Show};
 use crate::tape::{Obligation, Recording, view};
@@ -39,7 +39,7 @@ impl<T> Clone for Indices<'_, T> {
 
 impl<T> Copy for Indices<'_, T> {}
 
-impl<T: Element> Indices<'_, T> {
+impl<T: Real> Indices<'_, T> {
     /// Panics with the op's name unless every index is below `bound`.
     #[track_caller]
     pub(crate) fn check_below(self, op: &str, bound: usize) {
@@ -53,7 +53,7 @@ impl<T: Element> Indices<'_, T> {
     }
 }
 
-impl<'r, T: Element> Var<'r, T> {
+impl<'r, T: Real> Var<'r, T> {
     /// The recording that it belongs to.
     pub fn recording(self) -> Recording<'r, T> {
         self.recording
@@ -200,14 +200,14 @@ impl<'r, T: Element> Var<'r, T> {
 }
 
 /// Prints its value.
-impl<T: Element> fmt::Display for Var<'_, T> {
+impl<T: Real> fmt::Display for Var<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         fmt::Display::fmt(&self.value(), f)
     }
 }
 
 /// Prints its number, what made it, and its value.
-impl<T: Element> fmt::Debug for Var<'_, T> {
+impl<T: Real> fmt::Debug for Var<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let kind = match &self.recording.tape.inner.borrow().graph.nodes[self.id.index()].kind {
             Kind::Constant => "constant",
@@ -221,7 +221,7 @@ impl<T: Element> fmt::Debug for Var<'_, T> {
 
 macro_rules! operator {
     ($Trait:ident, $method:ident, $number:expr, $number_first:expr) => {
-        impl<'r, T: Element> $Trait for Var<'r, T> {
+        impl<'r, T: Real> $Trait for Var<'r, T> {
             type Output = Self;
             #[track_caller]
             #[inline]
@@ -230,7 +230,7 @@ macro_rules! operator {
             }
         }
 
-        impl<'r, T: Element> $Trait<f64> for Var<'r, T> {
+        impl<'r, T: Real> $Trait<f64> for Var<'r, T> {
             type Output = Self;
             #[track_caller]
             #[inline]
@@ -239,7 +239,7 @@ macro_rules! operator {
             }
         }
 
-        impl<'r, T: Element> $Trait<Var<'r, T>> for f64 {
+        impl<'r, T: Real> $Trait<Var<'r, T>> for f64 {
             type Output = Var<'r, T>;
             #[track_caller]
             #[inline]
@@ -255,7 +255,7 @@ operator!(Sub, sub, |x: Var<'r, T>, c: f64| x.shift(-c), |c, x: Var<'r, T>| Var:
 operator!(Mul, mul, |x: Var<'r, T>, c: f64| x.scale(c), |c, x: Var<'r, T>| x.scale(c));
 operator!(Div, div, |x: Var<'r, T>, c: f64| x.scale(1.0 / c), |c, x: Var<'r, T>| x.recip().scale(c));
 
-impl<T: Element> Neg for Var<'_, T> {
+impl<T: Real> Neg for Var<'_, T> {
     type Output = Self;
     #[track_caller]
     #[inline]

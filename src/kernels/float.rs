@@ -7,6 +7,7 @@ macro_rules! float {
         impl Element for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const VECTORIZED: bool = true;
 
             fn from_f64(x: f64) -> Self {
                 x as $t

@@ -76,7 +76,8 @@ impl Isa {
 /// Compiles a function once for each instruction set and calls the copy that fits the machine.
 ///
 /// The body is plain Rust that the compiler vectorizes; generics stand in square brackets. Whatever the body calls
-/// must be `#[inline(always)]`, or it would be compiled for the baseline only.
+/// must be `#[inline(always)]`, or it would be compiled for the baseline only. One of the generics is the element type
+/// and is called `T`.
 macro_rules! vectorize {
     ($(#[$meta:meta])* $vis:vis fn $name:ident [$($generics:tt)*] ($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
         $(#[$meta])*
@@ -96,6 +97,9 @@ macro_rules! vectorize {
                 body($($arg),*)
             }
 
+            if !T::VECTORIZED {
+                return body($($arg),*);
+            }
             match $crate::kernels::isa::Isa::current() {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: `current` names only what this machine has.

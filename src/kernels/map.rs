@@ -39,7 +39,11 @@ pub(super) fn collapse<const N: usize>(shape: &[usize], strides: [&[usize]; N]) 
 }
 
 /// Calls `each` with the operands' offsets at every element of `shape`, in row-major order.
-pub fn for_each_offset<const N: usize>(shape: &[usize], strides: [&[usize]; N], mut each: impl FnMut([usize; N])) {
+pub fn for_each_offset<const N: usize>(
+    shape: &[usize],
+    strides: [&[usize]; N],
+    mut each: impl FnMut([usize; N]),
+) {
     if shape.contains(&0) {
         return;
     }
@@ -118,7 +122,7 @@ pub(super) const BLOCK: usize = 128;
 
 /// `count` elements a stride apart, gathered into a buffer so that the loop over them vectorizes.
 #[inline]
-pub(super) fn gather<'b, T: Element>(
+fn gather<'b, T: Element>(
     x: &'b [T],
     start: usize,
     stride: usize,
@@ -137,24 +141,48 @@ pub(super) fn gather<'b, T: Element>(
     &buffer[..count]
 }
 
+/// A block of every operand: elements `from..from + count` of rows that begin at `start`.
+#[inline]
+pub(super) fn gather_all<'b, T: Element, const N: usize>(
+    x: [&'b [T]; N],
+    start: [usize; N],
+    strides: [usize; N],
+    from: usize,
+    count: usize,
+    buffers: &'b mut [[T; BLOCK]; N],
+) -> [&'b [T]; N] {
+    let mut buffers = buffers.iter_mut();
+    std::array::from_fn(|i| {
+        let buffer = buffers.next().expect("one buffer an operand");
+        gather(x[i], start[i] + from * strides[i], strides[i], buffer, count)
+    })
+}
+
+/// An elementwise function, compiled for slices of one length: `y (=, +=) f(x…)`.
+///
+/// The loops below walk any strides and call one of these for each row. They are compiled once for all functions,
+/// and a function once for all loops.
+pub type Row<'f, T, const N: usize> = &'f dyn Fn([&[T]; N], &mut [T], Accum);
+
 /// `y (=, +=) f(x…)` with y row-major of this shape and each operand broadcast or permuted by its strides.
 pub fn map_strided<T: Element, const N: usize>(
     shape: &[usize],
     x: [Strided<T>; N],
     y: &mut [T],
     accum: Accum,
-    f: impl Each<T, N>,
+    f: Row<T, N>,
 ) {
     if y.is_empty() {
         return;
     }
     let axes = collapse(shape, x.map(|x| x.strides));
     let (&(width, inner), outer) = axes.split_last().unwrap_or((&(1, [1; N]), &[]));
+    let data = x.map(|x| x.data);
     let mut rest = y;
     if inner == [1; N] {
         for_each_row(outer, |at| {
             let row = rest.split_off_mut(..width).expect("y has the shape's elements");
-            map(std::array::from_fn(|i| &x[i].data[at[i]..]), row, accum, f);
+            f(std::array::from_fn(|i| &data[i][at[i]..at[i] + width]), row, accum);
         });
         return;
     }
@@ -162,12 +190,7 @@ pub fn map_strided<T: Element, const N: usize>(
     for_each_row(outer, |at| {
         let row = rest.split_off_mut(..width).expect("y has the shape's elements");
         for (block, y) in row.chunks_mut(BLOCK).enumerate() {
-            let mut buffer = buffers.iter_mut();
-            let blocks = std::array::from_fn(|i| {
-                let start = at[i] + block * BLOCK * inner[i];
-                gather(x[i].data, start, inner[i], buffer.next().expect("one buffer an operand"), y.len())
-            });
-            map(blocks, y, accum, f);
+            f(gather_all(data, at, inner, block * BLOCK, y.len(), &mut buffers), y, accum);
         }
     });
 }

@@ -1,24 +1,25 @@
 //! Sums in a fixed order: the same bits on every machine and for any number of threads.
+//!
+//! A function that is summed is first mapped, a block at a time, into a buffer that stays in the nearest cache: the
+//! elementwise loops are compiled once, and summing needs no copies of them.
 
 use super::isa::vectorize;
-use super::map::{BLOCK, Each, Strided, collapse, for_each_row, gather, map};
+use super::map::{BLOCK, Row, Strided, collapse, for_each_row, gather_all};
 use crate::element::{Accum, Element};
 
 /// Partial sums carried side by side: wide enough for two of the widest vectors, and part of the result's definition.
 const LANES: usize = 32;
 
 vectorize! {
-    /// Σᵢ f(xᵢ…) over slices of one length.
-    fn sum_block [T: Element, F: Each<T, N>, const N: usize] (x: [&[T]; N], len: usize, f: F) -> T {
-        let x = x.map(|x| &x[..len]);
-        let whole = len - len % LANES;
+    /// Σ x
+    fn sum_block [T: Element] (x: &[T]) -> T {
         let mut total = T::ZERO;
-        if whole > 0 {
+        let (blocks, rest) = x.as_chunks::<LANES>();
+        if !blocks.is_empty() {
             let mut lanes = [T::ZERO; LANES];
-            for start in (0..whole).step_by(LANES) {
-                let x = x.map(|x| &x[start..start + LANES]);
+            for block in blocks {
                 for lane in 0..LANES {
-                    lanes[lane] += f.at(x.map(|x| x[lane]));
+                    lanes[lane] += block[lane];
                 }
             }
             let mut width = LANES / 2;
@@ -31,27 +32,78 @@ vectorize! {
             }
             total = lanes[0];
         }
-        for i in whole..len {
-            total += f.at(x.map(|x| x[i]));
+        for &x in rest {
+            total += x;
         }
+        total
+    }
+}
+
+/// Elements summed one block after the other; longer sums are halved and added pairwise, so that rounding grows with
+/// the logarithm of the length.
+const PAIRWISE: usize = 32 * BLOCK;
+
+/// Σ x over a slice.
+pub fn sum<T: Element>(x: &[T]) -> T {
+    if x.len() <= PAIRWISE {
+        return sum_block(x);
+    }
+    let (left, right) = x.split_at((x.len() / 2).next_multiple_of(PAIRWISE));
+    sum(left) + sum(right)
+}
+
+/// A row of operands: where each begins, and how far apart its elements stand.
+#[derive(Clone, Copy)]
+struct Span<'a, T, const N: usize> {
+    data: [&'a [T]; N],
+    start: [usize; N],
+    strides: [usize; N],
+}
+
+impl<'a, T: Element, const N: usize> Span<'a, T, N> {
+    /// Elements `from..from + count` of every operand.
+    fn block<'b>(&self, from: usize, count: usize, buffers: &'b mut [[T; BLOCK]; N]) -> [&'b [T]; N]
+    where
+        'a: 'b,
+    {
+        gather_all(self.data, self.start, self.strides, from, count, buffers)
+    }
+
+    /// Calls `each` with the place and the values f(xᵢ…) of one block after the other.
+    fn for_each_block(&self, len: usize, f: Row<T, N>, mut each: impl FnMut(usize, &[T])) {
+        let mut values = [T::ZERO; BLOCK];
+        let mut visit = |from: usize, count: usize, block: [&[T]; N]| {
+            f(block, &mut values[..count], Accum::Replace);
+            each(from, &values[..count]);
+        };
+        let blocks = (0..len).step_by(BLOCK).map(|from| (from, BLOCK.min(len - from)));
+        if self.strides == [1; N] {
+            for (from, count) in blocks {
+                visit(from, count, std::array::from_fn(|i| &self.data[i][self.start[i] + from..][..count]));
+            }
+        } else {
+            let mut buffers = [[T::ZERO; BLOCK]; N];
+            for (from, count) in blocks {
+                visit(from, count, self.block(from, count, &mut buffers));
+            }
+        }
+    }
+
+    /// Σᵢ f(xᵢ…)
+    fn sum(&self, len: usize, f: Row<T, N>) -> T {
+        if len > PAIRWISE {
+            let half = (len / 2).next_multiple_of(PAIRWISE);
+            let middle = std::array::from_fn(|i| self.start[i] + half * self.strides[i]);
+            return self.sum(half, f) + Span { start: middle, ..*self }.sum(len - half, f);
+        }
+        let mut total = T::ZERO;
+        self.for_each_block(len, f, |_, values| total += sum_block(values));
         total
     }
 }
 
 /// Operands that a reduction can take.
 const MAX_OPERANDS: usize = 4;
-
-/// Elements summed in one go; blocks are then added up pairwise, so that rounding grows with the logarithm.
-const PAIRWISE_BLOCK: usize = 4096;
-
-/// Σᵢ f(xᵢ…) over slices of one length, pairwise above a few thousand elements.
-pub fn sum_map<T: Element, const N: usize>(x: [&[T]; N], len: usize, f: impl Each<T, N>) -> T {
-    if len <= PAIRWISE_BLOCK {
-        return sum_block(x, len, f);
-    }
-    let half = (len / 2).next_multiple_of(PAIRWISE_BLOCK);
-    sum_map(x.map(|x| &x[..half]), half, f) + sum_map(x.map(|x| &x[half..]), len - half, f)
-}
 
 /// `y (=, +=) Σ f(x…)`, summed over the axes of `shape` where y's stride is 0.
 pub fn sum_strided<T: Element, const N: usize>(
@@ -60,7 +112,7 @@ pub fn sum_strided<T: Element, const N: usize>(
     y: &mut [T],
     y_strides: &[usize],
     accum: Accum,
-    f: impl Each<T, N>,
+    f: Row<T, N>,
 ) {
     if accum == Accum::Replace {
         y.fill(T::ZERO);
@@ -75,33 +127,56 @@ pub fn sum_strided<T: Element, const N: usize>(
     }
     let axes = collapse(shape, joined);
     let (&(width, inner), outer) = axes.split_last().unwrap_or((&(1, [1; 1 + MAX_OPERANDS]), &[]));
-    let contiguous = inner[1..=N].iter().all(|&stride| stride == 1);
-    let mut buffers = [[T::ZERO; BLOCK]; N];
+    let (data, strides) = (x.map(|x| x.data), std::array::from_fn(|i| inner[i + 1]));
     for_each_row(outer, |at| {
-        let mut reduce = |from: usize, count: usize| {
-            let place = at[0] + from * inner[0];
-            let mut buffer = buffers.iter_mut();
-            let block: [&[T]; N] = std::array::from_fn(|i| {
-                let buffer = buffer.next().expect("one buffer an operand");
-                let start = at[i + 1] + from * inner[i + 1];
-                if contiguous { &x[i].data[start..] } else { gather(x[i].data, start, inner[i + 1], buffer, count) }
-            });
-            match inner[0] {
-                0 => y[place] += sum_map(block, count, f),
-                1 => map(block, &mut y[place..place + count], Accum::Add, f),
-                stride => {
-                    for i in 0..count {
-                        y[place + i * stride] += f.at(block.map(|x| x[i]));
-                    }
+        let span = Span { data, start: std::array::from_fn(|i| at[i + 1]), strides };
+        match inner[0] {
+            0 => y[at[0]] += span.sum(width, f),
+            1 if strides == [1; N] => {
+                let row = std::array::from_fn(|i| &data[i][span.start[i]..span.start[i] + width]);
+                f(row, &mut y[at[0]..at[0] + width], Accum::Add);
+            }
+            step => span.for_each_block(width, f, |from, values| {
+                let place = at[0] + from * step;
+                for (i, &value) in values.iter().enumerate() {
+                    y[place + i * step] += value;
                 }
-            }
-        };
-        if contiguous {
-            reduce(0, width);
-        } else {
-            for from in (0..width).step_by(BLOCK) {
-                reduce(from, BLOCK.min(width - from));
-            }
+            }),
+        }
+    });
+}
+
+/// `gx (=, +=) slope(x…, f(x…), g)`: the pull-back of one cotangent g of `Σ f(x…)`, a block at a time. `M` is N + 2.
+pub fn spread_strided<T: Element, const N: usize, const M: usize>(
+    shape: &[usize],
+    x: [Strided<T>; N],
+    g: T,
+    gx: &mut [T],
+    accum: Accum,
+    f: Row<T, N>,
+    slope: Row<T, M>,
+) {
+    const { assert!(M == N + 2) };
+    if gx.is_empty() {
+        return;
+    }
+    let axes = collapse(shape, x.map(|x| x.strides));
+    let (&(width, strides), outer) = axes.split_last().unwrap_or((&(1, [1; N]), &[]));
+    let (data, cotangents) = (x.map(|x| x.data), [g; BLOCK]);
+    let (mut buffers, mut values) = ([[T::ZERO; BLOCK]; N], [T::ZERO; BLOCK]);
+    let mut rest = gx;
+    for_each_row(outer, |start| {
+        let row = rest.split_off_mut(..width).expect("gx has the shape's elements");
+        let span = Span { data, start, strides };
+        for (number, gx) in row.chunks_mut(BLOCK).enumerate() {
+            let block = span.block(number * BLOCK, gx.len(), &mut buffers);
+            f(block, &mut values[..gx.len()], Accum::Replace);
+            let operands = std::array::from_fn(|i| match i {
+                _ if i < N => block[i],
+                _ if i == N => &values[..gx.len()],
+                _ => &cotangents[..gx.len()],
+            });
+            slope(operands, gx, accum);
         }
     });
 }

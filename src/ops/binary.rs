@@ -4,7 +4,7 @@
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Each, Strided};
-use crate::ops::{Rule, Sample};
+use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{self, Binary, BinaryRule, BinaryVisitor, SlopeA, SlopeB, Value, binary_table};
 use crate::shape::{Shape, ShapeError, broadcast_strides, row_major};
 use crate::tensor::{View, ViewMut};
@@ -32,7 +32,7 @@ impl<T: Element> BinaryVisitor for Forward<'_, T> {
             _ => {
                 let a = Strided { data: a.data, strides: &a.strides_to(y.shape) };
                 let b = Strided { data: b.data, strides: &b.strides_to(y.shape) };
-                kernels::map_strided(y.shape, [a, b], y.data, Accum::Replace, Value(rule));
+                kernels::map_strided(y.shape, [a, b], y.data, Accum::Replace, &kernels::row(Value(rule)));
             }
         }
     }
@@ -62,10 +62,10 @@ impl<T: Element> Vjp<'_, '_, '_, T> {
                 let b = Strided { data: b.data, strides: &b.strides_to(y.shape) };
                 let x = [a, b, y_data, gy];
                 if gx.shape == y.shape {
-                    kernels::map_strided(y.shape, x, gx.data, accum, slope);
+                    kernels::map_strided(y.shape, x, gx.data, accum, &kernels::row(slope));
                 } else {
                     let to = broadcast_strides(gx.shape, &row_major(gx.shape), y.shape);
-                    kernels::sum_strided(y.shape, x, gx.data, &to, accum, slope);
+                    kernels::sum_strided(y.shape, x, gx.data, &to, accum, &kernels::row(slope));
                 }
             }
         });
@@ -135,7 +135,7 @@ macro_rules! methods {
         ///
         /// # Panics
         /// If the shapes do not broadcast.
-        impl<T: Element> Var<'_, T> {
+        impl<T: Real> Var<'_, T> {
             $(
                 $(#[$doc])*
                 #[track_caller]

@@ -3,7 +3,7 @@
 use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{self, Strided};
-use crate::ops::{Alias, Layout, Rule, Sample};
+use crate::ops::{Alias, Layout, Real, Rule, Sample};
 use crate::shape::{Shape, ShapeError, Show, Strides, broadcast_strides, row_major};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
@@ -45,7 +45,7 @@ impl Rule for BroadcastTo {
         gx.add(0, |gx, accum| {
             let to = broadcast_strides(gx.shape, &row_major(gx.shape), gy.shape);
             let gy_strided = Strided { data: gy.data, strides: &row_major(gy.shape) };
-            kernels::sum_strided(gy.shape, [gy_strided], gx.data, &to, accum, |[g]: [T; 1]| g);
+            kernels::sum_strided(gy.shape, [gy_strided], gx.data, &to, accum, &kernels::copy);
         });
     }
 
@@ -56,7 +56,7 @@ impl Rule for BroadcastTo {
     }
 }
 
-impl<T: Element> Var<'_, T> {
+impl<T: Real> Var<'_, T> {
     /// The tensor stretched to a larger shape by NumPy's rule. No copy.
     ///
     /// # Panics

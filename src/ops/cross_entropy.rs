@@ -2,7 +2,7 @@
 
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
-use crate::ops::{Reduction, Rule, Sample, SampleInput};
+use crate::ops::{Real, Reduction, Rule, Sample, SampleInput};
 use crate::shape::{Shape, ShapeError, Show};
 use crate::tensor::{View, ViewMut};
 use crate::var::{Indices, Var};
@@ -157,7 +157,7 @@ fn class<T: Element>(t: T) -> usize {
     t.to_f64() as usize
 }
 
-impl<'r, T: Element> Var<'r, T> {
+impl<'r, T: Real> Var<'r, T> {
     /// −Σ log softmax(logits)\[class\], or the mean over samples; classes lie along the last axis.
     ///
     /// # Panics

@@ -2,7 +2,7 @@
 
 use crate::cotangents::Cotangents;
 use crate::element::Element;
-use crate::ops::{Alias, Layout, Rule, Sample};
+use crate::ops::{Alias, Layout, Real, Rule, Sample};
 use crate::shape::{Shape, ShapeError, Strides};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
@@ -45,7 +45,7 @@ impl Rule for Detach {
     }
 }
 
-impl<T: Element> Var<'_, T> {
+impl<T: Real> Var<'_, T> {
     /// The same values as a constant: `x.detach() * x` has the gradient x, not 2x.
     ///
     /// ```

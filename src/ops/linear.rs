@@ -4,7 +4,7 @@ use crate::cotangents::Cotangents;
 use crate::element::{Element, Epilogue};
 use crate::kernels::{self, Strided};
 use crate::ops::matmul::{MatMul, Product};
-use crate::ops::{Rule, Sample};
+use crate::ops::{Real, Rule, Sample};
 use crate::shape::{Shape, ShapeError, Show};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
@@ -44,7 +44,7 @@ impl Rule for Linear {
             let width = g.shape[0];
             let rows = gy.data.len().checked_div(width).unwrap_or(0);
             let gy = Strided { data: gy.data, strides: &[width, 1] };
-            kernels::sum_strided(&[rows, width], [gy], g.data, &[0, 1], accum, |[g]: [T; 1]| g);
+            kernels::sum_strided(&[rows, width], [gy], g.data, &[0, 1], accum, &kernels::copy);
         });
     }
 
@@ -61,7 +61,7 @@ impl Rule for Linear {
     }
 }
 
-impl<T: Element> Var<'_, T> {
+impl<T: Real> Var<'_, T> {
     /// `self` w + b, with self [.., in], w [in, out] and b [out].
     ///
     /// # Panics

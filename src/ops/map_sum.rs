@@ -4,9 +4,9 @@
 
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
-use crate::kernels::{self, Each, Strided};
-use crate::ops::{Reduction, Rule, Sample};
-use crate::pointwise::{Unary, UnaryRule, UnaryVisitor, Value};
+use crate::kernels::{self, Strided};
+use crate::ops::{Real, Reduction, Rule, Sample};
+use crate::pointwise::{Slope, Unary, UnaryRule, UnaryVisitor, Value};
 use crate::shape::{Shape, ShapeError, Strides};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
@@ -28,29 +28,18 @@ impl<T: Element> UnaryVisitor for Forward<'_, T> {
     type Output = T;
     #[inline]
     fn visit<R: UnaryRule>(self, rule: R) -> T {
-        if let Some(x) = self.x.as_slice() {
-            return kernels::sum_map([x], x.len(), Value(rule));
-        }
         let mut sum = [T::ZERO];
         let x = Strided { data: self.x.data, strides: &self.x.strides() };
         let nowhere = Strides::from_elem(0, self.x.shape.len());
-        kernels::sum_strided(self.x.shape, [x], &mut sum, &nowhere, Accum::Replace, Value(rule));
+        kernels::sum_strided(
+            self.x.shape,
+            [x],
+            &mut sum,
+            &nowhere,
+            Accum::Replace,
+            &kernels::row(Value(rule)),
+        );
         sum[0]
-    }
-}
-
-
-/// `[x] -> g f'(x)`, for one cotangent g of the sum.
-#[derive(Clone, Copy)]
-struct Spread<R, T> {
-    rule: R,
-    g: T,
-}
-
-impl<T: Element, R: UnaryRule> Each<T, 1> for Spread<R, T> {
-    #[inline(always)]
-    fn at(self, [x]: [T; 1]) -> T {
-        self.g * self.rule.df(x, self.rule.f(x))
     }
 }
 
@@ -65,14 +54,9 @@ impl<T: Element> UnaryVisitor for Vjp<'_, T> {
     type Output = ();
     #[inline]
     fn visit<R: UnaryRule>(self, rule: R) {
-        let spread = Spread { rule, g: self.g };
-        match self.x.as_slice() {
-            Some(x) => kernels::map([x], self.gx, self.accum, spread),
-            None => {
-                let x = Strided { data: self.x.data, strides: &self.x.strides() };
-                kernels::map_strided(self.x.shape, [x], self.gx, self.accum, spread);
-            }
-        }
+        let x = Strided { data: self.x.data, strides: &self.x.strides() };
+        let (f, slope) = (kernels::row(Value(rule)), kernels::row(Slope(rule)));
+        kernels::spread_strided(self.x.shape, [x], self.g, self.gx, self.accum, &f, &slope);
     }
 }
 
@@ -117,7 +101,7 @@ impl Rule for MapSum {
     }
 }
 
-impl<T: Element> Var<'_, T> {
+impl<T: Real> Var<'_, T> {
     /// Σ f(x), or another reduction, for a function of the unary table, without an array of f(x).
     ///
     /// ```

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
-use crate::ops::{Rule, Sample};
+use crate::ops::{Real, Rule, Sample};
 use crate::shape::{Shape, ShapeError, Show, Strides, broadcast_strides};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
@@ -147,7 +147,13 @@ impl<'a, T: Element> Product<'a, T> {
         let size = [a.rows.0, a.cols.0, b.cols.0];
         let (m, k, n) = (size[0], size[1], size[2]);
         if a.batch.is_empty() && b.batch.is_empty() {
-            return Product { a: a.mat(), b: b.mat(), size, batch: SmallVec::new(), strides: Default::default() };
+            return Product {
+                a: a.mat(),
+                b: b.mat(),
+                size,
+                batch: SmallVec::new(),
+                strides: Default::default(),
+            };
         }
         let batch = Shape::broadcast(a.batch, b.batch).expect("batches were checked by the shape rule");
         let dense = |batch: &[usize], area| -> Strides {
@@ -226,7 +232,7 @@ fn from<T>(x: Mat<T>, offset: usize) -> Mat<T> {
     Mat { data: x.data.get(offset..).unwrap_or(&[]), ..x }
 }
 
-impl<T: Element> Var<'_, T> {
+impl<T: Real> Var<'_, T> {
     /// The matrix product [m, k] x [k, n]. Transposed views are read in place, never copied.
     ///
     /// A vector counts as a row on the left and as a column on the right; axes before the last two are batches, and

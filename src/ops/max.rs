@@ -3,8 +3,8 @@
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::for_each_offset;
-use crate::ops::{Rule, Sample};
-use crate::shape::{Axes, Strides, Shape, ShapeError, Show, broadcast_strides, row_major};
+use crate::ops::{Real, Rule, Sample};
+use crate::shape::{Axes, Shape, ShapeError, Show, Strides, broadcast_strides, row_major};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
@@ -60,22 +60,26 @@ impl Rule for Max {
         let [from, to, place] = [permuted(&x.strides()), permuted(&to), permuted(&row_major(x.shape))];
         let (inner, from_inner, place_inner) = (&shape[kept..], &from[kept..], &place[kept..]);
         gx.add(0, |gx, accum| {
-            for_each_offset(&shape[..kept], [&from[..kept], &to[..kept], &place[..kept]], |[from, to, place]| {
-                let mut ties = T::ZERO;
-                for_each_offset(inner, [from_inner], |[step]| {
-                    if x.data[from + step] == y.data[to] {
-                        ties += T::ONE;
-                    }
-                });
-                for_each_offset(inner, [from_inner, place_inner], |[step, across]| {
-                    let hit = x.data[from + step] == y.data[to];
-                    let g = if hit { gy.data[to] / ties } else { T::ZERO };
-                    match accum {
-                        Accum::Replace => gx.data[place + across] = g,
-                        Accum::Add => gx.data[place + across] += g,
-                    }
-                });
-            });
+            for_each_offset(
+                &shape[..kept],
+                [&from[..kept], &to[..kept], &place[..kept]],
+                |[from, to, place]| {
+                    let mut ties = T::ZERO;
+                    for_each_offset(inner, [from_inner], |[step]| {
+                        if x.data[from + step] == y.data[to] {
+                            ties += T::ONE;
+                        }
+                    });
+                    for_each_offset(inner, [from_inner, place_inner], |[step, across]| {
+                        let hit = x.data[from + step] == y.data[to];
+                        let g = if hit { gy.data[to] / ties } else { T::ZERO };
+                        match accum {
+                            Accum::Replace => gx.data[place + across] = g,
+                            Accum::Add => gx.data[place + across] += g,
+                        }
+                    });
+                },
+            );
         });
     }
 
@@ -107,7 +111,7 @@ impl Rule for Max {
     }
 }
 
-impl<T: Element> Var<'_, T> {
+impl<T: Real> Var<'_, T> {
     /// The largest of all elements; ties share the gradient evenly. NaN if any element is.
     ///
     /// # Panics

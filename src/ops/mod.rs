@@ -21,6 +21,7 @@ pub mod unary;
 use std::fmt::Debug;
 
 use crate::cotangents::Cotangents;
+use crate::dual::Dual;
 use crate::element::Element;
 use crate::shape::{Shape, ShapeError, Strides};
 use crate::sparsity::Demand;
@@ -207,14 +208,6 @@ impl Op {
         each!(self, rule => rule.shape(x))
     }
 
-    pub(crate) fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        each!(self, rule => rule.forward(x, y))
-    }
-
-    pub(crate) fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        each!(self, rule => rule.vjp(x, y, gy, gx))
-    }
-
     pub(crate) fn alias(&self, x: Layout, y: &[usize]) -> Option<Alias> {
         each!(self, rule => rule.alias(x, y))
     }
@@ -231,3 +224,30 @@ impl Op {
         each!(self, rule => rule.pieces(x))
     }
 }
+
+/// A number that tapes compute with: `f32`, `f64`, and [`Dual`] over `f64`.
+///
+/// The trait is implemented here and nowhere else: every op is compiled for these types once, in this crate, so that a
+/// program that uses them builds in a second instead of compiling every op again.
+pub trait Real: Element {
+    #[doc(hidden)]
+    fn forward(op: &Op, x: &[View<Self>], y: ViewMut<Self>);
+    #[doc(hidden)]
+    fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: View<Self>, gx: &mut Cotangents<Self>);
+}
+
+macro_rules! real {
+    ($($t:ty),*) => {
+        $(impl Real for $t {
+            fn forward(op: &Op, x: &[View<Self>], y: ViewMut<Self>) {
+                each!(op, rule => rule.forward(x, y))
+            }
+
+            fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: View<Self>, gx: &mut Cotangents<Self>) {
+                each!(op, rule => rule.vjp(x, y, gy, gx))
+            }
+        })*
+    };
+}
+
+real!(f32, f64, Dual<f64>);

@@ -4,8 +4,8 @@
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Each, Strided};
-use crate::ops::{Reduction, Rule, Sample};
-use crate::pointwise::{Binary, BinaryRule, BinaryVisitor, Value};
+use crate::ops::{Real, Reduction, Rule, Sample};
+use crate::pointwise::{Binary, BinaryRule, BinaryVisitor, SlopeA, SlopeB, Value};
 use crate::shape::{Shape, ShapeError, Show, Strides};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
@@ -29,42 +29,14 @@ impl<T: Element> BinaryVisitor for Forward<'_, T> {
     #[inline]
     fn visit<R: BinaryRule>(self, rule: R) -> T {
         let Forward { a, b } = self;
-        if let (Some(a), Some(b)) = (a.as_slice(), b.as_slice()) {
-            return kernels::sum_map([a, b], a.len(), Value(rule));
-        }
         let mut sum = [T::ZERO];
         let nowhere = Strides::from_elem(0, a.shape.len());
-        let x = [Strided { data: a.data, strides: &a.strides() }, Strided { data: b.data, strides: &b.strides() }];
-        kernels::sum_strided(a.shape, x, &mut sum, &nowhere, Accum::Replace, Value(rule));
+        let x = [
+            Strided { data: a.data, strides: &a.strides() },
+            Strided { data: b.data, strides: &b.strides() },
+        ];
+        kernels::sum_strided(a.shape, x, &mut sum, &nowhere, Accum::Replace, &kernels::row(Value(rule)));
         sum[0]
-    }
-}
-
-/// `[a, b] -> g ∂f/∂a`, for one cotangent g of the sum.
-#[derive(Clone, Copy)]
-struct SpreadA<R, T> {
-    rule: R,
-    g: T,
-}
-
-impl<T: Element, R: BinaryRule> Each<T, 2> for SpreadA<R, T> {
-    #[inline(always)]
-    fn at(self, [a, b]: [T; 2]) -> T {
-        self.g * self.rule.da(a, b, self.rule.f(a, b))
-    }
-}
-
-/// `[a, b] -> g ∂f/∂b`
-#[derive(Clone, Copy)]
-struct SpreadB<R, T> {
-    rule: R,
-    g: T,
-}
-
-impl<T: Element, R: BinaryRule> Each<T, 2> for SpreadB<R, T> {
-    #[inline(always)]
-    fn at(self, [a, b]: [T; 2]) -> T {
-        self.g * self.rule.db(a, b, self.rule.f(a, b))
     }
 }
 
@@ -77,15 +49,13 @@ struct Vjp<'a, 'g, 's, T> {
 
 impl<T: Element> Vjp<'_, '_, '_, T> {
     #[inline]
-    fn operand(&mut self, k: usize, slope: impl Each<T, 2>) {
-        let (a, b) = (self.a, self.b);
-        self.gx.add(k, |gx, accum| match (a.as_slice(), b.as_slice()) {
-            (Some(a), Some(b)) => kernels::map([a, b], gx.data, accum, slope),
-            _ => {
-                let a = Strided { data: a.data, strides: &a.strides() };
-                let b = Strided { data: b.data, strides: &b.strides() };
-                kernels::map_strided(gx.shape, [a, b], gx.data, accum, slope);
-            }
+    fn operand<R: BinaryRule>(&mut self, k: usize, rule: R, slope: impl Each<T, 4>) {
+        let (a, b, g) = (self.a, self.b, self.g);
+        self.gx.add(k, |gx, accum| {
+            let a = Strided { data: a.data, strides: &a.strides() };
+            let b = Strided { data: b.data, strides: &b.strides() };
+            let (f, slope) = (kernels::row(Value(rule)), kernels::row(slope));
+            kernels::spread_strided(gx.shape, [a, b], g, gx.data, accum, &f, &slope);
         });
     }
 }
@@ -94,9 +64,8 @@ impl<T: Element> BinaryVisitor for Vjp<'_, '_, '_, T> {
     type Output = ();
     #[inline]
     fn visit<R: BinaryRule>(mut self, rule: R) {
-        let g = self.g;
-        self.operand(0, SpreadA { rule, g });
-        self.operand(1, SpreadB { rule, g });
+        self.operand(0, rule, SlopeA(rule));
+        self.operand(1, rule, SlopeB(rule));
     }
 }
 
@@ -148,7 +117,7 @@ impl Rule for PairSum {
     }
 }
 
-impl<T: Element> Var<'_, T> {
+impl<T: Real> Var<'_, T> {
     /// Σ f(a, b), or another reduction, for a function of the binary table, without an array of f(a, b).
     ///
     /// # Panics

@@ -3,7 +3,7 @@
 use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{self, Strided};
-use crate::ops::{Alias, Layout, Rule, Sample};
+use crate::ops::{Alias, Layout, Real, Rule, Sample};
 use crate::shape::{Shape, ShapeError, Show, Strides, row_major};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
@@ -50,7 +50,7 @@ impl Rule for Permute {
         }
         gx.add(0, |gx, accum| {
             let gy = Strided { data: gy.data, strides: &back };
-            kernels::map_strided(gx.shape, [gy], gx.data, accum, |[g]: [T; 1]| g);
+            kernels::map_strided(gx.shape, [gy], gx.data, accum, &kernels::copy);
         });
     }
 
@@ -66,7 +66,7 @@ impl Rule for Permute {
     }
 }
 
-impl<T: Element> Var<'_, T> {
+impl<T: Real> Var<'_, T> {
     /// The tensor whose axis i is this one's axis `order[i]`. No copy.
     ///
     /// # Panics
@@ -83,7 +83,11 @@ impl<T: Element> Var<'_, T> {
     #[track_caller]
     pub fn transpose(self, axis: usize, other: usize) -> Self {
         let rank = self.shape().rank();
-        assert!(axis < rank && other < rank, "transpose: no axes {axis} and {other} in shape {}", self.shape());
+        assert!(
+            axis < rank && other < rank,
+            "transpose: no axes {axis} and {other} in shape {}",
+            self.shape()
+        );
         let mut order: Strides = (0..rank).collect();
         order.swap(axis, other);
         self.permute(&order)

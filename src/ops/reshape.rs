@@ -3,7 +3,7 @@
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Strided};
-use crate::ops::{Alias, Layout, Rule, Sample};
+use crate::ops::{Alias, Layout, Real, Rule, Sample};
 use crate::shape::{Axes, Shape, ShapeError, Show};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
@@ -38,11 +38,11 @@ impl Rule for Reshape {
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let x_strided = Strided { data: x[0].data, strides: &x[0].strides() };
-        kernels::map_strided(x[0].shape, [x_strided], y.data, Accum::Replace, |[x]: [T; 1]| x);
+        kernels::map_strided(x[0].shape, [x_strided], y.data, Accum::Replace, &kernels::copy);
     }
 
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        gx.add(0, |gx, accum| kernels::map([gy.data], gx.data, accum, |[g]: [T; 1]| g));
+        gx.add(0, |gx, accum| kernels::copy([gy.data], gx.data, accum));
     }
 
     fn samples() -> Vec<Sample> {
@@ -52,7 +52,7 @@ impl Rule for Reshape {
     }
 }
 
-impl<T: Element> Var<'_, T> {
+impl<T: Real> Var<'_, T> {
     /// The same elements, in row-major order, in another shape. No copy, unless of a permuted view.
     ///
     /// # Panics
@@ -76,7 +76,9 @@ impl<T: Element> Var<'_, T> {
     pub fn unsqueeze(self, axis: usize) -> Self {
         let shape = self.shape();
         assert!(axis <= shape.rank(), "unsqueeze: no place {axis} in a tensor of shape {shape}");
-        self.reshape(shape[..axis].iter().copied().chain([1]).chain(shape[axis..].iter().copied()).collect::<Shape>())
+        self.reshape(
+            shape[..axis].iter().copied().chain([1]).chain(shape[axis..].iter().copied()).collect::<Shape>(),
+        )
     }
 
     /// Without this axis, whose size must be 1.

@@ -3,7 +3,7 @@
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Strided};
-use crate::ops::{Rule, Sample};
+use crate::ops::{Real, Rule, Sample};
 use crate::shape::{Axes, Shape, ShapeError, broadcast_strides, row_major};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
@@ -42,7 +42,7 @@ impl Rule for Sum {
         let kept = self.axes.keep(x[0].shape);
         let to = broadcast_strides(&kept, &row_major(&kept), x[0].shape);
         let x_strided = Strided { data: x[0].data, strides: &x[0].strides() };
-        kernels::sum_strided(x[0].shape, [x_strided], y.data, &to, Accum::Replace, |[x]: [T; 1]| x);
+        kernels::sum_strided(x[0].shape, [x_strided], y.data, &to, Accum::Replace, &kernels::copy);
         if self.mean {
             for y in y.data {
                 *y = *y * factor;
@@ -57,7 +57,13 @@ impl Rule for Sum {
         let strides = broadcast_strides(&kept, &row_major(&kept), x[0].shape);
         gx.add(0, |gx, accum| {
             let gy = Strided { data: gy.data, strides: &strides };
-            kernels::map_strided(gx.shape, [gy], gx.data, accum, move |[g]: [T; 1]| g * factor);
+            kernels::map_strided(
+                gx.shape,
+                [gy],
+                gx.data,
+                accum,
+                &kernels::row(move |[g]: [T; 1]| g * factor),
+            );
         });
     }
 
@@ -85,7 +91,7 @@ fn empty(sample: &Sample) -> bool {
     matches!(&sample.inputs[0], super::SampleInput::Real(shape, _) if shape.elements() == 0)
 }
 
-impl<T: Element> Var<'_, T> {
+impl<T: Real> Var<'_, T> {
     /// Σ over all elements.
     ///
     /// ```

@@ -4,7 +4,7 @@
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Strided};
-use crate::ops::{Rule, Sample};
+use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{self, Slope, Unary, UnaryRule, UnaryVisitor, Value, unary_table};
 use crate::shape::{Shape, ShapeError};
 use crate::sparsity::Demand;
@@ -28,7 +28,13 @@ impl<T: Element> UnaryVisitor for Forward<'_, T> {
             Some(x) => kernels::map([x], self.y.data, Accum::Replace, Value(rule)),
             None => {
                 let x = Strided { data: self.x.data, strides: &self.x.strides() };
-                kernels::map_strided(self.y.shape, [x], self.y.data, Accum::Replace, Value(rule));
+                kernels::map_strided(
+                    self.y.shape,
+                    [x],
+                    self.y.data,
+                    Accum::Replace,
+                    &kernels::row(Value(rule)),
+                );
             }
         }
     }
@@ -52,7 +58,13 @@ impl<T: Element> UnaryVisitor for Vjp<'_, T> {
                 let strides = crate::shape::row_major(self.x.shape);
                 let x = Strided { data: self.x.data, strides: &self.x.strides() };
                 let [y, gy] = [self.y, self.gy].map(|data| Strided { data, strides: &strides });
-                kernels::map_strided(self.x.shape, [x, y, gy], self.gx, self.accum, Slope(rule));
+                kernels::map_strided(
+                    self.x.shape,
+                    [x, y, gy],
+                    self.gx,
+                    self.accum,
+                    &kernels::row(Slope(rule)),
+                );
             }
         }
     }
@@ -106,7 +118,7 @@ macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range:tt,
         kinks $kinks:tt, $demand:ident: |$x:ident, $y:ident| $f:expr => $df:expr;)*) => {
         /// Elementwise functions of one argument, a method for every line of the unary table.
-        impl<T: Element> Var<'_, T> {
+        impl<T: Real> Var<'_, T> {
             $(
                 $(#[$doc])*
                 #[track_caller]
