@@ -4,6 +4,7 @@
 mod float;
 pub mod isa;
 mod map;
+pub mod math;
 mod reduce;
 
 pub use map::{Each, Row, Strided, for_each_offset, map, map_strided};
