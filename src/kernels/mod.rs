@@ -6,6 +6,8 @@ pub mod isa;
 mod map;
 pub mod math;
 mod reduce;
+pub mod softmax;
+pub mod update;
 
 pub use map::{Each, Row, Strided, for_each_offset, map, map_strided};
 pub use reduce::{spread_strided, sum, sum_strided};
