@@ -1,56 +1,86 @@
 //! `f32` and `f64` as [`Element`]s: where the engine's arithmetic meets the fast kernels.
 
+use super::math::{double, single};
 use crate::element::Element;
 
 macro_rules! float {
-    ($t:ty) => {
+    ($t:ty, $math:ident) => {
         impl Element for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const VECTORIZED: bool = true;
 
+            #[inline(always)]
             fn from_f64(x: f64) -> Self {
                 x as $t
             }
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 self as f64
             }
+            #[inline(always)]
             fn exp(self) -> Self {
-                self.exp()
+                $math::exp(self)
             }
+            #[inline(always)]
             fn exp_m1(self) -> Self {
-                self.exp_m1()
+                $math::exp_m1(self)
             }
+            #[inline(always)]
             fn ln(self) -> Self {
-                self.ln()
+                $math::ln(self)
             }
+            #[inline(always)]
             fn ln_1p(self) -> Self {
-                self.ln_1p()
+                $math::ln_1p(self)
             }
+            #[inline(always)]
             fn sqrt(self) -> Self {
                 self.sqrt()
             }
+            #[inline(always)]
             fn tanh(self) -> Self {
-                self.tanh()
+                $math::tanh(self)
             }
+            #[inline(always)]
             fn sin(self) -> Self {
-                self.sin()
+                $math::sin(self)
             }
+            #[inline(always)]
             fn cos(self) -> Self {
-                self.cos()
+                $math::cos(self)
             }
+            #[inline(always)]
             fn erf(self) -> Self {
-                libm::erf(self as f64) as $t
+                $math::erf(self)
             }
+            #[inline(always)]
             fn powf(self, y: Self) -> Self {
-                self.powf(y)
+                $math::powf(self, y)
             }
+            #[inline(always)]
             fn abs(self) -> Self {
                 self.abs()
+            }
+            #[inline(always)]
+            fn sigmoid(self) -> Self {
+                $math::sigmoid(self)
+            }
+            #[inline(always)]
+            fn softplus(self) -> Self {
+                $math::softplus(self)
+            }
+            #[inline(always)]
+            fn maximum(self, other: Self) -> Self {
+                if self >= other || self.is_nan() { self } else { other }
+            }
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                self != self
             }
         }
     };
 }
 
-float!(f32);
-float!(f64);
+float!(f32, single);
+float!(f64, double);

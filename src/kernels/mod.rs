@@ -4,7 +4,10 @@
 mod float;
 pub mod isa;
 mod map;
+pub mod math;
 mod reduce;
+pub mod softmax;
+pub mod update;
 
 pub use map::{Each, Row, Strided, for_each_offset, map, map_strided};
 pub use reduce::{spread_strided, sum, sum_strided};

@@ -1,0 +1,16 @@
+//! Elementary functions of [`f32`](single) and [`f64`](double), written so that a loop over them becomes vector
+//! instructions.
+//!
+//! Every function is straight-line code of additions, multiplications, a division at most, comparisons that select,
+//! and integer work on the bits: no branch, no table, no call. A loop compiled for wide registers ([`isa`](super::isa)) then works on as many elements at once as fit. (Exceptions:
+//! [`double::sin`] and [`double::cos`] branch to a library beyond 2²⁰, and [`double::powf`] is a library's.)
+//!
+//! There is no fused multiply-add either, though it would be faster where the machine has one: where it has none it
+//! is a slow call. So a function gives the same bits on every instruction set, operating system and
+//! architecture, NaN's payload apart.
+//!
+//! Limits are those of IEEE 754: NaN gives NaN, −0 stays −0 in odd functions, overflow gives ∞, and underflow goes
+//! through the subnormal numbers to 0.
+
+pub mod double;
+pub mod single;

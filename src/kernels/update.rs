@@ -1,0 +1,219 @@
+//! Optimizers' updates of flat parameters `p` by their gradient `g`: one pass over memory each.
+//!
+//! The formulas, and the order of their operations, are PyTorch's (`torch.optim`), so that a run can be compared
+//! with one made there. State slices start as zeros.
+
+use super::isa::vectorize;
+use crate::element::Element;
+
+vectorize! {
+    /// `p −= lr (g + weight_decay p)`
+    ///
+    /// # Panics
+    /// Here and below: if the slices differ in length.
+    pub fn sgd [T: Element] (p: &mut [T], g: &[T], lr: T, weight_decay: T) {
+        check_lengths(p, [g]);
+        for (p, &g) in p.iter_mut().zip(g) {
+            *p = *p - lr * (g + weight_decay * *p);
+        }
+    }
+}
+
+/// Settings of [`momentum`].
+#[derive(Clone, Copy, Debug)]
+pub struct Momentum<T> {
+    /// Step size.
+    pub lr: T,
+    /// What share of its velocity a parameter keeps.
+    pub momentum: T,
+    /// Added to the gradient, times the parameter.
+    pub weight_decay: T,
+    /// Whether to step along the velocity after the next step (Nesterov 1983), not the present one.
+    pub nesterov: bool,
+}
+
+vectorize! {
+    /// `v = momentum v + g`, then `p −= lr v`, or `p −= lr (g + momentum v)` after Nesterov; g with weight decay.
+    pub fn momentum [T: Element] (p: &mut [T], g: &[T], v: &mut [T], rule: Momentum<T>) {
+        check_lengths(p, [g, v]);
+        let Momentum { lr, momentum, weight_decay, nesterov } = rule;
+        for ((p, &g), v) in p.iter_mut().zip(g).zip(v) {
+            let g = g + weight_decay * *p;
+            *v = momentum * *v + g;
+            let step = if nesterov { g + momentum * *v } else { *v };
+            *p = *p - lr * step;
+        }
+    }
+}
+
+/// Settings of [`adam`] and [`adamw`].
+#[derive(Clone, Copy, Debug)]
+pub struct Adam {
+    /// Step size.
+    pub lr: f64,
+    /// Decay of the gradient's mean.
+    pub beta1: f64,
+    /// Decay of the squared gradient's mean.
+    pub beta2: f64,
+    /// Added to the root of the squared gradient's mean.
+    pub eps: f64,
+    /// Added to the gradient, times the parameter ([`adam`]), or taken from the parameter, times `lr` ([`adamw`]).
+    pub weight_decay: f64,
+}
+
+/// [`Adam`] at step t, in the parameters' type.
+#[derive(Clone, Copy)]
+struct AdamAt<T> {
+    beta1: T,
+    rest1: T,
+    beta2: T,
+    rest2: T,
+    eps: T,
+    /// lr / (1 − beta1ᵗ)
+    step: T,
+    /// 1 / √(1 − beta2ᵗ)
+    unbias: T,
+}
+
+impl Adam {
+    fn at<T: Element>(&self, t: u64) -> AdamAt<T> {
+        let bias = |beta: f64| 1.0 - beta.powf(t as f64);
+        AdamAt {
+            beta1: T::from_f64(self.beta1),
+            rest1: T::from_f64(1.0 - self.beta1),
+            beta2: T::from_f64(self.beta2),
+            rest2: T::from_f64(1.0 - self.beta2),
+            eps: T::from_f64(self.eps),
+            step: T::from_f64(self.lr / bias(self.beta1)),
+            unbias: T::from_f64(1.0 / bias(self.beta2).sqrt()),
+        }
+    }
+}
+
+impl<T: Element> AdamAt<T> {
+    /// Updates the means m, v and gives what to take from the parameter.
+    #[inline(always)]
+    fn step(&self, g: T, m: &mut T, v: &mut T) -> T {
+        *m = self.beta1 * *m + self.rest1 * g;
+        *v = self.beta2 * *v + self.rest2 * g * g;
+        self.step * *m / (v.sqrt() * self.unbias + self.eps)
+    }
+}
+
+/// Adam (Kingma and Ba 2015) at step t = 1, 2, …, with m and v the means of the gradient and of its square:
+/// `m = beta1 m + (1 − beta1) g`, `v = beta2 v + (1 − beta2) g²`,
+/// `p −= lr / (1 − beta1ᵗ) m / (√v / √(1 − beta2ᵗ) + eps)`; g with weight decay.
+pub fn adam<T: Element>(p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], rule: &Adam, t: u64) {
+    adam_pass(p, g, m, v, rule.at(t), T::from_f64(rule.weight_decay), T::ONE);
+}
+
+/// Adam with decoupled weight decay (Loshchilov and Hutter 2019): `p −= lr weight_decay p`, then [`adam`] without it.
+pub fn adamw<T: Element>(p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], rule: &Adam, t: u64) {
+    adam_pass(p, g, m, v, rule.at(t), T::ZERO, T::from_f64(1.0 - rule.lr * rule.weight_decay));
+}
+
+vectorize! {
+    fn adam_pass [T: Element] (
+        p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], rule: AdamAt<T>, coupled_decay: T, keep: T
+    ) {
+        check_lengths(p, [g, m, v]);
+        for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
+            let g = g + coupled_decay * *p;
+            *p = keep * *p - rule.step(g, m, v);
+        }
+    }
+}
+
+/// Settings of [`rmsprop`].
+#[derive(Clone, Copy, Debug)]
+pub struct RmsProp<T> {
+    /// Step size.
+    pub lr: T,
+    /// Decay of the squared gradient's mean.
+    pub alpha: T,
+    /// Added to the root of the squared gradient's mean.
+    pub eps: T,
+    /// Added to the gradient, times the parameter.
+    pub weight_decay: T,
+    /// What share of its velocity a parameter keeps.
+    pub momentum: T,
+}
+
+/// What [`rmsprop`] remembers, a slice of the parameters' length each.
+#[derive(Debug)]
+pub struct RmsPropState<'a, T> {
+    /// Mean of the squared gradient.
+    pub square: &'a mut [T],
+    /// Mean of the gradient, if the second moment shall be taken about it (Graves 2013).
+    pub mean: Option<&'a mut [T]>,
+    /// The velocity, if there is momentum.
+    pub velocity: Option<&'a mut [T]>,
+}
+
+/// RMSprop (Hinton 2012): `s = alpha s + (1 − alpha) g²`, `p −= lr g / (√s + eps)`; g with weight decay.
+///
+/// With a mean, `√(s − mean²)` takes the place of √s; with a velocity, `v = momentum v + g / (√s + eps)`, `p −= lr v`.
+pub fn rmsprop<T: Element>(p: &mut [T], g: &[T], state: RmsPropState<T>, rule: RmsProp<T>) {
+    let RmsPropState { square, mean, velocity } = state;
+    match (mean, velocity) {
+        (None, None) => rmsprop_pass(p, g, square, [], [], rule),
+        (Some(mean), None) => rmsprop_pass(p, g, square, [mean], [], rule),
+        (None, Some(velocity)) => rmsprop_pass(p, g, square, [], [velocity], rule),
+        (Some(mean), Some(velocity)) => rmsprop_pass(p, g, square, [mean], [velocity], rule),
+    }
+}
+
+vectorize! {
+    /// Mean and velocity are there or not: a loop for each of the four cases.
+    fn rmsprop_pass [T: Element, const MEANS: usize, const VELOCITIES: usize] (
+        p: &mut [T],
+        g: &[T],
+        s: &mut [T],
+        means: [&mut [T]; MEANS],
+        velocities: [&mut [T]; VELOCITIES],
+        rule: RmsProp<T>,
+    ) {
+        let n = p.len();
+        check_lengths(p, [g, s]);
+        let (g, s) = (&g[..n], &mut s[..n]);
+        let mut means = means.map(|mean| &mut mean[..n]);
+        let mut velocities = velocities.map(|velocity| &mut velocity[..n]);
+        let rest = T::ONE - rule.alpha;
+        for i in 0..n {
+            let g = g[i] + rule.weight_decay * p[i];
+            s[i] = rule.alpha * s[i] + rest * g * g;
+            let mut moment = s[i];
+            for mean in &mut means {
+                mean[i] = rule.alpha * mean[i] + rest * g;
+                let variance = moment - mean[i] * mean[i];
+                // Rounding may bring the variance of a constant gradient below 0, which has no root.
+                moment = if variance < T::ZERO { T::ZERO } else { variance };
+            }
+            let mut step = g / (moment.sqrt() + rule.eps);
+            for velocity in &mut velocities {
+                step += rule.momentum * velocity[i];
+                velocity[i] = step;
+            }
+            p[i] = p[i] - rule.lr * step;
+        }
+    }
+}
+
+vectorize! {
+    /// Adagrad (Duchi, Hazan and Singer 2011): `s += g²`, `p −= lr g / (√s + eps)`; g with weight decay.
+    pub fn adagrad [T: Element] (p: &mut [T], g: &[T], s: &mut [T], lr: T, eps: T, weight_decay: T) {
+        check_lengths(p, [g, s]);
+        for ((p, &g), s) in p.iter_mut().zip(g).zip(s) {
+            let g = g + weight_decay * *p;
+            *s += g * g;
+            *p = *p - lr * g / (s.sqrt() + eps);
+        }
+    }
+}
+
+fn check_lengths<T, const N: usize>(p: &[T], others: [&[T]; N]) {
+    assert!(
+        others.iter().all(|other| other.len() == p.len()),
+        "parameters, gradient and state differ in length"
+    );
+}

@@ -1,0 +1,185 @@
+//! The optimizers' updates, each against its formulas written out for one number.
+
+use quietgrad::kernels::isa::Isa;
+use quietgrad::kernels::update::{self, Adam, Momentum, RmsProp, RmsPropState};
+
+/// Neither a multiple of a vector's width nor less than one.
+const LEN: usize = 75;
+const STEPS: u64 = 5;
+
+/// Runs a few steps of `update(p, g, state, t)`, checks every number against `naive`, and every instruction set
+/// against the first.
+fn check<const N: usize>(
+    update: impl Fn(&mut [f64], &[f64], [&mut [f64]; N], u64),
+    naive: impl Fn(&mut f64, f64, &mut [f64; N], u64),
+) {
+    let start: Vec<f64> = (0..LEN).map(|i| (i as f64 * 0.7).sin()).collect();
+    let gradient =
+        |t: u64| -> Vec<f64> { (0..LEN).map(|i| ((i as f64 + 1.0) * t as f64).cos() * 0.3).collect() };
+
+    let mut results = Vec::new();
+    for isa in Isa::available() {
+        Isa::force(isa);
+        let mut p = start.clone();
+        let mut state: [Vec<f64>; N] = std::array::from_fn(|_| vec![0.0; LEN]);
+        for t in 1..=STEPS {
+            update(&mut p, &gradient(t), state.each_mut().map(|s| &mut s[..]), t);
+        }
+        results.push(p);
+    }
+    for (i, &start) in start.iter().enumerate() {
+        let (mut p, mut state) = (start, [0.0; N]);
+        for t in 1..=STEPS {
+            naive(&mut p, gradient(t)[i], &mut state, t);
+        }
+        approx::assert_relative_eq!(results[0][i], p, epsilon = 1e-14, max_relative = 1e-13);
+    }
+    assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "instruction sets differ");
+}
+
+#[test]
+fn sgd_steps_down_the_gradient() {
+    check(|p, g, [], _| update::sgd(p, g, 0.1, 0.01), |p, g, [], _| *p -= 0.1 * (g + 0.01 * *p));
+}
+
+#[test]
+fn momentum_steps_along_the_velocity() {
+    let rule = Momentum { lr: 0.1, momentum: 0.9, weight_decay: 0.01, nesterov: false };
+    check(
+        |p, g, [v], _| update::momentum(p, g, v, rule),
+        |p, g, [v], _| {
+            *v = 0.9 * *v + g + 0.01 * *p;
+            *p -= 0.1 * *v;
+        },
+    );
+}
+
+#[test]
+fn nesterov_steps_along_the_velocity_to_come() {
+    let rule = Momentum { lr: 0.1, momentum: 0.9, weight_decay: 0.01, nesterov: true };
+    check(
+        |p, g, [v], _| update::momentum(p, g, v, rule),
+        |p, g, [v], _| {
+            let g = g + 0.01 * *p;
+            *v = 0.9 * *v + g;
+            *p -= 0.1 * (g + 0.9 * *v);
+        },
+    );
+}
+
+const ADAM: Adam = Adam { lr: 0.02, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1 };
+
+fn adam_step(g: f64, m: &mut f64, v: &mut f64, t: u64) -> f64 {
+    *m = 0.9 * *m + 0.1 * g;
+    *v = 0.99 * *v + 0.01 * g * g;
+    let (m_hat, v_hat) = (*m / (1.0 - 0.9f64.powi(t as i32)), *v / (1.0 - 0.99f64.powi(t as i32)));
+    0.02 * m_hat / (v_hat.sqrt() + 1e-8)
+}
+
+#[test]
+fn adam_adds_weight_decay_to_the_gradient() {
+    check(
+        |p, g, [m, v], t| update::adam(p, g, m, v, &ADAM, t),
+        |p, g, [m, v], t| *p -= adam_step(g + 0.1 * *p, m, v, t),
+    );
+}
+
+#[test]
+fn adamw_takes_weight_decay_from_the_parameter() {
+    check(
+        |p, g, [m, v], t| update::adamw(p, g, m, v, &ADAM, t),
+        |p, g, [m, v], t| {
+            *p -= 0.02 * 0.1 * *p;
+            *p -= adam_step(g, m, v, t);
+        },
+    );
+}
+
+#[test]
+fn a_first_step_of_adam_is_as_long_as_the_step_size() {
+    let (mut p, mut m, mut v) = ([1.0f32; 3], [0.0; 3], [0.0; 3]);
+    update::adam(&mut p, &[1e-3, -1.0, 1e3], &mut m, &mut v, &Adam { lr: 0.5, weight_decay: 0.0, ..ADAM }, 1);
+    for (p, expected) in p.into_iter().zip([0.5, 1.5, 0.5]) {
+        approx::assert_relative_eq!(p, expected, max_relative = 1e-4);
+    }
+}
+
+const RMSPROP: RmsProp<f64> = RmsProp { lr: 0.01, alpha: 0.9, eps: 1e-8, weight_decay: 0.1, momentum: 0.5 };
+
+#[test]
+fn rmsprop_divides_by_the_root_mean_square() {
+    check(
+        |p, g, [square], _| {
+            update::rmsprop(p, g, RmsPropState { square, mean: None, velocity: None }, RMSPROP)
+        },
+        |p, g, [s], _| {
+            let g = g + 0.1 * *p;
+            *s = 0.9 * *s + 0.1 * g * g;
+            *p -= 0.01 * g / (s.sqrt() + 1e-8);
+        },
+    );
+}
+
+#[test]
+fn rmsprop_with_a_velocity_has_momentum() {
+    check(
+        |p, g, [square, v], _| {
+            update::rmsprop(p, g, RmsPropState { square, mean: None, velocity: Some(v) }, RMSPROP)
+        },
+        |p, g, [s, v], _| {
+            let g = g + 0.1 * *p;
+            *s = 0.9 * *s + 0.1 * g * g;
+            *v = 0.5 * *v + g / (s.sqrt() + 1e-8);
+            *p -= 0.01 * *v;
+        },
+    );
+}
+
+#[test]
+fn rmsprop_with_a_mean_divides_by_the_standard_deviation() {
+    check(
+        |p, g, [square, mean], _| {
+            update::rmsprop(p, g, RmsPropState { square, mean: Some(mean), velocity: None }, RMSPROP)
+        },
+        |p, g, [s, mean], _| {
+            let g = g + 0.1 * *p;
+            *s = 0.9 * *s + 0.1 * g * g;
+            *mean = 0.9 * *mean + 0.1 * g;
+            *p -= 0.01 * g / ((*s - *mean * *mean).sqrt() + 1e-8);
+        },
+    );
+}
+
+#[test]
+fn rmsprop_with_mean_and_velocity_does_both() {
+    check(
+        |p, g, [square, mean, v], _| {
+            update::rmsprop(p, g, RmsPropState { square, mean: Some(mean), velocity: Some(v) }, RMSPROP)
+        },
+        |p, g, [s, mean, v], _| {
+            let g = g + 0.1 * *p;
+            *s = 0.9 * *s + 0.1 * g * g;
+            *mean = 0.9 * *mean + 0.1 * g;
+            *v = 0.5 * *v + g / ((*s - *mean * *mean).sqrt() + 1e-8);
+            *p -= 0.01 * *v;
+        },
+    );
+}
+
+#[test]
+fn adagrad_divides_by_the_root_of_all_squares() {
+    check(
+        |p, g, [s], _| update::adagrad(p, g, s, 0.1, 1e-10, 0.01),
+        |p, g, [s], _| {
+            let g = g + 0.01 * *p;
+            *s += g * g;
+            *p -= 0.1 * g / (s.sqrt() + 1e-10);
+        },
+    );
+}
+
+#[test]
+#[should_panic(expected = "differ in length")]
+fn slices_of_different_lengths_are_refused() {
+    update::sgd(&mut [1.0f32; 3], &[1.0; 2], 0.1, 0.0);
+}
