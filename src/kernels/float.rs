@@ -1,6 +1,7 @@
 //! `f32` and `f64` as [`Element`]s: where the engine's arithmetic meets the fast kernels.
 
-use crate::element::Element;
+use super::gemm::gemm;
+use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
 
 macro_rules! float {
     ($t:ty) => {
@@ -46,6 +47,17 @@ macro_rules! float {
             }
             fn abs(self) -> Self {
                 self.abs()
+            }
+            #[inline]
+            fn gemm(
+                size: [usize; 3],
+                a: Mat<Self>,
+                b: Mat<Self>,
+                c: MatMut<Self>,
+                accum: Accum,
+                epilogue: Epilogue<Self>,
+            ) {
+                gemm(size, a, b, c, accum, epilogue);
             }
         }
     };

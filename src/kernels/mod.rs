@@ -2,4 +2,14 @@
 #![allow(unsafe_code)]
 
 mod float;
+mod gemm;
 pub mod isa;
+mod micro;
+mod pack;
+
+pub use gemm::Blocks;
+
+/// The kernels by their definitions: slow, obviously right, and what the tests compare with.
+pub mod reference {
+    pub use crate::element::reference_gemm as gemm;
+}
