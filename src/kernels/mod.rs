@@ -1,6 +1,7 @@
 //! Kernels: functions on slices, sizes and strides. They know no shape, variable or tape.
 #![allow(unsafe_code)]
 
+pub mod dropout;
 mod float;
 mod gemm;
 pub mod isa;
@@ -9,12 +10,15 @@ pub mod math;
 mod micro;
 mod pack;
 mod reduce;
+pub mod rows;
 pub mod softmax;
+pub mod top_k;
 pub mod update;
 
 pub use gemm::Blocks;
 pub use map::{Each, Row, Strided, for_each_offset, map, map_strided};
 pub use reduce::{spread_strided, sum, sum_strided};
+pub use rows::{put, running_sum};
 
 use crate::element::{Accum, Element};
 

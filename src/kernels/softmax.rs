@@ -8,13 +8,13 @@ use super::isa::vectorize;
 use crate::element::Element;
 
 /// Partial sums, or maxima, carried side by side: part of the result's definition.
-const LANES: usize = 32;
+pub(super) const LANES: usize = 32;
 /// Elements worked on at a time, a multiple of [`LANES`]; a longer row is summed by the tile.
 const TILE: usize = 512;
 
 /// Folds 32 interleaved parts of `x` separately, then pairwise, then with what is left over.
 #[inline(always)]
-fn fold<T: Element>(x: &[T], start: T, f: impl Fn(T, T) -> T) -> T {
+pub(super) fn fold<T: Element>(x: &[T], start: T, f: impl Fn(T, T) -> T) -> T {
     let (whole, rest) = x.as_chunks::<LANES>();
     let mut total = start;
     if !whole.is_empty() {
