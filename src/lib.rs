@@ -16,6 +16,7 @@ pub mod optim;
 mod params;
 pub mod pointwise;
 mod random;
+mod record;
 pub mod reg;
 mod shape;
 mod sparsity;
