@@ -11,6 +11,7 @@ pub mod kernels;
 pub mod ops;
 mod params;
 pub mod pointwise;
+pub mod scalar;
 mod shape;
 mod sparsity;
 mod tape;
@@ -28,3 +29,10 @@ pub use sparsity::Demand;
 pub use tape::{Recording, Tape};
 pub use tensor::{Tensor, View, ViewMut};
 pub use var::{Indices, Var};
+
+/// The pages of the book, so that `cargo test` runs their snippets.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../docs/scalar.md")]
+    mod scalar {}
+}
