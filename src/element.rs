@@ -156,7 +156,7 @@ pub trait Element:
     /// An epilogue goes with [`Accum::Replace`]. `size[1] == 0` gives the epilogue of zeros.
     ///
     /// # Panics
-    /// If an operand is too short for its size and strides.
+    /// If an operand is too short for its size and strides, or if an epilogue meets [`Accum::Add`].
     fn gemm(
         size: [usize; 3],
         a: Mat<Self>,
@@ -165,24 +165,40 @@ pub trait Element:
         accum: Accum,
         epilogue: Epilogue<Self>,
     ) {
-        let [m, k, n] = size;
-        for i in 0..m {
-            for j in 0..n {
-                let mut sum = Self::ZERO;
-                for p in 0..k {
-                    sum += a.data[i * a.row_stride + p * a.col_stride]
-                        * b.data[p * b.row_stride + j * b.col_stride];
-                }
-                let sum = match epilogue {
-                    Epilogue::None => sum,
-                    Epilogue::Bias(bias) => sum + bias[j],
-                    Epilogue::BiasRelu(bias) => (sum + bias[j]).maximum(Self::ZERO),
-                };
-                let c = &mut c.data[i * c.row_stride + j * c.col_stride];
-                match accum {
-                    Accum::Replace => *c = sum,
-                    Accum::Add => *c += sum,
-                }
+        reference_gemm(size, a, b, c, accum, epilogue);
+    }
+}
+
+/// The matrix product by its definition: the default [`Element::gemm`], and what every kernel is tested against.
+pub fn reference_gemm<T: Element>(
+    size: [usize; 3],
+    a: Mat<T>,
+    b: Mat<T>,
+    c: MatMut<T>,
+    accum: Accum,
+    epilogue: Epilogue<T>,
+) {
+    let [m, k, n] = size;
+    assert!(
+        accum == Accum::Replace || matches!(epilogue, Epilogue::None),
+        "gemm: an epilogue goes with Accum::Replace"
+    );
+    for i in 0..m {
+        for j in 0..n {
+            let mut sum = T::ZERO;
+            for p in 0..k {
+                sum +=
+                    a.data[i * a.row_stride + p * a.col_stride] * b.data[p * b.row_stride + j * b.col_stride];
+            }
+            let sum = match epilogue {
+                Epilogue::None => sum,
+                Epilogue::Bias(bias) => sum + bias[j],
+                Epilogue::BiasRelu(bias) => (sum + bias[j]).maximum(T::ZERO),
+            };
+            let c = &mut c.data[i * c.row_stride + j * c.col_stride];
+            match accum {
+                Accum::Replace => *c = sum,
+                Accum::Add => *c += sum,
             }
         }
     }

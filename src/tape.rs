@@ -159,6 +159,13 @@ impl<'r, T: Real> Recording<'r, T> {
         self.tape.inner.borrow().graph.clone()
     }
 
+    /// Every node with copies of its inputs' values.
+    pub(crate) fn values(self) -> Vec<(Node, Vec<Tensor<T>>)> {
+        let inner = self.tape.inner.borrow();
+        let value = |id: &NodeId| self.var(*id).value();
+        inner.graph.nodes.iter().map(|node| (node.clone(), node.inputs.iter().map(value).collect())).collect()
+    }
+
     /// A parameter: read in place, its gradient written in place. The same handle each time it is asked for.
     ///
     /// # Panics
@@ -287,6 +294,24 @@ impl<'r, T: Real> Recording<'r, T> {
 
     fn var(self, id: NodeId) -> Var<'r, T> {
         Var { recording: self, id }
+    }
+}
+
+impl Recording<'_, f64> {
+    /// Which smooth piece each element of each op is on, for the ops that have kinks.
+    pub(crate) fn pieces(self) -> Vec<(&'static str, Vec<i64>)> {
+        let inner = self.tape.inner.borrow();
+        let nodes = &inner.graph.nodes;
+        let mut pieces = Vec::new();
+        for node in nodes {
+            let Kind::Op(op) = &node.kind else { continue };
+            let input = |id: &NodeId| view(&nodes[id.index()], &inner.values.data, self.params.data());
+            let of_op = op.pieces(&node.inputs.iter().map(input).collect::<Vec<_>>());
+            if !of_op.is_empty() {
+                pieces.push((op.name(), of_op));
+            }
+        }
+        pieces
     }
 }
 

@@ -1,7 +1,8 @@
 //! `f32` and `f64` as [`Element`]s: where the engine's arithmetic meets the fast kernels.
 
+use super::gemm::gemm;
 use super::math::{double, single};
-use crate::element::Element;
+use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
 
 macro_rules! float {
     ($t:ty, $math:ident) => {
@@ -77,6 +78,17 @@ macro_rules! float {
             #[inline(always)]
             fn is_nan(self) -> bool {
                 self != self
+            }
+            #[inline]
+            fn gemm(
+                size: [usize; 3],
+                a: Mat<Self>,
+                b: Mat<Self>,
+                c: MatMut<Self>,
+                accum: Accum,
+                epilogue: Epilogue<Self>,
+            ) {
+                gemm(size, a, b, c, accum, epilogue);
             }
         }
     };

@@ -12,6 +12,8 @@ pub enum Isa {
     Avx2 = 2,
     /// x86-64 with 512-bit vectors.
     Avx512 = 3,
+    /// AArch64 with 128-bit vectors.
+    Neon = 4,
 }
 
 static CURRENT: AtomicU8 = AtomicU8::new(0);
@@ -19,7 +21,7 @@ static CURRENT: AtomicU8 = AtomicU8::new(0);
 impl Isa {
     /// Every instruction set of this machine, slowest first.
     pub fn available() -> impl Iterator<Item = Isa> {
-        [Isa::Portable, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available())
+        [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Neon].into_iter().filter(|isa| isa.is_available())
     }
 
     fn is_available(self) -> bool {
@@ -34,8 +36,15 @@ impl Isa {
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512vl")
             }
+            Isa::Neon => false,
         };
-        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        #[cfg(all(target_arch = "aarch64", not(miri)))]
+        return match self {
+            Isa::Portable => true,
+            Isa::Neon => std::arch::is_aarch64_feature_detected!("neon"),
+            Isa::Avx2 | Isa::Avx512 => false,
+        };
+        #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
         return self == Isa::Portable;
     }
 
@@ -47,6 +56,7 @@ impl Isa {
             1 => Isa::Portable,
             2 => Isa::Avx2,
             3 => Isa::Avx512,
+            4 => Isa::Neon,
             _ => Isa::detect(),
         }
     }
@@ -56,7 +66,7 @@ impl Isa {
         let best = Isa::available().last().unwrap_or(Isa::Portable);
         let isa = match std::env::var("QUIETGRAD_ISA").as_deref() {
             Ok("portable") => Isa::Portable,
-            Ok("avx2") => Isa::Avx2.min(best),
+            Ok("avx2") if Isa::Avx2.is_available() => Isa::Avx2,
             _ => best,
         };
         CURRENT.store(isa as u8, Ordering::Relaxed);

@@ -2,17 +2,26 @@
 #![allow(unsafe_code)]
 
 mod float;
+mod gemm;
 pub mod isa;
 mod map;
 pub mod math;
+mod micro;
+mod pack;
 mod reduce;
 pub mod softmax;
 pub mod update;
 
+pub use gemm::Blocks;
 pub use map::{Each, Row, Strided, for_each_offset, map, map_strided};
 pub use reduce::{spread_strided, sum, sum_strided};
 
 use crate::element::{Accum, Element};
+
+/// The kernels by their definitions: slow, obviously right, and what the tests compare with.
+pub mod reference {
+    pub use crate::element::reference_gemm as gemm;
+}
 
 /// A function as a [`Row`] for the strided loops.
 pub fn row<T: Element, const N: usize>(f: impl Each<T, N>) -> impl Fn([&[T]; N], &mut [T], Accum) {

@@ -119,6 +119,9 @@ impl Rule for CrossEntropy {
                 }
             }
         });
+        if self.target == Target::Index {
+            return;
+        }
         gx.add(1, |gt, accum| {
             for (z, gt) in z.chunks_exact(classes).zip(gt.data.chunks_exact_mut(classes)) {
                 let (max, log_sum) = log_sum_exp(z);

@@ -1,0 +1,170 @@
+//! 256-bit vectors with fused multiply-add: 16 registers, of which a tile of 2 x 6 keeps 12 for its sums.
+
+// Every method is a few intrinsics, whose contract is the trait's: that the instruction set is available and
+// that pointers are valid.
+#![allow(unsafe_op_in_unsafe_fn)]
+
+use std::arch::x86_64::*;
+
+use super::{MAX_LANES, Vector, microkernel};
+
+/// The first lanes: as a mask for loads, and as a number for stores, since AMD's masked stores take dozens of
+/// cycles.
+#[derive(Clone, Copy)]
+pub struct Head {
+    mask: __m256i,
+    lanes: usize,
+}
+
+impl Vector for __m256 {
+    type Element = f32;
+    type Head = Head;
+    const LANES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        _mm256_setzero_ps()
+    }
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        _mm256_set1_ps(x)
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        _mm256_loadu_ps(from)
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        _mm256_storeu_ps(to, self)
+    }
+    #[inline(always)]
+    unsafe fn head(lanes: usize) -> Head {
+        let index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+        Head { mask: _mm256_cmpgt_epi32(_mm256_set1_epi32(lanes as i32), index), lanes }
+    }
+    #[inline(always)]
+    unsafe fn load_head(from: *const f32, head: Head) -> Self {
+        _mm256_maskload_ps(from, head.mask)
+    }
+    #[inline(always)]
+    unsafe fn store_head(self, to: *mut f32, head: Head) {
+        let mut lanes = [0.0; 8];
+        self.store(lanes.as_mut_ptr());
+        for l in 0..head.lanes {
+            *to.add(l) = lanes[l];
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        _mm256_add_ps(self, other)
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, x: Self, sum: Self) -> Self {
+        _mm256_fmadd_ps(self, x, sum)
+    }
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        // The instruction returns its second operand when either is NaN.
+        _mm256_max_ps(_mm256_setzero_ps(), self)
+    }
+    #[inline(always)]
+    unsafe fn transpose(s: &mut [Self; MAX_LANES]) {
+        // Within 128-bit halves: pairs of rows, then pairs of pairs.
+        for i in (0..8).step_by(2) {
+            (s[i], s[i + 1]) = (_mm256_unpacklo_ps(s[i], s[i + 1]), _mm256_unpackhi_ps(s[i], s[i + 1]));
+        }
+        let mut t = [_mm256_setzero_ps(); 8];
+        for i in (0..8).step_by(4) {
+            t[i] = _mm256_shuffle_ps::<0x44>(s[i], s[i + 2]);
+            t[i + 1] = _mm256_shuffle_ps::<0xee>(s[i], s[i + 2]);
+            t[i + 2] = _mm256_shuffle_ps::<0x44>(s[i + 1], s[i + 3]);
+            t[i + 3] = _mm256_shuffle_ps::<0xee>(s[i + 1], s[i + 3]);
+        }
+        // Then the halves.
+        for j in 0..4 {
+            s[j] = _mm256_permute2f128_ps::<0x20>(t[j], t[4 + j]);
+            s[4 + j] = _mm256_permute2f128_ps::<0x31>(t[j], t[4 + j]);
+        }
+    }
+    #[inline(always)]
+    unsafe fn prefetch(at: *const f32) {
+        _mm_prefetch::<_MM_HINT_T0>(at.cast())
+    }
+}
+
+impl Vector for __m256d {
+    type Element = f64;
+    type Head = Head;
+    const LANES: usize = 4;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        _mm256_setzero_pd()
+    }
+    #[inline(always)]
+    unsafe fn splat(x: f64) -> Self {
+        _mm256_set1_pd(x)
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f64) -> Self {
+        _mm256_loadu_pd(from)
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f64) {
+        _mm256_storeu_pd(to, self)
+    }
+    #[inline(always)]
+    unsafe fn head(lanes: usize) -> Head {
+        let index = _mm256_setr_epi64x(0, 1, 2, 3);
+        Head { mask: _mm256_cmpgt_epi64(_mm256_set1_epi64x(lanes as i64), index), lanes }
+    }
+    #[inline(always)]
+    unsafe fn load_head(from: *const f64, head: Head) -> Self {
+        _mm256_maskload_pd(from, head.mask)
+    }
+    #[inline(always)]
+    unsafe fn store_head(self, to: *mut f64, head: Head) {
+        let mut lanes = [0.0; 4];
+        self.store(lanes.as_mut_ptr());
+        for l in 0..head.lanes {
+            *to.add(l) = lanes[l];
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        _mm256_add_pd(self, other)
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, x: Self, sum: Self) -> Self {
+        _mm256_fmadd_pd(self, x, sum)
+    }
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        // The instruction returns its second operand when either is NaN.
+        _mm256_max_pd(_mm256_setzero_pd(), self)
+    }
+    #[inline(always)]
+    unsafe fn transpose(s: &mut [Self; MAX_LANES]) {
+        for i in (0..4).step_by(2) {
+            (s[i], s[i + 1]) = (_mm256_unpacklo_pd(s[i], s[i + 1]), _mm256_unpackhi_pd(s[i], s[i + 1]));
+        }
+        for j in 0..2 {
+            let (lo, hi) = (s[j], s[2 + j]);
+            s[j] = _mm256_permute2f128_pd::<0x20>(lo, hi);
+            s[2 + j] = _mm256_permute2f128_pd::<0x31>(lo, hi);
+        }
+    }
+    #[inline(always)]
+    unsafe fn prefetch(at: *const f64) {
+        _mm_prefetch::<_MM_HINT_T0>(at.cast())
+    }
+}
+
+microkernel!(
+    /// 16 x 6 `f32`.
+    F32: std::arch::x86_64::__m256, features "avx2,fma", vecs [1 2], cols [1 2 3 4 5 6]
+);
+microkernel!(
+    /// 8 x 6 `f64`.
+    F64: std::arch::x86_64::__m256d, features "avx2,fma", vecs [1 2], cols [1 2 3 4 5 6]
+);

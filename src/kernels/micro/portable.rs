@@ -1,0 +1,83 @@
+//! Plain Rust over small arrays, which the compiler turns into whatever vectors the target's baseline has.
+
+use super::{MAX_LANES, Vector, microkernel};
+use crate::element::Element;
+
+/// 16 bytes of lanes: what every 64-bit baseline holds in one register.
+#[derive(Clone, Copy)]
+pub struct Lanes<T, const N: usize>([T; N]);
+
+impl<T: Element, const N: usize> Vector for Lanes<T, N> {
+    type Element = T;
+    type Head = usize;
+    const LANES: usize = N;
+
+    #[inline(always)]
+    unsafe fn zero() -> Self {
+        Lanes([T::ZERO; N])
+    }
+    #[inline(always)]
+    unsafe fn splat(x: T) -> Self {
+        Lanes([x; N])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        // SAFETY: the caller vouches for N elements; the read needs no alignment beyond T's.
+        Lanes(unsafe { from.cast::<[T; N]>().read() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: as in `load`.
+        unsafe { to.cast::<[T; N]>().write(self.0) }
+    }
+    #[inline(always)]
+    unsafe fn head(lanes: usize) -> usize {
+        lanes
+    }
+    #[inline(always)]
+    unsafe fn load_head(from: *const T, head: usize) -> Self {
+        // SAFETY: the caller vouches for the first `head` elements.
+        Lanes(std::array::from_fn(|l| if l < head { unsafe { *from.add(l) } } else { T::ZERO }))
+    }
+    #[inline(always)]
+    unsafe fn store_head(self, to: *mut T, head: usize) {
+        for (l, &x) in self.0.iter().enumerate() {
+            if l < head {
+                // SAFETY: the caller vouches for the first `head` elements.
+                unsafe { *to.add(l) = x }
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Lanes(std::array::from_fn(|l| self.0[l] + other.0[l]))
+    }
+    #[inline(always)]
+    unsafe fn mul_add(self, x: Self, sum: Self) -> Self {
+        Lanes(std::array::from_fn(|l| self.0[l] * x.0[l] + sum.0[l]))
+    }
+    #[inline(always)]
+    unsafe fn relu(self) -> Self {
+        Lanes(self.0.map(|x| if x < T::ZERO { T::ZERO } else { x }))
+    }
+    #[inline(always)]
+    unsafe fn transpose(square: &mut [Self; MAX_LANES]) {
+        for i in 0..N {
+            for j in 0..i {
+                let (x, y) = (square[i].0[j], square[j].0[i]);
+                (square[i].0[j], square[j].0[i]) = (y, x);
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn prefetch(_: *const T) {}
+}
+
+microkernel!(
+    /// 8 x 6 `f32`.
+    F32: super::portable::Lanes<f32, 4>, vecs [1 2], cols [1 2 3 4 5 6]
+);
+microkernel!(
+    /// 4 x 6 `f64`.
+    F64: super::portable::Lanes<f64, 2>, vecs [1 2], cols [1 2 3 4 5 6]
+);

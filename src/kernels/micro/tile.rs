@@ -1,0 +1,116 @@
+//! The tile product, once for every instruction set.
+
+use super::Finish;
+use super::{Tile, Vector};
+use crate::element::Element;
+
+/// The tile product. `VECS` vectors make a column, the last one partial unless the operands are `PACKED`.
+#[inline(always)]
+pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const PACKED: bool>(
+    t: &Tile<V::Element>,
+) {
+    // SAFETY: the caller vouches for the instruction set and for the memory that the tile describes. `a` and `b`
+    // step past their ends after the last round only, without being read there, hence `wrapping_add`.
+    unsafe {
+        let lanes = t.rows - (VECS - 1) * V::LANES;
+        let head = V::head(lanes);
+        if PACKED {
+            // C is needed in some thousand cycles.
+            for j in 0..COLS {
+                for v in 0..VECS {
+                    V::prefetch(t.c.wrapping_add(j * t.c_col + v * V::LANES));
+                }
+            }
+        }
+        let mut ab = [[V::zero(); VECS]; COLS];
+        let (mut a, mut b) = (t.a, t.b);
+        let (b_row, b_col) = (t.b_row, if PACKED { 1 } else { t.b_col });
+        for _ in 0..t.k {
+            let mut column = [V::zero(); VECS];
+            for v in 0..VECS {
+                let from = a.wrapping_add(v * V::LANES);
+                let whole = PACKED || v + 1 < VECS;
+                column[v] = if whole { V::load(from) } else { V::load_head(from, head) };
+            }
+            for j in 0..COLS {
+                let x = V::splat(*b.wrapping_add(j * b_col));
+                for v in 0..VECS {
+                    ab[j][v] = column[v].mul_add(x, ab[j][v]);
+                }
+            }
+            a = a.wrapping_add(t.a_col);
+            b = b.wrapping_add(b_row);
+        }
+        finish::<V, VECS, COLS>(&mut ab, t, head);
+        if lanes == V::LANES {
+            for j in 0..COLS {
+                for v in 0..VECS {
+                    ab[j][v].store(t.c.add(j * t.c_col + v * V::LANES));
+                }
+            }
+        } else {
+            for j in 0..COLS {
+                for v in 0..VECS - 1 {
+                    ab[j][v].store(t.c.add(j * t.c_col + v * V::LANES));
+                }
+                ab[j][VECS - 1].store_head(t.c.add(j * t.c_col + (VECS - 1) * V::LANES), head);
+            }
+        }
+    }
+}
+
+/// Applies the tile's [`Finish`], in registers.
+#[inline(always)]
+pub(super) unsafe fn finish<V: Vector, const VECS: usize, const COLS: usize>(
+    ab: &mut [[V; VECS]; COLS],
+    t: &Tile<V::Element>,
+    head: V::Head,
+) {
+    // SAFETY: as in `tile`; `c` has the tile's rows and columns, and so has the bias unless it is one number.
+    unsafe {
+        let load = |from: *const V::Element, v: usize| {
+            let from = from.add(v * V::LANES);
+            if v + 1 < VECS { V::load(from) } else { V::load_head(from, head) }
+        };
+        if t.finish.add {
+            for j in 0..COLS {
+                for v in 0..VECS {
+                    ab[j][v] = ab[j][v].add(load(t.c.add(j * t.c_col), v));
+                }
+            }
+        }
+        if let Some(bias) = t.finish.bias {
+            for v in 0..VECS {
+                let bias = if t.finish.bias_step == 0 { V::splat(*bias) } else { load(bias, v) };
+                for j in 0..COLS {
+                    ab[j][v] = ab[j][v].add(bias);
+                }
+            }
+        }
+        if t.finish.relu {
+            for j in 0..COLS {
+                for v in 0..VECS {
+                    ab[j][v] = ab[j][v].relu();
+                }
+            }
+        }
+    }
+}
+
+/// One element's way to memory, in the same order as a tile's.
+#[inline(always)]
+pub(in crate::kernels) unsafe fn store_one<T: Element>(c: *mut T, mut sum: T, finish: Finish<T>) {
+    // SAFETY: the caller vouches for `c` and the bias.
+    unsafe {
+        if finish.add {
+            sum += *c;
+        }
+        if let Some(bias) = finish.bias {
+            sum += *bias;
+        }
+        if finish.relu {
+            sum = sum.maximum(T::ZERO);
+        }
+        *c = sum;
+    }
+}

@@ -1,0 +1,61 @@
+//! Packing: copying a block of an operand into the order in which the micro-kernel reads it.
+//!
+//! A block becomes panels, MR rows (of `a`) or NR columns (of `b`) wide; in a panel the numbers of one k step
+//! stand side by side. The micro-kernel then walks through memory in a straight line, whatever the strides of
+//! the operand were, touching few pages, and no two of its streams compete for the same cache set.
+
+use std::cell::RefCell;
+
+use super::micro::{MAX_LANES, Microkernel};
+
+/// A cache line, for its alignment.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+struct Line(#[allow(dead_code)] [u8; 64]);
+
+thread_local! {
+    /// The packed blocks of `a` and `b`, kept from call to call.
+    static BUFFERS: RefCell<[Vec<Line>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+}
+
+/// Hands `f` this thread's buffers for `lens` packed elements, with room for what packing may scribble.
+pub(super) fn with_buffers<T, R>(lens: [usize; 2], f: impl FnOnce([*mut T; 2]) -> R) -> R {
+    if lens == [0, 0] {
+        return f([std::ptr::null_mut(); 2]);
+    }
+    BUFFERS.with_borrow_mut(|buffers| {
+        for (buffer, len) in buffers.iter_mut().zip(lens) {
+            let lines = ((len + MAX_LANES) * size_of::<T>()).div_ceil(size_of::<Line>());
+            if buffer.len() < lines {
+                buffer.resize(lines, Line([0; 64]));
+            }
+        }
+        f(buffers.each_mut().map(|buffer| buffer.as_mut_ptr().cast()))
+    })
+}
+
+/// Packs element (w, p) of `width x k`, at `from[w * step_w + p * step_p]`, as panels `panel` wide.
+///
+/// # Safety
+/// The instruction set of `K` is available, `from` is valid for the sizes and steps, and `to` for
+/// `packed_len(panel, width, k)` elements and the margin of [`with_buffers`].
+pub(super) unsafe fn pack<K: Microkernel>(
+    panel: usize,
+    [width, k]: [usize; 2],
+    from: *const K::Element,
+    [step_w, step_p]: [usize; 2],
+    to: *mut K::Element,
+) {
+    for w in (0..width).step_by(panel) {
+        // SAFETY: the caller's; the panel begins inside of both.
+        unsafe {
+            let width = panel.min(width - w);
+            K::pack(panel, width, k, from.add(w * step_w), step_w, step_p, to.add(w * k));
+        }
+    }
+}
+
+/// The number of elements that [`pack`] fills.
+pub(super) fn packed_len(panel: usize, width: usize, k: usize) -> usize {
+    width.next_multiple_of(panel) * k
+}

@@ -1,0 +1,75 @@
+//! Losses: how far a prediction is from its target, as a scalar on the tape.
+//!
+//! Each takes the mean, over all elements or, for a classifier, over samples. For another reduction call the method
+//! that it is made of: [`Var::pair_sum`] or [`Var::cross_entropy`] with a [`Reduction`].
+
+use crate::ops::{Real, Reduction};
+use crate::pointwise::{AbsoluteError, BceWithLogits, Binary, Huber, SquaredError};
+use crate::var::{Indices, Var};
+
+/// Mean squared error: the mean of (a − b)² over all elements.
+///
+/// # Panics
+/// If the shapes differ: nothing is broadcast here.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, loss};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let prediction = r.constant(&Tensor::from([1.0, 2.0]));
+/// let target = r.constant(&Tensor::from([1.0, 4.0]));
+/// assert_eq!(loss::mse(prediction, target).item(), 2.0);
+/// ```
+#[track_caller]
+pub fn mse<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T> {
+    prediction.pair_sum(target, Binary::SquaredError(SquaredError {}), Reduction::Mean)
+}
+
+/// Mean absolute error: the mean of |a − b| over all elements.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn mae<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T> {
+    prediction.pair_sum(target, Binary::AbsoluteError(AbsoluteError {}), Reduction::Mean)
+}
+
+/// Huber's loss: ½ (a − b)² where |a − b| ≤ `delta`, linear beyond; the mean over all elements.
+///
+/// Source: P. J. Huber, Robust Estimation of a Location Parameter, 1964.
+///
+/// # Panics
+/// If the shapes differ.
+#[track_caller]
+pub fn huber<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>, delta: f64) -> Var<'r, T> {
+    prediction.pair_sum(target, Binary::Huber(Huber { delta }), Reduction::Mean)
+}
+
+/// Binary cross-entropy of σ(logits) with target probabilities, without overflow; the mean over all elements.
+///
+/// # Panics
+/// If the shapes differ.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, loss};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let logits = r.constant(&Tensor::from([0.0, 1000.0]));
+/// let target = r.constant(&Tensor::from([0.0, 1.0]));
+/// assert_eq!(loss::bce_with_logits(logits, target).item(), 2f64.ln() / 2.0);
+/// ```
+#[track_caller]
+pub fn bce_with_logits<'r, T: Real>(logits: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T> {
+    logits.pair_sum(target, Binary::BceWithLogits(BceWithLogits {}), Reduction::Mean)
+}
+
+/// Cross-entropy of softmax(logits) with class numbers; classes lie along the last axis; the mean over samples.
+///
+/// # Panics
+/// If there is not one class a sample, or one is out of range.
+#[track_caller]
+pub fn cross_entropy<'r, T: Real>(logits: Var<'r, T>, classes: Indices<'r, T>) -> Var<'r, T> {
+    logits.cross_entropy(classes, Reduction::Mean)
+}

@@ -1,0 +1,60 @@
+//! A fully connected layer.
+
+use crate::nn::Init;
+use crate::ops::Real;
+use crate::params::{ParamId, Params};
+use crate::random::Random;
+use crate::tensor::Tensor;
+use crate::var::Var;
+
+/// y = x w + b, with w of shape [inputs, outputs].
+///
+/// ```
+/// use quietgrad::{Params, Random, Tape, Tensor, nn::{Dense, Init}};
+///
+/// let mut params = Params::<f32>::new();
+/// let layer = Dense::new(&mut params, "encoder", [3, 8], Init::HeNormal, &mut Random::new(1));
+///
+/// let mut tape = Tape::new();
+/// let r = tape.record(&params);
+/// let h = layer.forward(r.constant(&Tensor::zeros([5, 3]))).relu();
+/// assert_eq!(h.shape()[..], [5, 8]);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Dense {
+    /// The weights, [inputs, outputs].
+    pub w: ParamId,
+    /// The bias, [outputs].
+    pub b: ParamId,
+}
+
+impl Dense {
+    /// Adds `name.w`, drawn by `init`, and `name.b`, all zero, to the parameters.
+    ///
+    /// # Panics
+    /// If there are parameters of these names already.
+    #[track_caller]
+    pub fn new<T: Real>(
+        params: &mut Params<T>,
+        name: &str,
+        [inputs, outputs]: [usize; 2],
+        init: Init,
+        random: &mut Random,
+    ) -> Self {
+        let w = init.tensor([inputs, outputs], inputs, outputs, random);
+        Dense {
+            w: params.add(format!("{name}.w"), w),
+            b: params.add(format!("{name}.b"), Tensor::zeros([outputs])),
+        }
+    }
+
+    /// x w + b, for x of shape [.., inputs].
+    ///
+    /// # Panics
+    /// If x has another number of inputs.
+    #[track_caller]
+    pub fn forward<'r, T: Real>(&self, x: Var<'r, T>) -> Var<'r, T> {
+        let r = x.recording();
+        x.linear(r.param(self.w), r.param(self.b))
+    }
+}

@@ -1,0 +1,7 @@
+//! Layers: parameters, and a forward pass written with the public methods of [`Var`](crate::Var).
+
+mod dense;
+mod init;
+
+pub use dense::Dense;
+pub use init::Init;

@@ -1,0 +1,133 @@
+//! Penalties: on what a layer outputs (activity regularization) or on its weights.
+//!
+//! A penalty is ordinary graph operations on a tensor, added to the loss:
+//!
+//! ```
+//! use quietgrad::{Params, Tape, Tensor, loss, reg};
+//!
+//! let mut params = Params::new();
+//! let w = params.add("w", Tensor::from([[0.5, -1.0], [0.0, 2.0]]));
+//! let mut grads = params.zeros();
+//! let mut tape = Tape::<f64>::new();
+//!
+//! let r = tape.record(&params);
+//! let x = r.constant(&Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
+//! let h = x.matmul(r.param(w)).relu();
+//! let loss = loss::mse(h, x) + reg::l1(h).per_sample() * 1e-3;
+//! loss.backward(&mut grads);
+//! ```
+//!
+//! # The reduction is spelled out
+//!
+//! A penalty is a sum over every element of the tensor. Whether that sum is then divided by the number of samples
+//! changes what a coefficient means by a factor of the batch size, and the field has gone back and forth: Keras 2.2
+//! to 2.3 and 3.0 to 3.13 summed, tf.keras 2.x and Keras from 3.14 on divide by the batch (and by nothing else: not by
+//! time steps, not by pixels). So there is no default here: say [`summed`](Penalty::summed) or
+//! [`per_sample`](Penalty::per_sample). With a batch of B, `summed() * (lambda / B)` is `per_sample() * lambda`.
+//!
+//! # A forgotten penalty is an error
+//!
+//! If a penalty is built and the loss that is differentiated does not contain it, [`Var::backward`] panics with the
+//! line that built it.
+//!
+//! ```should_panic
+//! # use quietgrad::{Params, Tape, Tensor, reg};
+//! # let mut params = Params::<f64>::new();
+//! # let w = params.add("w", Tensor::from([1.0]));
+//! # let mut tape = Tape::new();
+//! # let r = tape.record(&params);
+//! let h = r.param(w).relu();
+//! let penalty = reg::l1(h).per_sample() * 1e-3;
+//! h.square().sum().backward(&mut params.zeros()); // panics: `penalty` is not part of this loss
+//! ```
+//!
+//! # Before or after the activation function
+//!
+//! A penalty acts on the tensor it is given. `reg::l1(z.relu())` pushes active units towards zero and leaves inactive
+//! ones alone: it makes the representation sparse. `reg::l1(z)` on the pre-activation pulls z to zero from both sides:
+//! it makes values small and hardly changes which are zero.
+
+use crate::ops::{Real, Reduction};
+use crate::pointwise::{Abs, Square, Unary};
+use crate::var::Var;
+
+/// A penalty summed over every element, waiting to be told what to divide by.
+#[derive(Clone, Copy)]
+#[must_use = "a penalty is only a number until it is added to the loss"]
+pub struct Penalty<'r, T> {
+    total: Var<'r, T>,
+    samples: usize,
+}
+
+impl<'r, T: Real> Penalty<'r, T> {
+    #[track_caller]
+    fn new(of: Var<'r, T>, total: Var<'r, T>, what: &'static str) -> Self {
+        let samples = of.shape().first().copied().unwrap_or(1);
+        Penalty { total: total.must_reach_loss(what), samples }
+    }
+
+    /// The sum over every element: for weights, and for activities as Keras 2.2 to 2.3 and 3.0 to 3.13 had it.
+    pub fn summed(self) -> Var<'r, T> {
+        self.total
+    }
+
+    /// The sum divided by the number of samples, the size of the first axis: for activities, as tf.keras 2.x and Keras
+    /// from 3.14 on have it.
+    #[track_caller]
+    pub fn per_sample(self) -> Var<'r, T> {
+        self.total * (1.0 / self.samples as f64)
+    }
+}
+
+/// Σ|x|: pulls every element to zero with the same force, so that many become exactly zero after a relu.
+///
+/// The slope at 0 is 0: a unit that is off stays off (`docs/adr/0004`).
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, reg};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let h = r.constant(&Tensor::from([[1.0, -2.0], [0.0, 3.0]]));
+/// assert_eq!(reg::l1(h).summed().item(), 6.0);
+/// assert_eq!(reg::l1(h).per_sample().item(), 3.0);
+/// ```
+#[track_caller]
+pub fn l1<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
+    Penalty::new(x, x.map_sum(Unary::Abs(Abs {}), Reduction::Sum), "l1 penalty")
+}
+
+/// Σx², without a root and without a factor ½, as Keras' `l2` has it: pulls large elements most, and hardly any to
+/// exactly zero.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, reg};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let h = r.constant(&Tensor::from([[1.0, -2.0], [0.0, 3.0]]));
+/// assert_eq!(reg::l2(h).summed().item(), 14.0);
+/// ```
+#[track_caller]
+pub fn l2<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
+    Penalty::new(x, x.map_sum(Unary::Square(Square {}), Reduction::Sum), "l2 penalty")
+}
+
+/// The elastic net `l1` Σ|x| + `l2` Σx²: both coefficients are inside, since their ratio is part of its meaning.
+///
+/// Source: H. Zou and T. Hastie, Regularization and Variable Selection via the Elastic Net, 2005.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, reg};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let h = r.constant(&Tensor::from([[1.0, -2.0], [0.0, 3.0]]));
+/// assert_eq!(reg::elastic_net(h, 0.5, 0.25).summed().item(), 0.5 * 6.0 + 0.25 * 14.0);
+/// ```
+#[track_caller]
+pub fn elastic_net<T: Real>(x: Var<'_, T>, l1: f64, l2: f64) -> Penalty<'_, T> {
+    let abs = x.map_sum(Unary::Abs(Abs {}), Reduction::Sum);
+    let square = x.map_sum(Unary::Square(Square {}), Reduction::Sum);
+    Penalty::new(x, abs * l1 + square * l2, "elastic net penalty")
+}

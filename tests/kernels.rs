@@ -1,0 +1,300 @@
+//! The kernel corpus: every instruction set of this machine, on awkward shapes and strides, against the
+//! definitions.
+//!
+//! The numbers are small integers, so that every order of summation gives the same exact result: what differs
+//! by one bit is wrong.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, MutexGuard};
+
+use quietgrad::kernels::{Blocks, isa::Isa, reference};
+use quietgrad::{Accum, Element, Epilogue, Mat, MatMut};
+
+/// The instruction set is process-wide: one test at a time may force it.
+static ISA: Mutex<()> = Mutex::new(());
+
+fn with_isa() -> MutexGuard<'static, ()> {
+    ISA.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Runs `test` under each instruction set of this machine, then under the best again.
+fn on_every_isa(test: impl Fn(Isa)) {
+    let _lock = with_isa();
+    for isa in Isa::available() {
+        Isa::force(isa);
+        test(isa);
+    }
+}
+
+/// A stream of reproducible numbers (xorshift).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+    fn below(&mut self, bound: usize) -> usize {
+        (self.next() >> 33) as usize % bound
+    }
+    fn integers<T: Element>(&mut self, len: usize) -> Vec<T> {
+        (0..len).map(|_| T::from_f64(self.below(17) as f64 - 8.0)).collect()
+    }
+}
+
+/// Where the elements of an operand stand.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Layout {
+    RowMajor,
+    /// Columns are contiguous.
+    Transposed,
+    /// Rows are contiguous, with unused elements after each.
+    Padded,
+    /// Neither rows nor columns are contiguous.
+    Spread,
+    /// The same row again and again.
+    OneRow,
+    /// The same column again and again.
+    OneColumn,
+}
+
+use Layout::*;
+const INPUTS: [Layout; 6] = [RowMajor, Transposed, Padded, Spread, OneRow, OneColumn];
+const OUTPUTS: [Layout; 4] = [RowMajor, Transposed, Padded, Spread];
+
+impl Layout {
+    fn strides(self, rows: usize, cols: usize) -> [usize; 2] {
+        match self {
+            RowMajor => [cols.max(1), 1],
+            Transposed => [1, rows.max(1)],
+            Padded => [cols + 3, 1],
+            Spread => [2 * cols + 5, 2],
+            OneRow => [0, 1],
+            OneColumn => [1, 0],
+        }
+    }
+
+    /// The least length that holds the last element.
+    fn len(self, rows: usize, cols: usize) -> usize {
+        let [row_stride, col_stride] = self.strides(rows, cols);
+        if rows == 0 || cols == 0 { 0 } else { (rows - 1) * row_stride + (cols - 1) * col_stride + 1 }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mode {
+    Replace,
+    Add,
+    Bias,
+    BiasRelu,
+}
+
+const MODES: [Mode; 4] = [Mode::Replace, Mode::Add, Mode::Bias, Mode::BiasRelu];
+
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    size: [usize; 3],
+    a: Layout,
+    b: Layout,
+    c: Layout,
+    mode: Mode,
+    /// How many elements stand before each operand: vectors are rarely aligned.
+    offset: usize,
+}
+
+/// Compares the kernel with the definition, and the unused elements of `c` with what they were.
+fn check<T: Element>(case: Case, random: &mut Random) {
+    let [m, k, n] = case.size;
+    let operand = |layout: Layout, rows, cols, random: &mut Random| {
+        random.integers::<T>(case.offset + layout.len(rows, cols))
+    };
+    let a = operand(case.a, m, k, random);
+    let b = operand(case.b, k, n, random);
+    let bias = random.integers::<T>(n);
+    let mut c = operand(case.c, m, n, random);
+    if case.mode != Mode::Add {
+        c.fill(T::from_f64(f64::NAN));
+    }
+    let mut expected = c.clone();
+    let (accum, epilogue) = match case.mode {
+        Mode::Replace => (Accum::Replace, Epilogue::None),
+        Mode::Add => (Accum::Add, Epilogue::None),
+        Mode::Bias => (Accum::Replace, Epilogue::Bias(&bias)),
+        Mode::BiasRelu => (Accum::Replace, Epilogue::BiasRelu(&bias)),
+    };
+    type Gemm<T> = fn([usize; 3], Mat<T>, Mat<T>, MatMut<T>, Accum, Epilogue<T>);
+    for (gemm, c) in [(T::gemm as Gemm<T>, &mut c), (reference::gemm, &mut expected)] {
+        let mat = |data, [row_stride, col_stride]: [usize; 2]| Mat { data, row_stride, col_stride };
+        let [row_stride, col_stride] = case.c.strides(m, n);
+        gemm(
+            case.size,
+            mat(&a[case.offset..], case.a.strides(m, k)),
+            mat(&b[case.offset..], case.b.strides(k, n)),
+            MatMut { data: &mut c[case.offset..], row_stride, col_stride },
+            accum,
+            epilogue,
+        );
+    }
+    for (at, (&x, &y)) in c.iter().zip(&expected).enumerate() {
+        assert!(
+            x == y || (x.is_nan() && y.is_nan()),
+            "{:?} {case:?}: c[{at}] is {x}, not {y}",
+            Isa::current()
+        );
+    }
+}
+
+/// Sizes on both sides of a tile's edge, then primes.
+fn awkward(tile: usize) -> Vec<usize> {
+    let mut sizes = vec![0, 1, 2, 3, tile / 2 - 1, tile / 2, tile / 2 + 1, tile - 1, tile, tile + 1, 37, 61];
+    sizes.sort_unstable();
+    sizes.dedup();
+    sizes
+}
+
+fn corpus<T: Element>(blocks: Blocks, random: &mut Random) {
+    let mut depths = vec![0, 1, 2, 3, 4, 7, 16, 17];
+    depths.extend([blocks.kc - 1, blocks.kc, blocks.kc + 1, 2 * blocks.kc + 1]);
+    // A row-major product is computed transposed: each side meets both edges.
+    let mut sides = awkward(blocks.mr);
+    sides.extend(awkward(blocks.nr));
+    sides.sort_unstable();
+    sides.dedup();
+    for &m in &sides {
+        for &n in &sides {
+            for &k in &depths {
+                for _ in 0..if k > 20 { 1 } else { 6 } {
+                    let case = Case {
+                        size: [m, k, n],
+                        a: INPUTS[random.below(6)],
+                        b: INPUTS[random.below(6)],
+                        c: OUTPUTS[random.below(4)],
+                        mode: MODES[random.below(4)],
+                        offset: random.below(4),
+                    };
+                    check::<T>(case, random);
+                }
+            }
+        }
+    }
+    // Every combination, on two shapes: one within a tile, one of several tiles and blocks.
+    for size in [[7, 5, 6], [2 * blocks.mr + 1, blocks.kc + 1, 2 * blocks.nr + 1]] {
+        for a in INPUTS {
+            for b in INPUTS {
+                for c in OUTPUTS {
+                    for mode in MODES {
+                        check::<T>(Case { size, a, b, c, mode, offset: 1 }, random);
+                    }
+                }
+            }
+        }
+    }
+    // Over the edges of the outer blocks, both ways round.
+    let wide = 5 * blocks.mr + 1;
+    for (a, b, c) in
+        [(RowMajor, RowMajor, RowMajor), (Transposed, Padded, Transposed), (Spread, Transposed, Spread)]
+    {
+        for (k, mode) in [(blocks.kc + 1, Mode::Replace), (blocks.kc, Mode::Add)] {
+            check::<T>(Case { size: [wide, k, blocks.mc + 1], a, b, c, mode, offset: 1 }, random);
+            check::<T>(Case { size: [blocks.mc + 1, k, wide], a, b, c, mode, offset: 0 }, random);
+        }
+    }
+    check::<T>(
+        Case {
+            size: [wide, 9, blocks.nc + 1],
+            a: Padded,
+            b: RowMajor,
+            c: Transposed,
+            mode: Mode::Bias,
+            offset: 0,
+        },
+        random,
+    );
+    check::<T>(
+        Case {
+            size: [blocks.nc + 1, 9, wide],
+            a: Padded,
+            b: RowMajor,
+            c: RowMajor,
+            mode: Mode::Bias,
+            offset: 0,
+        },
+        random,
+    );
+}
+
+#[test]
+fn products_match_the_definition_on_awkward_shapes() {
+    on_every_isa(|_| {
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        corpus::<f32>(Blocks::of_f32(), &mut random);
+        corpus::<f64>(Blocks::of_f64(), &mut random);
+    });
+}
+
+#[test]
+fn products_match_the_definition_on_random_shapes() {
+    on_every_isa(|_| {
+        let mut random = Random(0x2545_f491_4f6c_dd1d);
+        for _ in 0..400 {
+            let bound = [4, 20, 100, 200][random.below(4)];
+            let case = Case {
+                size: [random.below(bound), random.below(bound), random.below(bound)],
+                a: INPUTS[random.below(6)],
+                b: INPUTS[random.below(6)],
+                c: OUTPUTS[random.below(4)],
+                mode: MODES[random.below(4)],
+                offset: random.below(9),
+            };
+            check::<f32>(case, &mut random);
+            check::<f64>(case, &mut random);
+        }
+    });
+}
+
+#[test]
+fn relu_epilogue_keeps_nan() {
+    on_every_isa(|isa| {
+        let (a, b) = ([1.0f32, f32::NAN], [1.0f32; 3]);
+        let mut c = [0.0f32; 6];
+        f32::gemm(
+            [2, 1, 3],
+            Mat::row_major(&a, 1),
+            Mat::row_major(&b, 3),
+            MatMut::row_major(&mut c, 3),
+            Accum::Replace,
+            Epilogue::BiasRelu(&[0.0, -2.0, f32::NAN]),
+        );
+        assert_eq!(c[..2], [1.0, 0.0], "{isa:?}");
+        assert!(c[2..].iter().all(|x| x.is_nan()), "{isa:?}: {c:?}");
+    });
+}
+
+#[test]
+fn operands_too_short_or_overlapping_panic() {
+    let refuses = |a_len: usize, c_strides: [usize; 2], bias_len: usize, accum: Accum| {
+        let (a, b, bias) = (vec![1.0f32; a_len], [1.0f32; 15], vec![1.0f32; bias_len]);
+        let mut c = [0.0f32; 10];
+        catch_unwind(AssertUnwindSafe(|| {
+            f32::gemm(
+                [2, 3, 5],
+                Mat::row_major(&a, 3),
+                Mat::row_major(&b, 5),
+                MatMut { data: &mut c, row_stride: c_strides[0], col_stride: c_strides[1] },
+                accum,
+                if bias_len > 0 { Epilogue::Bias(&bias) } else { Epilogue::None },
+            )
+        }))
+        .is_err()
+    };
+    assert!(!refuses(6, [5, 1], 5, Accum::Replace), "this one is right");
+    assert!(refuses(5, [5, 1], 0, Accum::Replace), "a too short");
+    assert!(refuses(6, [6, 1], 0, Accum::Replace), "c too short");
+    assert!(refuses(6, [0, 1], 0, Accum::Replace), "rows of c in one place");
+    assert!(refuses(6, [2, 1], 0, Accum::Replace), "rows of c overlap");
+    assert!(refuses(6, [5, 1], 4, Accum::Replace), "bias too short");
+    assert!(refuses(6, [5, 1], 5, Accum::Add), "an epilogue, added");
+    assert!(refuses(6, [usize::MAX, 1], 0, Accum::Replace), "a stride that overflows");
+}
