@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use quietgrad::kernels::isa::Isa;
 
+mod golden;
 mod gradcheck;
 mod kernels;
 mod math;
