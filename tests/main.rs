@@ -9,6 +9,7 @@ mod gradcheck;
 mod kernels;
 mod math;
 mod softmax;
+mod stale;
 mod update;
 
 /// Runs `test` under each instruction set of this machine, the best last. The choice is process-wide, so such tests
