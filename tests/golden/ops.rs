@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quietgrad::pointwise::{self, Binary, Unary};
-use quietgrad::{Indices, Params, Reduction, Tape, Tensor, Var};
+use quietgrad::pointwise::{BceWithLogits, Binary, Huber, SquaredError};
+use quietgrad::{Indices, Params, Reduction, Tape, Tensor, Var, loss, reg};
 use serde_json::Value;
 
 use super::{Array, Fixture, compare};
@@ -76,7 +76,7 @@ fn call<'r>(
         ("silu", &[x]) => x.silu(),
         ("leaky_relu", &[x]) => x.leaky_relu(args.number("negative_slope")),
         ("elu", &[x]) => x.elu(args.number("alpha")),
-        ("gelu", &[x]) if args.text("approximate") == "tanh" => x.gelu_tanh(),
+        ("gelu", &[x]) if args.is("approximate", "tanh") => x.gelu_tanh(),
         ("gelu", &[x]) => x.gelu(),
         ("sum", &[x]) => args.reduce(x, Var::sum_axes),
         ("mean", &[x]) => args.reduce(x, Var::mean_axes),
@@ -84,29 +84,25 @@ fn call<'r>(
         ("transpose", &[x]) => x.transpose(args.size("dim0"), args.size("dim1")),
         ("permute", &[x]) => x.permute(&args.sizes("dims")),
         ("reshape", &[x]) => x.reshape(&args.sizes("shape")[..]),
+        ("bce_with_logits", &[z, t]) if args.is("reduction", "mean") => loss::bce_with_logits(z, t),
         ("bce_with_logits", &[z, t]) => {
-            z.pair_sum(t, Binary::BceWithLogits(pointwise::BceWithLogits {}), args.reduction())
+            z.pair_sum(t, Binary::BceWithLogits(BceWithLogits {}), Reduction::Sum)
         }
-        ("cross_entropy", &[z]) => z.cross_entropy(indices?, args.reduction()),
-        ("cross_entropy", &[z, t]) => z.cross_entropy_soft(t, args.reduction()),
-        ("mse", &[a, b]) => a.pair_sum(b, Binary::SquaredError(pointwise::SquaredError {}), args.reduction()),
-        ("huber", &[a, b]) if args.text("reduction") == "none" => a.huber(b, args.number("delta")),
+        ("cross_entropy", &[z]) if args.is("reduction", "mean") => loss::cross_entropy(z, indices?),
+        ("cross_entropy", &[z]) => z.cross_entropy(indices?, Reduction::Sum),
+        ("cross_entropy", &[z, t]) => z.cross_entropy_soft(t, Reduction::Mean),
+        ("mse", &[a, b]) if args.is("reduction", "mean") => loss::mse(a, b),
+        ("mse", &[a, b]) => a.pair_sum(b, Binary::SquaredError(SquaredError {}), Reduction::Sum),
+        ("huber", &[a, b]) if args.is("reduction", "mean") => loss::huber(a, b, args.number("delta")),
+        ("huber", &[a, b]) if args.is("reduction", "none") => a.huber(b, args.number("delta")),
         ("huber", &[a, b]) => {
-            a.pair_sum(b, Binary::Huber(pointwise::Huber { delta: args.number("delta") }), args.reduction())
+            a.pair_sum(b, Binary::Huber(Huber { delta: args.number("delta") }), Reduction::Sum)
         }
-        ("activity_l1", &[x]) => l1(x) * args.number("l1"),
-        ("activity_l2", &[x]) => l2(x) * args.number("l2"),
-        ("activity_l1l2", &[x]) => l1(x) * args.number("l1") + l2(x) * args.number("l2"),
+        ("activity_l1", &[x]) => reg::l1(x).per_sample() * args.number("l1"),
+        ("activity_l2", &[x]) => reg::l2(x).per_sample() * args.number("l2"),
+        ("activity_l1l2", &[x]) => reg::elastic_net(x, args.number("l1"), args.number("l2")).per_sample(),
         _ => return None,
     })
-}
-
-fn l1<'r>(x: Var<'r, f64>) -> Var<'r, f64> {
-    x.map_sum(Unary::Abs(pointwise::Abs {}), Reduction::PerSample)
-}
-
-fn l2<'r>(x: Var<'r, f64>) -> Var<'r, f64> {
-    x.map_sum(Unary::Square(pointwise::Square {}), Reduction::PerSample)
 }
 
 /// An operation's arguments beside its inputs.
@@ -118,29 +114,20 @@ impl Args<'_> {
         self.0[name].as_f64().unwrap_or_else(|| panic!("no number {name} in {}", self.0))
     }
 
-    fn text(&self, name: &str) -> &str {
-        self.0[name].as_str().unwrap_or_else(|| panic!("no text {name} in {}", self.0))
+    fn is(self, name: &str, text: &str) -> bool {
+        self.0[name] == text
     }
 
     fn size(self, name: &str) -> usize {
         self.sizes(name)[0]
     }
 
-    /// A list of whole numbers; one number is a list of one, and nothing an empty list.
+    /// A list of whole numbers; one number is a list of one.
     fn sizes(self, name: &str) -> Vec<usize> {
         let size = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value} is no size")) as usize;
         match &self.0[name] {
-            Value::Null => Vec::new(),
             Value::Array(values) => values.iter().map(size).collect(),
             value => vec![size(value)],
-        }
-    }
-
-    fn reduction(self) -> Reduction {
-        match self.text("reduction") {
-            "sum" => Reduction::Sum,
-            "mean" => Reduction::Mean,
-            other => panic!("no reduction {other}"),
         }
     }
 
