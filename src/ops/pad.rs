@@ -59,7 +59,8 @@ impl Rule for Pad {
     }
 
     fn samples() -> Vec<Sample> {
-        let cases: [(&[usize], &[(usize, usize)]); 6] = [
+        type Case<'a> = (&'a [usize], &'a [(usize, usize)]);
+        let cases: [Case; 6] = [
             (&[2, 3], &[(1, 2), (0, 3)]),
             (&[4], &[(0, 0)]),
             (&[2, 1, 3], &[(0, 0), (2, 1), (1, 1)]),
