@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use quietgrad::kernels::isa::Isa;
 
+mod derivatives;
 mod golden;
 mod gradcheck;
 mod kernels;
