@@ -48,7 +48,6 @@ macro_rules! float {
             fn abs(self) -> Self {
                 self.abs()
             }
-            #[inline]
             fn gemm(
                 size: [usize; 3],
                 a: Mat<Self>,

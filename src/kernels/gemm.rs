@@ -20,7 +20,7 @@
 
 use super::isa::Isa;
 use super::micro::{self, Finish, MAX_LANES, Microkernel, Tile};
-use super::pack::{pack, packed_len, with_buffers};
+use super::pack::{packed_len, with_buffers};
 use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
 
 /// Bytes of the caches that the blocks are made for. They are what most machines have at least; a machine with
@@ -47,8 +47,8 @@ pub struct Blocks {
 impl Blocks {
     const fn of<K: Microkernel>() -> Blocks {
         let element = size_of::<K::Element>();
-        // A panel of b (KC x NR) fills less than half of L1, beside the panel of a that streams through.
-        let kc = L1 / 2 / (16 * element);
+        // A panel of b (KC x NR) fills three quarters of L1, beside the panel of a that streams through.
+        let kc = 3 * L1 / 4 / (12 * element);
         // A block of a (MC x KC) fills half of L2.
         let mc = L2 / 2 / (kc * element) / K::MR * K::MR;
         // A block of b (KC x NC) fills half of L3.
@@ -115,6 +115,7 @@ pub(super) trait Float: Element {
 macro_rules! float {
     ($t:ty, $kernel:ident) => {
         impl Float for $t {
+            #[inline(always)]
             unsafe fn run(product: &Product<Self>) {
                 // SAFETY: the product is the caller's, and `current` names only what this machine has.
                 unsafe { on_current_isa!($kernel, run(product)) }
@@ -129,6 +130,7 @@ float!(f32, F32);
 float!(f64, F64);
 
 /// See [`Element::gemm`].
+#[inline(always)]
 pub(super) fn gemm<T: Float>(
     [m, k, n]: [usize; 3],
     a: Mat<T>,
@@ -140,7 +142,6 @@ pub(super) fn gemm<T: Float>(
     check_operand("a", a.data.len(), [m, k], [a.row_stride, a.col_stride]);
     check_operand("b", b.data.len(), [k, n], [b.row_stride, b.col_stride]);
     check_operand("c", c.data.len(), [m, n], [c.row_stride, c.col_stride]);
-    check_no_overlap([m, n], [c.row_stride, c.col_stride]);
     let add = accum == Accum::Add;
     let (bias, relu) = match epilogue {
         Epilogue::None => (None, false),
@@ -152,6 +153,7 @@ pub(super) fn gemm<T: Float>(
     if m == 0 || n == 0 {
         return;
     }
+    check_no_overlap([m, n], [c.row_stride, c.col_stride]);
 
     // The kernels want contiguous columns of c. The columns of a row-major c are the rows of its transpose:
     // cᵀ = bᵀ aᵀ. A single column is one already, and its bias is one number.
@@ -179,31 +181,44 @@ pub(super) fn gemm<T: Float>(
 }
 
 /// Panics unless the last element of a `rows x cols` operand stands within `len`.
-fn check_operand(name: &str, len: usize, [rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) {
+#[inline(always)]
+fn check_operand(name: &str, len: usize, size: [usize; 2], strides: [usize; 2]) {
+    let [rows, cols] = size;
     if rows == 0 || cols == 0 {
         return;
     }
-    let down = (rows - 1).checked_mul(row_stride);
-    let right = (cols - 1).checked_mul(col_stride);
-    let last = down.zip(right).and_then(|(down, right)| down.checked_add(right));
-    assert!(
-        last.is_some_and(|last| last < len),
-        "gemm: {name} of {len} elements is too short for {rows} x {cols} with strides {row_stride}, {col_stride}"
-    );
+    let down = (rows - 1).checked_mul(strides[0]);
+    let right = (cols - 1).checked_mul(strides[1]);
+    match (down, right) {
+        (Some(down), Some(right)) if down < len && right < len - down => {}
+        _ => too_short(name, len, size, strides),
+    }
 }
 
-/// Panics if two elements of the output might share a place.
+#[cold]
+#[inline(never)]
+fn too_short(name: &str, len: usize, [rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) -> ! {
+    panic!(
+        "gemm: {name} of {len} elements is too short for {rows} x {cols} with strides {row_stride}, {col_stride}"
+    )
+}
+
+/// Panics if two elements of the output might share a place. Its last element is known to stand within memory,
+/// so that no product here overflows.
+#[inline(always)]
 fn check_no_overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) {
-    let apart = |outer: usize, outer_stride: usize, inner: usize, inner_stride: usize| {
-        outer <= 1 || inner == 0 || outer_stride > (inner - 1) * inner_stride
-    };
-    let within = |len: usize, stride: usize| len <= 1 || stride > 0;
-    assert!(
-        within(rows, row_stride)
-            && within(cols, col_stride)
-            && (apart(rows, row_stride, cols, col_stride) || apart(cols, col_stride, rows, row_stride)),
-        "gemm: elements of c share places: {rows} x {cols} with strides {row_stride}, {col_stride}"
-    );
+    // Each row (or column) ends before the next one begins.
+    let by_rows = (rows <= 1 || row_stride > (cols - 1) * col_stride) && (cols <= 1 || col_stride > 0);
+    let by_cols = || (cols <= 1 || col_stride > (rows - 1) * row_stride) && (rows <= 1 || row_stride > 0);
+    if !(by_rows || by_cols()) {
+        overlap([rows, cols], [row_stride, col_stride]);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) -> ! {
+    panic!("gemm: elements of c share places: {rows} x {cols} with strides {row_stride}, {col_stride}")
 }
 
 impl<T> Product<T> {
@@ -232,12 +247,20 @@ impl<T> Product<T> {
 /// # Safety
 /// The instruction set of `K` is available; the product's pointers are valid for its sizes and steps, and nothing
 /// else reads or writes its `c`.
+#[inline]
 unsafe fn run<K: Microkernel>(p: &Product<K::Element>) {
-    let rows_contiguous = p.a_col == 1 || p.k == 1;
-    let lone_column = p.n == 1 && p.a_row != 1 && p.m > 1;
+    let blocks = const { Blocks::of::<K>() };
+    let bytes = size_of::<K::Element>();
+    let pack_a = p.m > 1 && (p.a_row != 1 || (p.n > 4 * K::NR && p.m * p.k * bytes > L2 / 4));
     // SAFETY: the caller's.
     unsafe {
-        if lone_column && rows_contiguous && p.c_row == 1 { matvec::<K>(p) } else { five_loops::<K>(p) }
+        if !pack_a && p.k <= blocks.kc {
+            macro_kernel::<K>(p, false, false);
+        } else if p.n == 1 && p.a_col == 1 && p.a_row != 1 && p.c_row == 1 {
+            matvec::<K>(p);
+        } else {
+            five_loops::<K>(p, pack_a);
+        }
     }
 }
 
@@ -249,7 +272,7 @@ unsafe fn matvec<K: Microkernel>(p: &Product<K::Element>) {
         // SAFETY: the caller vouches for the product, the buffer has k elements.
         unsafe {
             if gather {
-                K::pack(1, 1, p.k, p.b, 0, p.b_row, column);
+                K::pack(1, [1, p.k], p.b, [1, p.b_row], column);
             }
             let b = if gather { column } else { p.b };
             K::dots(p.m, p.k, p.a, p.a_row, b, p.c, p.finish);
@@ -258,13 +281,11 @@ unsafe fn matvec<K: Microkernel>(p: &Product<K::Element>) {
 }
 
 /// The product as five loops around the micro-kernel.
-unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>) {
+unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
     let blocks = const { Blocks::of::<K>() };
-    let pack_a =
-        p.m > 1 && (p.a_row != 1 || (p.n > 4 * K::NR && p.m * p.k * size_of::<K::Element>() > L2 / 4));
     let pack_b = pack_a && p.n * p.k * size_of::<K::Element>() > L2 / 4 && p.m > 4 * K::MR;
     // k splits evenly, so that no short block is left over.
-    let kc = p.k.div_ceil(p.k.div_ceil(blocks.kc).max(1));
+    let kc = even_step(p.k, blocks.kc);
     let mc = blocks.mc.min(p.m.next_multiple_of(K::MR));
     let nc = blocks.nc.min(p.n.next_multiple_of(K::NR));
     let a_len = if pack_a { packed_len(K::MR, mc, kc) } else { 0 };
@@ -281,7 +302,7 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>) {
                     let mut b = p.b.add(pc * p.b_row + jc * p.b_col);
                     let [mut b_row, mut b_col] = [p.b_row, p.b_col];
                     if pack_b {
-                        pack::<K>(K::NR, [n, k], b, [b_col, b_row], b_packed);
+                        K::pack(K::NR, [n, k], b, [b_col, b_row], b_packed);
                         (b, b_row, b_col) = (b_packed, K::NR, k);
                     }
                     for ic in (0..p.m).step_by(mc) {
@@ -289,7 +310,7 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>) {
                         let mut a = p.a.add(ic * p.a_row + pc * p.a_col);
                         let [mut a_row, mut a_col] = [p.a_row, p.a_col];
                         if pack_a {
-                            pack::<K>(K::MR, [m, k], a, [a_row, a_col], a_packed);
+                            K::pack(K::MR, [m, k], a, [a_row, a_col], a_packed);
                             (a, a_row, a_col) = (a_packed, k, K::MR);
                         }
                         let finish = if last { p.finish.below(ic) } else { Finish::REPLACE };
@@ -323,9 +344,13 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>) {
 /// The two loops around the micro-kernel. A packed operand's step between panels is `a_row`, `b_col` a row or
 /// column: a panel of MR rows begins at `a + ir * a_row` either way.
 unsafe fn macro_kernel<K: Microkernel>(p: &Product<K::Element>, pack_a: bool, pack_b: bool) {
-    for jr in (0..p.n).step_by(K::NR) {
-        let cols = K::NR.min(p.n - jr);
-        for ir in (0..p.m).step_by(K::MR) {
+    // The columns split evenly, unless packing has fixed the panels: a narrow tile keeps the units less busy.
+    let step = if pack_b { K::NR } else { even_step(p.n, K::NR) };
+    let mut jr = 0;
+    while jr < p.n {
+        let cols = step.min(p.n - jr);
+        let mut ir = 0;
+        while ir < p.m {
             let rows = K::MR.min(p.m - ir);
             // SAFETY: the tile stands within the block.
             unsafe {
@@ -350,8 +375,16 @@ unsafe fn macro_kernel<K: Microkernel>(p: &Product<K::Element>, pack_a: bool, pa
                     K::direct(&tile);
                 }
             }
+            ir += rows;
         }
+        jr += cols;
     }
+}
+
+/// The least step, at most `most`, that covers `len` in as few steps.
+#[inline(always)]
+fn even_step(len: usize, most: usize) -> usize {
+    if len <= most { len } else { len.div_ceil(len.div_ceil(most)) }
 }
 
 /// Runs a tile of a `c` without contiguous columns: through a tile on the stack.

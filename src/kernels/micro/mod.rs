@@ -122,15 +122,14 @@ pub(super) trait Microkernel {
     /// elements in memory, whatever `rows` says.
     unsafe fn packed(tile: &Tile<Self::Element>);
 
-    /// Copies a panel: element (w, p) of `width x k`, at `from[w * step_w + p * step_p]`, goes to
-    /// `to[p * panel + w]`, where `panel >= width`. May scribble over [`MAX_LANES`] elements after the panel.
+    /// Copies a block in panels: element (w, p) of `width x k`, at `from[w * step_w + p * step_p]`, goes to
+    /// `to[w / panel * panel * k + p * panel + w % panel]`. May scribble over unused rows of the last panel, and
+    /// over [`MAX_LANES`] elements after it.
     unsafe fn pack(
         panel: usize,
-        width: usize,
-        k: usize,
+        width_k: [usize; 2],
         from: *const Self::Element,
-        step_w: usize,
-        step_p: usize,
+        steps: [usize; 2],
         to: *mut Self::Element,
     );
 
@@ -190,11 +189,10 @@ macro_rules! microkernel {
 
                 $(#[target_feature(enable = $features)])?
                 unsafe fn pack(
-                    panel: usize, width: usize, k: usize,
-                    from: *const E, step_w: usize, step_p: usize, to: *mut E,
+                    panel: usize, width_k: [usize; 2], from: *const E, steps: [usize; 2], to: *mut E,
                 ) {
                     // SAFETY: the features are enabled here; the rest is the caller's.
-                    unsafe { super::panel::pack::<$vector>(panel, width, k, from, step_w, step_p, to) }
+                    unsafe { super::panel::pack::<$vector>(panel, width_k, from, steps, to) }
                 }
 
                 $(#[target_feature(enable = $features)])?

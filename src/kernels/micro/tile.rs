@@ -23,8 +23,10 @@ pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const
             }
         }
         let mut ab = [[V::zero(); VECS]; COLS];
-        let (mut a, mut b) = (t.a, t.b);
-        let (b_row, b_col) = (t.b_row, if PACKED { 1 } else { t.b_col });
+        let mut a = t.a;
+        let b_col = if PACKED { 1 } else { t.b_col };
+        // One pointer for every four columns: addresses then need no chain of additions.
+        let mut b: [_; COLS] = std::array::from_fn(|j| t.b.wrapping_add(j / 4 * 4 * b_col));
         for _ in 0..t.k {
             let mut column = [V::zero(); VECS];
             for v in 0..VECS {
@@ -33,13 +35,13 @@ pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const
                 column[v] = if whole { V::load(from) } else { V::load_head(from, head) };
             }
             for j in 0..COLS {
-                let x = V::splat(*b.wrapping_add(j * b_col));
+                let x = V::splat(*b[j].wrapping_add(j % 4 * b_col));
                 for v in 0..VECS {
                     ab[j][v] = column[v].mul_add(x, ab[j][v]);
                 }
             }
             a = a.wrapping_add(t.a_col);
-            b = b.wrapping_add(b_row);
+            b = b.map(|b| b.wrapping_add(t.b_row));
         }
         finish::<V, VECS, COLS>(&mut ab, t, head);
         if lanes == V::LANES {
