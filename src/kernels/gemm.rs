@@ -19,7 +19,7 @@
 //! result does not depend on how the work is split.
 
 use super::isa::Isa;
-use super::micro::{self, Finish, MAX_LANES, Microkernel, Tile};
+use super::micro::{self, Finish, MAX_LANES, Microkernel, Product};
 use super::pack::{packed_len, with_buffers};
 use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
 
@@ -65,25 +65,6 @@ impl Blocks {
     pub fn of_f64() -> Blocks {
         f64::blocks()
     }
-}
-
-/// A product with checked operands: pointers to the first elements, and steps between neighbours.
-///
-/// Element (i, p) of `a` stands at `a[i * a_row + p * a_col]`, and so on for `b`, (p, j), and `c`, (i, j).
-pub(super) struct Product<T> {
-    m: usize,
-    k: usize,
-    n: usize,
-    a: *const T,
-    a_row: usize,
-    a_col: usize,
-    b: *const T,
-    b_row: usize,
-    b_col: usize,
-    c: *mut T,
-    c_row: usize,
-    c_col: usize,
-    finish: Finish<T>,
 }
 
 /// Calls a function generic over the micro-kernel with the one of the current instruction set.
@@ -221,46 +202,39 @@ fn overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) -> ! 
     panic!("gemm: elements of c share places: {rows} x {cols} with strides {row_stride}, {col_stride}")
 }
 
-impl<T> Product<T> {
-    /// `cᵀ = bᵀ aᵀ`
-    fn transposed(self) -> Self {
-        Product {
-            m: self.n,
-            k: self.k,
-            n: self.m,
-            a: self.b,
-            a_row: self.b_col,
-            a_col: self.b_row,
-            b: self.a,
-            b_row: self.a_col,
-            b_col: self.a_row,
-            c: self.c,
-            c_row: self.c_col,
-            c_col: self.c_row,
-            finish: self.finish,
-        }
-    }
-}
-
 /// Runs a product on the calling thread, by the path that fits its shape.
 ///
 /// # Safety
 /// The instruction set of `K` is available; the product's pointers are valid for its sizes and steps, and nothing
 /// else reads or writes its `c`.
-#[inline]
+#[inline(always)]
 unsafe fn run<K: Microkernel>(p: &Product<K::Element>) {
     let blocks = const { Blocks::of::<K>() };
     let bytes = size_of::<K::Element>();
     let pack_a = p.m > 1 && (p.a_row != 1 || (p.n > 4 * K::NR && p.m * p.k * bytes > L2 / 4));
+    let columns_of_c = p.c_row == 1 || p.m == 1;
     // SAFETY: the caller's.
     unsafe {
-        if !pack_a && p.k <= blocks.kc {
-            macro_kernel::<K>(p, false, false);
-        } else if p.n == 1 && p.a_col == 1 && p.a_row != 1 && p.c_row == 1 {
+        if !pack_a && columns_of_c && p.k <= blocks.kc {
+            let [mr, nr] = tile_shape::<K>(p);
+            if p.m <= mr && p.n <= nr { K::direct(p) } else { macro_kernel::<K>(p, false, false) }
+        } else if p.n == 1 && p.a_col == 1 && columns_of_c {
             matvec::<K>(p);
         } else {
             five_loops::<K>(p, pack_a);
         }
+    }
+}
+
+/// The shape of the tiles for a product whose operands stay where they are.
+#[inline(always)]
+fn tile_shape<K: Microkernel>(p: &Product<K::Element>) -> [usize; 2] {
+    if p.m <= K::FLAT[0] {
+        K::FLAT
+    } else if p.n <= K::TALL[1] {
+        K::TALL
+    } else {
+        [K::MR, K::NR]
     }
 }
 
@@ -274,8 +248,7 @@ unsafe fn matvec<K: Microkernel>(p: &Product<K::Element>) {
             if gather {
                 K::pack(1, [1, p.k], p.b, [1, p.b_row], column);
             }
-            let b = if gather { column } else { p.b };
-            K::dots(p.m, p.k, p.a, p.a_row, b, p.c, p.finish);
+            K::dots(&Product { b: if gather { column } else { p.b }, ..*p });
         }
     });
 }
@@ -344,31 +317,29 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
 /// The two loops around the micro-kernel. A packed operand's step between panels is `a_row`, `b_col` a row or
 /// column: a panel of MR rows begins at `a + ir * a_row` either way.
 unsafe fn macro_kernel<K: Microkernel>(p: &Product<K::Element>, pack_a: bool, pack_b: bool) {
+    let [mr, nr] = if pack_a || pack_b { [K::MR, K::NR] } else { tile_shape::<K>(p) };
     // The columns split evenly, unless packing has fixed the panels: a narrow tile keeps the units less busy.
-    let step = if pack_b { K::NR } else { even_step(p.n, K::NR) };
+    let step = if pack_b { nr } else { even_step(p.n, nr) };
     let mut jr = 0;
     while jr < p.n {
         let cols = step.min(p.n - jr);
         let mut ir = 0;
         while ir < p.m {
-            let rows = K::MR.min(p.m - ir);
+            let rows = mr.min(p.m - ir);
             // SAFETY: the tile stands within the block.
             unsafe {
-                let tile = Tile {
-                    rows,
-                    k: p.k,
-                    cols,
+                let tile = Product {
+                    m: rows,
+                    n: cols,
                     a: p.a.add(ir * p.a_row),
-                    a_col: p.a_col,
                     b: p.b.add(jr * p.b_col),
-                    b_row: p.b_row,
                     b_col: if pack_b { 1 } else { p.b_col },
                     c: p.c.add(ir * p.c_row + jr * p.c_col),
-                    c_col: p.c_col,
                     finish: p.finish.below(ir),
+                    ..*p
                 };
                 if p.c_row != 1 && rows > 1 {
-                    scattered::<K>(tile, p.c_row);
+                    scattered::<K>(&tile);
                 } else if pack_a && pack_b {
                     K::packed(&tile);
                 } else {
@@ -389,18 +360,19 @@ fn even_step(len: usize, most: usize) -> usize {
 
 /// Runs a tile of a `c` without contiguous columns: through a tile on the stack.
 #[cold]
-unsafe fn scattered<K: Microkernel>(tile: Tile<K::Element>, c_row: usize) {
-    const MAX_MR: usize = 2 * MAX_LANES;
-    const MAX_NR: usize = 12;
-    const { assert!(K::MR <= MAX_MR && K::NR <= MAX_NR) };
-    let mut ab = [K::Element::ZERO; MAX_MR * MAX_NR];
-    let Tile { rows, cols, c, c_col, finish, .. } = tile;
+unsafe fn scattered<K: Microkernel>(tile: &Product<K::Element>) {
+    const MOST: usize = 24 * MAX_LANES;
+    const {
+        assert!(K::MR * K::NR <= MOST && K::FLAT[0] * K::FLAT[1] <= MOST && K::TALL[0] * K::TALL[1] <= MOST);
+    }
+    let mut ab = [K::Element::ZERO; MOST];
+    let Product { m, n, c, c_row, c_col, finish, .. } = *tile;
     // SAFETY: the tile is the caller's, and the array holds any tile.
     unsafe {
-        K::direct(&Tile { c: ab.as_mut_ptr(), c_col: K::MR, finish: Finish::REPLACE, ..tile });
-        for j in 0..cols {
-            for i in 0..rows {
-                micro::store_one(c.add(i * c_row + j * c_col), ab[i + j * K::MR], finish.below(i));
+        K::direct(&Product { c: ab.as_mut_ptr(), c_row: 1, c_col: m, finish: Finish::REPLACE, ..*tile });
+        for j in 0..n {
+            for i in 0..m {
+                micro::store_one(c.add(i * c_row + j * c_col), ab[i + j * m], finish.below(i));
             }
         }
     }

@@ -1,18 +1,18 @@
 //! The tile product, once for every instruction set.
 
 use super::Finish;
-use super::{Tile, Vector};
+use super::{Product, Vector};
 use crate::element::Element;
 
 /// The tile product. `VECS` vectors make a column, the last one partial unless the operands are `PACKED`.
 #[inline(always)]
 pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const PACKED: bool>(
-    t: &Tile<V::Element>,
+    t: &Product<V::Element>,
 ) {
     // SAFETY: the caller vouches for the instruction set and for the memory that the tile describes. `a` and `b`
     // step past their ends after the last round only, without being read there, hence `wrapping_add`.
     unsafe {
-        let lanes = t.rows - (VECS - 1) * V::LANES;
+        let lanes = t.m - (VECS - 1) * V::LANES;
         let head = V::head(lanes);
         if PACKED {
             // C is needed in some thousand cycles.
@@ -65,7 +65,7 @@ pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const
 #[inline(always)]
 pub(super) unsafe fn finish<V: Vector, const VECS: usize, const COLS: usize>(
     ab: &mut [[V; VECS]; COLS],
-    t: &Tile<V::Element>,
+    t: &Product<V::Element>,
     head: V::Head,
 ) {
     // SAFETY: as in `tile`; `c` has the tile's rows and columns, and so has the bias unless it is one number.
