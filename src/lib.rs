@@ -5,3 +5,4 @@ mod element;
 pub mod kernels;
 
 pub use element::{Accum, Element, Epilogue, Mat, MatMut};
+pub use kernels::{set_threads, threads};

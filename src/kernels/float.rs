@@ -1,6 +1,6 @@
 //! `f32` and `f64` as [`Element`]s: where the engine's arithmetic meets the fast kernels.
 
-use super::gemm::gemm;
+use super::product::{gemm, gemm_batch};
 use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
 
 macro_rules! float {
@@ -57,6 +57,17 @@ macro_rules! float {
                 epilogue: Epilogue<Self>,
             ) {
                 gemm(size, a, b, c, accum, epilogue);
+            }
+            fn gemm_batch(
+                count: usize,
+                size: [usize; 3],
+                a: Mat<Self>,
+                b: Mat<Self>,
+                c: MatMut<Self>,
+                steps: [usize; 3],
+                accum: Accum,
+            ) {
+                gemm_batch(count, size, a, b, c, steps, accum);
             }
         }
     };

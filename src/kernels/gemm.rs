@@ -1,7 +1,7 @@
 //! The matrix product: `c (=, +=) epilogue(a b)` for any strides.
 //!
-//! [`gemm`] checks the operands once, turns the product so that a column of the result is contiguous, and picks
-//! the instruction set. [`five_loops`] then is the algorithm of Goto and van de Geijn ("Anatomy of
+//! The operands are checked by now, and the product is turned so that the columns of c are contiguous if
+//! possible. [`five_loops`] is the algorithm of Goto and van de Geijn ("Anatomy of
 //! high-performance matrix multiplication", 2008) as the BLIS project lays it out (Van Zee and van de Geijn,
 //! "BLIS: a framework for rapidly instantiating BLAS functionality", 2015), whose names it keeps:
 //!
@@ -21,7 +21,8 @@
 use super::isa::Isa;
 use super::micro::{self, Finish, MAX_LANES, Microkernel, Product};
 use super::pack::{packed_len, with_buffers};
-use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
+use super::threads::{parallel, threads};
+use crate::element::Element;
 
 /// Bytes of the caches that the blocks are made for. They are what most machines have at least; a machine with
 /// more loses little, since the loops around a block cost little.
@@ -89,6 +90,8 @@ pub(super) trait Float: Element {
     /// # Safety
     /// As [`run`].
     unsafe fn run(product: &Product<Self>);
+    /// The multiply-adds that a thread must find to be worth waking: some 20 microseconds.
+    const PART: usize = 1 << 20;
     /// The sizes that the current instruction set works in.
     fn blocks() -> Blocks;
 }
@@ -110,119 +113,104 @@ macro_rules! float {
 float!(f32, F32);
 float!(f64, F64);
 
-/// See [`Element::gemm`].
-#[inline(always)]
-pub(super) fn gemm<T: Float>(
-    [m, k, n]: [usize; 3],
-    a: Mat<T>,
-    b: Mat<T>,
-    c: MatMut<T>,
-    accum: Accum,
-    epilogue: Epilogue<T>,
-) {
-    check_operand("a", a.data.len(), [m, k], [a.row_stride, a.col_stride]);
-    check_operand("b", b.data.len(), [k, n], [b.row_stride, b.col_stride]);
-    check_operand("c", c.data.len(), [m, n], [c.row_stride, c.col_stride]);
-    let add = accum == Accum::Add;
-    let (bias, relu) = match epilogue {
-        Epilogue::None => (None, false),
-        Epilogue::Bias(bias) => (Some(bias), false),
-        Epilogue::BiasRelu(bias) => (Some(bias), true),
-    };
-    assert!(!(add && bias.is_some()), "gemm: an epilogue goes with Accum::Replace");
-    assert!(bias.is_none_or(|bias| bias.len() >= n), "gemm: the bias is shorter than {n}");
-    if m == 0 || n == 0 {
-        return;
-    }
-    check_no_overlap([m, n], [c.row_stride, c.col_stride]);
-
-    // The kernels want contiguous columns of c. The columns of a row-major c are the rows of its transpose:
-    // cᵀ = bᵀ aᵀ. A single column is one already, and its bias is one number.
-    let bias_step = usize::from(n > 1);
-    let finish = Finish { add, bias: bias.map(|bias| bias.as_ptr()), bias_step, relu };
-    let upright = Product {
-        m,
-        k,
-        n,
-        a: a.data.as_ptr(),
-        a_row: a.row_stride,
-        a_col: a.col_stride,
-        b: b.data.as_ptr(),
-        b_row: b.row_stride,
-        b_col: b.col_stride,
-        c: c.data.as_mut_ptr(),
-        c_row: c.row_stride,
-        c_col: c.col_stride,
-        finish,
-    };
-    let stands = n == 1 || (m > 1 && c.row_stride == 1 && bias.is_none());
-    let product = if stands { upright } else { upright.transposed() };
-    // SAFETY: the checks above cover every element that the product names.
-    unsafe { T::run(&product) }
+/// How a product is computed. The same for every part of a split product: paths add in different orders.
+#[derive(Clone, Copy)]
+enum Path {
+    /// Tiles over operands where they are.
+    Direct,
+    /// A dot product a row.
+    Matvec,
+    /// The five loops, with `a` packed or not.
+    Blocked { pack_a: bool },
 }
 
-/// Panics unless the last element of a `rows x cols` operand stands within `len`.
-#[inline(always)]
-fn check_operand(name: &str, len: usize, size: [usize; 2], strides: [usize; 2]) {
-    let [rows, cols] = size;
-    if rows == 0 || cols == 0 {
-        return;
-    }
-    let down = (rows - 1).checked_mul(strides[0]);
-    let right = (cols - 1).checked_mul(strides[1]);
-    match (down, right) {
-        (Some(down), Some(right)) if down < len && right < len - down => {}
-        _ => too_short(name, len, size, strides),
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn too_short(name: &str, len: usize, [rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) -> ! {
-    panic!(
-        "gemm: {name} of {len} elements is too short for {rows} x {cols} with strides {row_stride}, {col_stride}"
-    )
-}
-
-/// Panics if two elements of the output might share a place. Its last element is known to stand within memory,
-/// so that no product here overflows.
-#[inline(always)]
-fn check_no_overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) {
-    // Each row (or column) ends before the next one begins.
-    let by_rows = (rows <= 1 || row_stride > (cols - 1) * col_stride) && (cols <= 1 || col_stride > 0);
-    let by_cols = || (cols <= 1 || col_stride > (rows - 1) * row_stride) && (rows <= 1 || row_stride > 0);
-    if !(by_rows || by_cols()) {
-        overlap([rows, cols], [row_stride, col_stride]);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) -> ! {
-    panic!("gemm: elements of c share places: {rows} x {cols} with strides {row_stride}, {col_stride}")
-}
-
-/// Runs a product on the calling thread, by the path that fits its shape.
+/// Runs a product.
 ///
 /// # Safety
 /// The instruction set of `K` is available; the product's pointers are valid for its sizes and steps, and nothing
 /// else reads or writes its `c`.
 #[inline(always)]
-unsafe fn run<K: Microkernel>(p: &Product<K::Element>) {
+unsafe fn run<K: Microkernel<Element: Float>>(p: &Product<K::Element>) {
     let blocks = const { Blocks::of::<K>() };
     let bytes = size_of::<K::Element>();
     let pack_a = p.m > 1 && (p.a_row != 1 || (p.n > 4 * K::NR && p.m * p.k * bytes > L2 / 4));
     let columns_of_c = p.c_row == 1 || p.m == 1;
+    let path = if !pack_a && columns_of_c && p.k <= blocks.kc {
+        let [mr, nr] = tile_shape::<K>(p);
+        if p.m <= mr && p.n <= nr {
+            // SAFETY: the caller's.
+            return unsafe { K::direct(p) };
+        }
+        Path::Direct
+    } else if p.n == 1 && p.a_col == 1 && columns_of_c {
+        Path::Matvec
+    } else {
+        Path::Blocked { pack_a }
+    };
     // SAFETY: the caller's.
     unsafe {
-        if !pack_a && columns_of_c && p.k <= blocks.kc {
-            let [mr, nr] = tile_shape::<K>(p);
-            if p.m <= mr && p.n <= nr { K::direct(p) } else { macro_kernel::<K>(p, false, false) }
-        } else if p.n == 1 && p.a_col == 1 && columns_of_c {
-            matvec::<K>(p);
+        if p.m * p.n * p.k < 2 * K::Element::PART {
+            run_on_one::<K>(p, path)
         } else {
-            five_loops::<K>(p, pack_a);
+            run_on_many::<K>(p, path)
         }
+    }
+}
+
+/// Runs a product on the calling thread.
+unsafe fn run_on_one<K: Microkernel>(p: &Product<K::Element>, path: Path) {
+    // SAFETY: the caller's.
+    unsafe {
+        match path {
+            Path::Direct => macro_kernel::<K>(p, false, false),
+            Path::Matvec => matvec::<K>(p),
+            Path::Blocked { pack_a } => five_loops::<K>(p, pack_a),
+        }
+    }
+}
+
+/// Runs a product as a grid of parts, a thread each, if there are threads.
+#[cold]
+unsafe fn run_on_many<K: Microkernel<Element: Float>>(p: &Product<K::Element>, path: Path) {
+    let parts = threads().min(p.m * p.n * p.k / K::Element::PART);
+    // Of the grids with that many parts, the one whose parts are nearest to squares packs the least twice.
+    let rows = (1..=parts).filter(|&rows| parts.is_multiple_of(rows));
+    let rows = rows.min_by_key(|rows| p.m / rows + p.n * rows / parts).unwrap_or(1);
+    let cols = parts / rows;
+    // Parts begin at the edges of tiles.
+    let height = p.m.div_ceil(rows).next_multiple_of(K::MR);
+    let width = p.n.div_ceil(cols).next_multiple_of(K::NR);
+    let p = Shared(*p);
+    parallel(parts, &|part| {
+        let Product { m, n, a, a_row, b, b_col, c, c_row, c_col, finish, .. } = *p.get();
+        let (i, j) = (part % rows * height, part / rows * width);
+        if i < m && j < n {
+            // SAFETY: the part stands within the product, and no two parts share an element of c.
+            unsafe {
+                let part = Product {
+                    m: height.min(m - i),
+                    n: width.min(n - j),
+                    a: a.add(i * a_row),
+                    b: b.add(j * b_col),
+                    c: c.add(i * c_row + j * c_col),
+                    finish: finish.below(i),
+                    ..*p.get()
+                };
+                run_on_one::<K>(&part, path);
+            }
+        }
+    });
+}
+
+/// A product that threads look at together.
+struct Shared<T>(Product<T>);
+
+// SAFETY: what its pointers point to is only read, but for c, of which each thread writes its own elements.
+unsafe impl<T: Sync> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    fn get(&self) -> &Product<T> {
+        &self.0
     }
 }
 

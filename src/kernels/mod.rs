@@ -6,8 +6,11 @@ mod gemm;
 pub mod isa;
 mod micro;
 mod pack;
+mod product;
+mod threads;
 
 pub use gemm::Blocks;
+pub use threads::{set_threads, threads};
 
 /// The kernels by their definitions: slow, obviously right, and what the tests compare with.
 pub mod reference {
