@@ -8,13 +8,16 @@ mod map;
 pub mod math;
 mod micro;
 mod pack;
+mod product;
 mod reduce;
 pub mod softmax;
+mod threads;
 pub mod update;
 
 pub use gemm::Blocks;
 pub use map::{Each, Row, Strided, for_each_offset, map, map_strided};
 pub use reduce::{spread, sum, sum_map, sum_rows, sum_strided};
+pub use threads::{set_threads, threads};
 
 use crate::element::{Accum, Element};
 
