@@ -16,7 +16,9 @@ pub mod optim;
 mod params;
 pub mod pointwise;
 mod random;
+mod record;
 pub mod reg;
+pub mod scalar;
 mod shape;
 mod sparsity;
 mod tape;
@@ -35,3 +37,10 @@ pub use sparsity::Demand;
 pub use tape::{Recording, Tape};
 pub use tensor::{Tensor, View, ViewMut};
 pub use var::{Indices, Var};
+
+/// The pages of the book, so that `cargo test` runs their snippets.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../docs/scalar.md")]
+    mod scalar {}
+}

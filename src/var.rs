@@ -10,8 +10,9 @@ use crate::element::Accum;
 use crate::graph::{Kind, NodeId};
 use crate::ops::{Op, Real};
 use crate::params::Grads;
+use crate::record::{Obligation, view};
 use crate::shape::{Axes, Shape, Show};
-use crate::tape::{Obligation, Recording, view};
+use crate::tape::Recording;
 use crate::tensor::Tensor;
 
 /// A tensor on the tape. Copy it freely: it is a number and two references, and cannot outlive its recording.
@@ -44,7 +45,7 @@ impl<T: Real> Indices<'_, T> {
     #[track_caller]
     pub(crate) fn check_below(self, op: &str, bound: usize) {
         let inner = self.0.recording.tape.inner.borrow();
-        let node = &inner.graph.nodes[self.0.id.index()];
+        let node = &inner.nodes()[self.0.id.index()];
         let indices = view(node, &inner.values.data, self.0.recording.params.data());
         let bad = indices.data.iter().position(|i| i.to_f64() >= bound as f64);
         if let Some(at) = bad {
@@ -66,13 +67,13 @@ impl<'r, T: Real> Var<'r, T> {
 
     /// The sizes of its axes.
     pub fn shape(self) -> Shape {
-        self.recording.tape.inner.borrow().graph.nodes[self.id.index()].shape.clone()
+        self.recording.tape.inner.borrow().nodes()[self.id.index()].shape.clone()
     }
 
     /// A copy of its value.
     pub fn value(self) -> Tensor<T> {
         let inner = self.recording.tape.inner.borrow();
-        let node = &inner.graph.nodes[self.id.index()];
+        let node = &inner.nodes()[self.id.index()];
         let data = view(node, &inner.values.data, self.recording.params.data()).to_vec();
         Tensor::new(node.shape.clone(), data).expect("a node has its shape's elements")
     }
@@ -84,7 +85,7 @@ impl<'r, T: Real> Var<'r, T> {
     #[track_caller]
     pub fn item(self) -> T {
         let inner = self.recording.tape.inner.borrow();
-        let node = &inner.graph.nodes[self.id.index()];
+        let node = &inner.nodes()[self.id.index()];
         assert_eq!(node.shape.elements(), 1, "item: a tensor of shape {} has not one element", node.shape);
         view(node, &inner.values.data, self.recording.params.data()).data[0]
     }
@@ -135,7 +136,7 @@ impl<'r, T: Real> Var<'r, T> {
     fn sweep(self, seed: &[T], grads: &mut Grads<T>, accum: Accum) {
         let Recording { tape, params } = self.recording;
         let inner = &mut *tape.inner.borrow_mut();
-        let active = inner.graph.nodes[self.id.index()].is_active();
+        let active = inner.nodes()[self.id.index()].is_active();
         assert!(active, "backward: this depends on no parameter and no input");
         let (expected, given) = (params.len(), grads.data().len());
         assert_eq!(expected, given, "backward: {given} gradients do not fit {expected} parameters");
@@ -147,7 +148,7 @@ impl<'r, T: Real> Var<'r, T> {
     /// Meant for [`input`](Recording::input)s; parameters have theirs in [`Grads`].
     pub fn gradient(self) -> Option<Tensor<T>> {
         let inner = self.recording.tape.inner.borrow();
-        let node = &inner.graph.nodes[self.id.index()];
+        let node = &inner.nodes()[self.id.index()];
         match &node.cotangent {
             Place::Arena(range) if inner.touched.get(self.id.index()) == Some(&true) => {
                 let data = inner.cotangents.data[range.clone()].to_vec();
@@ -195,7 +196,7 @@ impl<'r, T: Real> Var<'r, T> {
     }
 
     pub(crate) fn is_contiguous(self) -> bool {
-        self.recording.tape.inner.borrow().graph.nodes[self.id.index()].strides.is_none()
+        self.recording.tape.inner.borrow().nodes()[self.id.index()].strides.is_none()
     }
 }
 
@@ -209,7 +210,7 @@ impl<T: Real> fmt::Display for Var<'_, T> {
 /// Prints its number, what made it, and its value.
 impl<T: Real> fmt::Debug for Var<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let kind = match &self.recording.tape.inner.borrow().graph.nodes[self.id.index()].kind {
+        let kind = match &self.recording.tape.inner.borrow().nodes()[self.id.index()].kind {
             Kind::Constant => "constant",
             Kind::Input => "input",
             Kind::Param(_) => "param",

@@ -146,10 +146,14 @@ pub fn sum_strided<T: Element, const N: usize>(
     });
 }
 
-/// `gx (=, +=) slope(x…, f(x…), g)`: the pull-back of one cotangent g of `Σ f(x…)`, a block at a time. `M` is N + 2.
-pub fn spread_strided<T: Element, const N: usize, const M: usize>(
-    shape: &[usize],
-    x: [Strided<T>; N],
+/// Σᵢ f(xᵢ…) over slices of one length.
+pub fn sum_map<T: Element, const N: usize>(x: [&[T]; N], f: Row<T, N>) -> T {
+    Span { data: x, start: [0; N], strides: [1; N] }.sum(x[0].len(), f)
+}
+
+/// `gx (=, +=) slope(x…, f(x…), g)`: the pull-back of one cotangent g of [`sum_map`], a block at a time. `M` is N + 2.
+pub fn spread<T: Element, const N: usize, const M: usize>(
+    x: [&[T]; N],
     g: T,
     gx: &mut [T],
     accum: Accum,
@@ -157,26 +161,28 @@ pub fn spread_strided<T: Element, const N: usize, const M: usize>(
     slope: Row<T, M>,
 ) {
     const { assert!(M == N + 2) };
-    if gx.is_empty() {
-        return;
+    let (cotangents, mut values) = ([g; BLOCK], [T::ZERO; BLOCK]);
+    for (number, gx) in gx.chunks_mut(BLOCK).enumerate() {
+        let block = x.map(|x| &x[number * BLOCK..][..gx.len()]);
+        let (cotangents, values) = (&cotangents[..gx.len()], &mut values[..gx.len()]);
+        f(block, values, Accum::Replace);
+        let operands = std::array::from_fn(|i| match i {
+            _ if i < N => block[i],
+            _ if i == N => &*values,
+            _ => cotangents,
+        });
+        slope(operands, gx, accum);
     }
-    let axes = collapse(shape, x.map(|x| x.strides));
-    let (&(width, strides), outer) = axes.split_last().unwrap_or((&(1, [1; N]), &[]));
-    let (data, cotangents) = (x.map(|x| x.data), [g; BLOCK]);
-    let (mut buffers, mut values) = ([[T::ZERO; BLOCK]; N], [T::ZERO; BLOCK]);
-    let mut rest = gx;
-    for_each_row(outer, |start| {
-        let row = rest.split_off_mut(..width).expect("gx has the shape's elements");
-        let span = Span { data, start, strides };
-        for (number, gx) in row.chunks_mut(BLOCK).enumerate() {
-            let block = span.block(number * BLOCK, gx.len(), &mut buffers);
-            f(block, &mut values[..gx.len()], Accum::Replace);
-            let operands = std::array::from_fn(|i| match i {
-                _ if i < N => block[i],
-                _ if i == N => &values[..gx.len()],
-                _ => &cotangents[..gx.len()],
-            });
-            slope(operands, gx, accum);
-        }
-    });
+}
+
+/// `y (=, +=) Σ x` over the rows of a row-major matrix: a sum of each column.
+pub fn sum_rows<T: Element>(x: &[T], y: &mut [T], accum: Accum) {
+    let mut accum = accum;
+    if x.is_empty() && accum == Accum::Replace {
+        y.fill(T::ZERO);
+    }
+    for row in x.chunks_exact(y.len().max(1)) {
+        super::copy([row], y, accum);
+        accum = Accum::Add;
+    }
 }

@@ -11,6 +11,8 @@ use crate::element::Element;
 const LANES: usize = 32;
 /// Elements worked on at a time, a multiple of [`LANES`]; a longer row is summed by the tile.
 const TILE: usize = 512;
+/// Most rows in a tile.
+const ROWS: usize = 64;
 
 /// Folds 32 interleaved parts of `x` separately, then pairwise, then with what is left over.
 #[inline(always)]
@@ -39,7 +41,11 @@ fn fold<T: Element>(x: &[T], start: T, f: impl Fn(T, T) -> T) -> T {
 /// Σ xᵢ, by the tile.
 #[inline(always)]
 fn sum<T: Element>(x: &[T]) -> T {
-    x.chunks(TILE).fold(T::ZERO, |total, x| total + fold(x, T::ZERO, |a, b| a + b))
+    let mut total = T::ZERO;
+    for x in x.chunks(TILE) {
+        total += fold(x, T::ZERO, |a, b| a + b);
+    }
+    total
 }
 
 /// What to subtract from a row before exponentials are taken: its maximum, or 0 if that is infinite.
@@ -68,7 +74,7 @@ fn exp_in_place<T: Element>(x: &mut [T]) {
 /// Elements in a tile of whole rows; at least one row.
 #[inline(always)]
 fn tile_of_rows(cols: usize) -> usize {
-    (TILE / cols).max(1) * cols
+    (TILE / cols).clamp(1, ROWS) * cols
 }
 
 vectorize! {
@@ -103,7 +109,7 @@ vectorize! {
 #[inline(always)]
 fn for_each_log_sum<T: Element>(x: &[T], cols: usize, mut each: impl FnMut(usize, T, T)) {
     let mut exps = [T::ZERO; TILE];
-    let (mut shifts, mut sums) = ([T::ZERO; TILE], [T::ZERO; TILE]);
+    let (mut shifts, mut sums) = ([T::ZERO; ROWS], [T::ZERO; ROWS]);
     let tile = tile_of_rows(cols);
     let mut row = 0;
     for x in x.chunks(tile) {
@@ -120,12 +126,13 @@ fn for_each_log_sum<T: Element>(x: &[T], cols: usize, mut each: impl FnMut(usize
                 *sum_of_row = sum(exps);
             }
         } else {
-            sums[0] = x.chunks(TILE).fold(T::ZERO, |total, x| {
+            sums[0] = T::ZERO;
+            for x in x.chunks(TILE) {
                 let exps = &mut exps[..x.len()];
                 subtract(x, shifts[0], exps);
                 exp_in_place(exps);
-                total + sum(exps)
-            });
+                sums[0] += sum(exps);
+            }
         }
         for sum in &mut sums[..rows] {
             *sum = sum.ln();

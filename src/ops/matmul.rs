@@ -89,6 +89,16 @@ pub(super) struct Product<'a, T> {
     strides: [Strides; 4],
 }
 
+impl<'a, T: Element> View<'a, T> {
+    /// A view of rank 2 as an operand of a matrix product.
+    fn mat(&self) -> Mat<'a, T> {
+        match self.strides {
+            None => Mat::row_major(self.data, self.shape[1]),
+            Some(strides) => Mat { data: self.data, row_stride: strides[0], col_stride: strides[1] },
+        }
+    }
+}
+
 /// A view as a stack of matrices, vectors made matrices: batch shape and strides, sizes and strides of the last two
 /// axes.
 struct Stack<'a, T> {
@@ -137,6 +147,10 @@ impl<'a, T: Element> Stack<'a, T> {
 
 impl<'a, T: Element> Product<'a, T> {
     pub(super) fn new(a: View<'a, T>, b: View<'a, T>) -> Self {
+        if let (&[m, k], &[_, n]) = (a.shape, b.shape) {
+            let batch = SmallVec::new();
+            return Product { a: a.mat(), b: b.mat(), size: [m, k, n], batch, strides: Default::default() };
+        }
         let (mut a, b) = (Stack::new(a, true), Stack::new(b, false));
         if b.batch.is_empty() {
             let flat = Stack { batch_strides: a.batch_strides.clone(), ..a }.flatten();
@@ -171,6 +185,9 @@ impl<'a, T: Element> Product<'a, T> {
     /// Calls `each` with the batch's number, the offsets of a, b and their cotangents, and whether this batch is the
     /// first to touch a's and b's cotangent (later ones come from broadcasting, and add).
     fn for_each_batch(&self, mut each: impl FnMut(usize, [usize; 4], [bool; 2])) {
+        if self.batch.is_empty() {
+            return each(0, [0; 4], [true; 2]);
+        }
         let count = self.batch.iter().product();
         let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.batch.len());
         for number in 0..count {
