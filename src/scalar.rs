@@ -1,9 +1,8 @@
 //! Reverse mode on plain numbers: the whole idea in one file. Read it first; `docs/scalar.md` draws it.
 //!
 //! A program that has computed a number has taken a list of small steps: a sum here, a product there. The *tape*
-//! (or Wengert list) writes them down while the program runs; one *sweep* over it, backwards, then finds the
-//! derivative of the result with respect to everything before it. Of a step with inputs a and b the sweep needs
-//! only the two *partials*, numbers that are known as soon as the step has run. So a line of the tape is
+//! (or Wengert list) writes them down; one *sweep* over it, backwards, then finds the derivative of the result by
+//! everything before it. Of a step with inputs a and b it needs only the *partials*. So a line of the tape is
 //!
 //! `node = (∂node/∂a, ∂node/∂b, where a stands, where b stands)`
 //!
@@ -14,7 +13,6 @@
 //!
 //! ```
 //! use quietgrad::scalar::{Tape, Var};
-//!
 //! /// Σ 100 (xᵢ₊₁ − xᵢ²)² + (1 − xᵢ)²
 //! fn rosenbrock<'t>(x: &[Var<'t>]) -> Var<'t> {
 //!     let term = |w: &[Var<'t>]| 100.0 * (w[1] - w[0] * w[0]).square() + (1.0 - w[0]).square();
@@ -75,7 +73,7 @@ impl Tape {
     }
 }
 
-/// Ids are half a `usize`, which makes a node 24 bytes instead of 32: a tape's speed is that of memory.
+/// Half a `usize`, so that a node is 24 bytes and not 32: a tape is as fast as memory.
 #[inline]
 fn next_id(len: usize) -> u32 {
     u32::try_from(len).expect("scalar::Tape: full, with 2³² nodes")
@@ -117,15 +115,20 @@ impl Var<'_> {
         adjoints.push(1.0); // the seed
         let adjoints = adjoints.as_mut_slice();
         for (i, node) in self.tape.nodes.borrow()[..adjoints.len()].iter().enumerate().rev() {
-            let adjoint = adjoints[i];
+            let Node { partials: [da, db], inputs: [a, b] } = *node;
+            let (earlier, rest) = adjoints.split_at_mut(i);
+            let adjoint = rest[0];
             // Nothing arrived here. Partials may be infinite, and 0 · ∞ is not 0.
             if adjoint == 0.0 {
                 continue;
             }
-            adjoints[node.inputs[0] as usize] += adjoint * node.partials[0];
-            adjoints[node.inputs[1] as usize] += adjoint * node.partials[1];
-            // A missing input named the node itself: undo what that added.
-            adjoints[i] = adjoint;
+            // A missing input, which names the node itself, is not among the earlier ones.
+            if let Some(sum) = earlier.get_mut(a as usize) {
+                *sum += adjoint * da;
+            }
+            if let Some(sum) = earlier.get_mut(b as usize) {
+                *sum += adjoint * db;
+            }
         }
     }
 
@@ -136,13 +139,12 @@ impl Var<'_> {
     }
 }
 
-/// The derivatives of a result: `gradient[x]` with respect to x, be it a variable or a result on the way.
+/// The derivatives of a result: `gradient[x]`, with x a variable or a step on the way; 0 if x came later.
 #[derive(Clone, Debug, Default)]
 pub struct Gradient(Vec<f64>);
 
 impl Index<Var<'_>> for Gradient {
     type Output = f64;
-    /// 0 for what was recorded after the result.
     fn index(&self, x: Var) -> &f64 {
         self.0.get(x.id as usize).unwrap_or(&0.0)
     }
@@ -155,7 +157,6 @@ pub trait Operand: Copy {
 }
 
 impl Operand for f64 {
-    #[inline]
     fn on(self, _: &Tape) -> (f64, Option<u32>) {
         (self, None)
     }
@@ -179,7 +180,7 @@ fn binary(tape: &Tape, rule: impl BinaryRule, a: impl Operand, b: impl Operand) 
 
 macro_rules! unary_methods {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range:tt,
-        kinks $kinks:tt, $demand:ident: |$x:ident, $y:ident| $f:expr => $df:expr;)*) => {
+        kinks $kinks:tt, $demand:ident: |$x:ident, $y:tt| $f:expr => $df:expr;)*) => {
         /// Functions of one number: a method for every line of their [table](crate::pointwise).
         #[allow(clippy::should_implement_trait)]
         impl Var<'_> {$(
@@ -195,7 +196,7 @@ unary_table!(unary_methods);
 
 macro_rules! binary_methods {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range_a:tt $range_b:tt,
-        kink $kink:tt: |$a:ident, $b:ident, $y:ident| $f:expr => $da:expr, $db:expr;)*) => {
+        kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr;)*) => {
         /// Functions of two numbers, of which the first is `self`. They panic if the two are on different tapes.
         #[allow(clippy::should_implement_trait)]
         impl Var<'_> {$(

@@ -44,7 +44,7 @@ impl<T: Element> UnaryVisitor for Vjp<'_, T> {
     #[inline]
     fn visit<R: UnaryRule>(self, rule: R) {
         let (f, slope) = (kernels::row(Value(rule)), kernels::row(Slope(rule)));
-        kernels::spread([self.x], self.g, self.gx, self.accum, &f, &slope);
+        kernels::spread([self.x], self.g, self.gx, self.accum, R::USES_VALUE.then_some(&f as _), &slope);
     }
 }
 

@@ -55,7 +55,7 @@ impl Rule for MatMul {
     }
 
     fn samples() -> Vec<Sample> {
-        let shapes: [[&[usize]; 2]; 13] = [
+        let shapes: [[&[usize]; 2]; 14] = [
             [&[3, 4], &[4, 5]],
             [&[1, 4], &[4, 1]],
             [&[3, 1], &[1, 2]],
@@ -69,6 +69,7 @@ impl Rule for MatMul {
             [&[2, 1, 3, 4], &[5, 4, 2]],
             [&[5, 4], &[3, 4, 2]],
             [&[2, 3, 4], &[4]],
+            [&[0, 3, 4], &[1, 4, 2]],
         ];
         shapes.map(|shapes| Sample::new(MatMul, shapes)).to_vec()
     }
@@ -85,7 +86,8 @@ pub(super) struct Product<'a, T> {
     b: Mat<'a, T>,
     size: [usize; 3],
     batch: SmallVec<[usize; 4]>,
-    /// Batch strides of a, b, and of their (row-major) cotangents.
+    /// Batch strides of a, b, and of their (row-major) cotangents. An operand that is itself a stretched view has
+    /// stride 0 where its cotangent has not.
     strides: [Strides; 4],
 }
 
@@ -197,7 +199,7 @@ impl<'a, T: Element> Product<'a, T> {
                 for (offset, strides) in offsets.iter_mut().zip(&self.strides) {
                     *offset += i * strides[axis];
                 }
-                for (first, strides) in first.iter_mut().zip(&self.strides) {
+                for (first, strides) in first.iter_mut().zip(&self.strides[2..]) {
                     *first &= i == 0 || strides[axis] != 0;
                 }
             }
@@ -221,9 +223,17 @@ impl<'a, T: Element> Product<'a, T> {
         });
     }
 
+    /// No batch contributes to an operand that is broadcast to none, so its cotangent is zero.
+    fn clear_if_no_batch(&self, g: &mut [T], accum: Accum) {
+        if self.batch.contains(&0) && accum == Accum::Replace {
+            g.fill(T::ZERO);
+        }
+    }
+
     /// ga (=, +=) gy bᵀ
     pub(super) fn vjp_left(&self, gy: &[T], ga: &mut [T], accum: Accum) {
         let [m, k, n] = self.size;
+        self.clear_if_no_batch(ga, accum);
         self.for_each_batch(|number, [_, b, offset, _], [first, _]| {
             let gy = Mat::row_major(&gy[number * m * n..], n);
             let ga = MatMut::row_major(&mut ga[offset..offset + m * k], k);
@@ -235,6 +245,7 @@ impl<'a, T: Element> Product<'a, T> {
     /// gb (=, +=) aᵀ gy
     pub(super) fn vjp_right(&self, gy: &[T], gb: &mut [T], accum: Accum) {
         let [m, k, n] = self.size;
+        self.clear_if_no_batch(gb, accum);
         self.for_each_batch(|number, [a, _, _, offset], [_, first]| {
             let gy = Mat::row_major(&gy[number * m * n..], n);
             let gb = MatMut::row_major(&mut gb[offset..offset + k * n], n);

@@ -45,7 +45,7 @@ impl<T: Element> Vjp<'_, '_, '_, T> {
         let (a, b, g) = (self.a, self.b, self.g);
         self.gx.add(k, |gx, accum| {
             let (f, slope) = (kernels::row(Value(rule)), kernels::row(slope));
-            kernels::spread([a, b], g, gx.data, accum, &f, &slope);
+            kernels::spread([a, b], g, gx.data, accum, R::USES_VALUE.then_some(&f as _), &slope);
         });
     }
 }
