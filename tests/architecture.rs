@@ -12,8 +12,8 @@ const LAYERS: &[&[&str]] = &[
     &["scalar", "cotangents", "params"],
     &["ops"],
     &["graph"],
-    &["tape"],
-    &["backward"],
+    &["record"],
+    &["backward", "tape"],
     &["var"],
     &["gradcheck", "loss", "nn", "optim", "reg"],
 ];
@@ -28,7 +28,7 @@ const UPWARD: &[(&str, &str)] = &[
 const LIMIT: usize = 400;
 
 /// Files with a limit of their own.
-const LIMITS: &[(&str, usize)] = &[("scalar.rs", 260), ("pointwise.rs", 450), ("tape.rs", 450)];
+const LIMITS: &[(&str, usize)] = &[("scalar.rs", 260), ("pointwise.rs", 460)];
 
 struct Source {
     /// Relative to `src`, with `/`.

@@ -156,7 +156,7 @@ pub(super) fn gemm<T: Float>(
     // The kernels want contiguous columns of c. The columns of a row-major c are the rows of its transpose:
     // cᵀ = bᵀ aᵀ. A single column is one already, and its bias is one number.
     let bias_step = usize::from(n > 1);
-    let finish = Finish { add, bias: bias.map(|bias| bias.as_ptr()), bias_step, relu };
+    let finish = Finish { add, bias: bias.map(<[T]>::as_ptr), bias_step, relu };
     let upright = Product {
         m,
         k,
