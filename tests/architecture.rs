@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["record"],
     &["backward", "tape"],
     &["var"],
+    &["derivatives", "terms"],
     &["gradcheck", "loss", "nn", "optim", "reg"],
 ];
 
