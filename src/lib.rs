@@ -4,6 +4,7 @@
 
 mod backward;
 mod cotangents;
+pub mod derivatives;
 mod dual;
 mod element;
 pub mod gradcheck;
@@ -23,6 +24,7 @@ mod shape;
 mod sparsity;
 mod tape;
 mod tensor;
+pub mod terms;
 mod var;
 
 pub use cotangents::Cotangents;

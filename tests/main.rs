@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use quietgrad::kernels::isa::Isa;
 
 mod architecture;
+mod derivatives;
 mod golden;
 mod gradcheck;
 mod kernels;
