@@ -6,6 +6,9 @@
 //! statistics for some of the sizes. `QUIETGRAD_ISA=avx2` forces a path (give the same to OpenBLAS with
 //! `OPENBLAS_CORETYPE=Haswell`), `MATMUL=1024` keeps only cases whose name contains it.
 
+// The register-only loops that measure the peak, and the peers' raw interfaces.
+#![allow(unsafe_code)]
+
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 

@@ -194,6 +194,9 @@ pub trait Element:
 }
 
 /// The matrix product by its definition: the default [`Element::gemm`], and what every kernel is tested against.
+///
+/// # Panics
+/// As [`Element::gemm`].
 pub fn reference_gemm<T: Element>(
     size: [usize; 3],
     a: Mat<T>,

@@ -41,9 +41,18 @@ pub use tape::{Recording, Tape};
 pub use tensor::{Tensor, View, ViewMut};
 pub use var::{Indices, Var};
 
-/// The pages of the book, so that `cargo test` runs their snippets.
+/// The README and the pages of the book, so that `cargo test` runs their snippets.
 #[cfg(doctest)]
 mod book {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+
     #[doc = include_str!("../docs/scalar.md")]
     mod scalar {}
+
+    #[doc = include_str!("../docs/math.md")]
+    mod math {}
+
+    #[doc = include_str!("../docs/numerics.md")]
+    mod numerics {}
 }

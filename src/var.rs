@@ -70,6 +70,7 @@ impl<'r, T: Real> Var<'r, T> {
     }
 
     /// A copy of its value.
+    #[allow(clippy::missing_panics_doc)] // it does not
     pub fn value(self) -> Tensor<T> {
         let inner = self.recording.tape.inner.borrow();
         let node = &inner.nodes()[self.id.index()];
@@ -143,6 +144,7 @@ impl<'r, T: Real> Var<'r, T> {
     /// The gradient that the last sweep left for this node, if anything flowed to it.
     ///
     /// Meant for [`input`](Recording::input)s; parameters have theirs in [`Grads`].
+    #[allow(clippy::missing_panics_doc)] // it does not
     pub fn gradient(self) -> Option<Tensor<T>> {
         let inner = self.recording.tape.inner.borrow();
         let node = &inner.nodes()[self.id.index()];

@@ -1,5 +1,7 @@
 //! Kernels: functions on slices, sizes and strides. They know no shape, variable or tape.
 #![allow(unsafe_code)]
+// Intrinsics come by the dozen.
+#![allow(clippy::wildcard_imports)]
 
 pub mod dropout;
 mod float;
