@@ -9,60 +9,66 @@ use smallvec::SmallVec;
 use crate::cotangents::{Cotangents, Place, Slot};
 use crate::element::Accum;
 use crate::graph::{Kind, NodeId};
+use crate::kernels;
 use crate::ops::Real;
 use crate::params::{Grads, Params};
-use crate::tape::{Inner, view};
+use crate::record::{Inner, view, with_views};
 use crate::tensor::View;
 
-/// Carries `seed`, the cotangent of `root`, back to the parameters and inputs.
+/// Carries the seeds, cotangents of the roots, back to the parameters and inputs.
 pub(crate) fn sweep<T: Real>(
     inner: &mut Inner<T>,
-    root: NodeId,
-    seed: &[T],
+    roots: &[(NodeId, &[T])],
     params: &Params<T>,
     grads: &mut Grads<T>,
     accum: Accum,
 ) {
-    let Inner { graph, values, cotangents, touched, .. } = inner;
-    cotangents.back();
-    let (values, cotangents) = (&values.data, &mut cotangents.data);
+    inner.cotangents.back();
+    inner.touched.clear();
+    inner.touched.resize(inner.nodes().len(), false);
     let gradients = grads.data_mut();
-    touched.clear();
-    touched.resize(graph.nodes.len(), false);
+    let (nodes, values, cotangents, touched) = inner.sweep_parts();
     if accum == Accum::Add {
-        for (touched, node) in touched.iter_mut().zip(&graph.nodes) {
+        for (touched, node) in touched.iter_mut().zip(nodes) {
             *touched = matches!(node.kind, Kind::Param(_));
         }
     }
-    touched[root.index()] = true;
-    match &graph.nodes[root.index()].cotangent {
-        Place::Nowhere => {}
-        Place::Arena(range) => cotangents[range.clone()].copy_from_slice(seed),
-        Place::Gradient(range) => {
-            for (g, &seed) in gradients[range.clone()].iter_mut().zip(seed) {
-                *g = if accum == Accum::Add { *g + seed } else { seed };
-            }
-        }
+    for &(root, seed) in roots {
+        let place = match &nodes[root.index()].cotangent {
+            Place::Nowhere => continue,
+            Place::Arena(range) => &mut cotangents[range.clone()],
+            Place::Gradient(range) => &mut gradients[range.clone()],
+        };
+        let root_accum = if touched[root.index()] { Accum::Add } else { Accum::Replace };
+        touched[root.index()] = true;
+        kernels::copy([seed], place, root_accum);
     }
 
-    for i in (0..=root.index()).rev() {
-        let node = &graph.nodes[i];
+    let last = roots.iter().map(|(root, _)| root.index() + 1).max().unwrap_or(0);
+    for i in (0..last).rev() {
+        let node = &nodes[i];
         let (Kind::Op(op), true, Place::Arena(place)) = (&node.kind, touched[i], &node.cotangent) else {
             continue;
         };
         let (past, rest) = cotangents.split_at_mut(place.start);
         let gy = View { data: &rest[..place.len()], shape: &node.shape, strides: None };
-        let input = |id: &NodeId| &graph.nodes[id.index()];
-        let views: SmallVec<[View<T>; 4]> =
-            node.inputs.iter().map(|id| view(input(id), values, params.data())).collect();
-        let mut slots: SmallVec<[Slot; 4]> = SmallVec::new();
-        for id in &node.inputs {
+        let mut few: [Slot; 4] = Default::default();
+        let mut many: SmallVec<[Slot; 16]> = SmallVec::new();
+        let slots = if node.inputs.len() > few.len() {
+            many.resize_with(node.inputs.len(), Slot::default);
+            &mut many[..]
+        } else {
+            &mut few[..node.inputs.len()]
+        };
+        for (slot, id) in slots.iter_mut().zip(&node.inputs) {
+            let input = &nodes[id.index()];
             let accum = if touched[id.index()] { Accum::Add } else { Accum::Replace };
-            slots.push(Slot { place: input(id).cotangent.clone(), shape: &input(id).shape, accum });
+            *slot = Slot { place: input.cotangent.clone(), shape: &input.shape, accum };
         }
-        let mut gx = Cotangents { arena: past, gradients: &mut *gradients, slots: &mut slots };
-        T::vjp(op, &views, view(node, values, params.data()), gy, &mut gx);
-        for (id, slot) in node.inputs.iter().zip(&slots) {
+        let mut gx = Cotangents { arena: past, gradients: &mut *gradients, slots };
+        let y = view(node, values, params.data());
+        with_views(nodes, &node.inputs, values, params.data(), |x| T::vjp(op, x, y, gy, &mut gx));
+        for (id, slot) in node.inputs.iter().zip(gx.slots.iter()) {
             touched[id.index()] = slot.accum == Accum::Add;
         }
     }

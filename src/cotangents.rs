@@ -24,6 +24,12 @@ pub(crate) struct Slot<'a> {
     pub accum: Accum,
 }
 
+impl Default for Slot<'_> {
+    fn default() -> Self {
+        Slot { place: Place::Nowhere, shape: &[], accum: Accum::Replace }
+    }
+}
+
 /// The cotangents of an op's inputs, to be contributed to by its vjp.
 ///
 /// The first contribution to a cotangent replaces what stands there, later ones add to it; the vjp is handed the

@@ -57,6 +57,8 @@ pub struct Node {
     pub(crate) shape: Shape,
     pub(crate) strides: Option<Strides>,
     pub(crate) value: Memory,
+    /// Whether the memory is the first input's.
+    pub(crate) aliases: bool,
     pub(crate) cotangent: Place,
     pub(crate) at: &'static Location<'static>,
 }

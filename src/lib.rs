@@ -4,6 +4,7 @@
 
 mod backward;
 mod cotangents;
+pub mod derivatives;
 mod dual;
 mod element;
 pub mod gradcheck;
@@ -16,11 +17,14 @@ pub mod optim;
 mod params;
 pub mod pointwise;
 mod random;
+mod record;
 pub mod reg;
+pub mod scalar;
 mod shape;
 mod sparsity;
 mod tape;
 mod tensor;
+pub mod terms;
 mod var;
 
 pub use cotangents::Cotangents;
@@ -35,3 +39,10 @@ pub use sparsity::Demand;
 pub use tape::{Recording, Tape};
 pub use tensor::{Tensor, View, ViewMut};
 pub use var::{Indices, Var};
+
+/// The pages of the book, so that `cargo test` runs their snippets.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../docs/scalar.md")]
+    mod scalar {}
+}

@@ -11,7 +11,7 @@
 //! name Rule(parameter = value to test with) on (range to test on), kinks [points], demand: |x, y| f(x) => f'(x, y);
 //! ```
 //!
-//! where `y` is f(x), at hand when the derivative is taken, and `Support` stands for a function whose derivative is
+//! where `y` is f(x), at hand when the derivative is taken (`_` if the derivative does without), and `Support` stands for a function whose derivative is
 //! zero wherever its value is (`Everywhere` otherwise). At a kink the line chooses one slope; `docs/math.md` says
 //! why. A line of [`binary_table`] has two arguments and two derivatives, and its kink is where an expression changes
 //! sign.
@@ -25,15 +25,15 @@ macro_rules! unary_table {
     ($then:ident) => {
         $then! {
             /// −x
-            neg Neg() on (-2.0, 2.0), kinks [], Everywhere: |x, y| -x => -T::ONE;
+            neg Neg() on (-2.0, 2.0), kinks [], Everywhere: |x, _| -x => -T::ONE;
             /// eˣ
             exp Exp() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.exp() => y;
             /// eˣ − 1, accurate near 0.
             expm1 Expm1() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.exp_m1() => y + T::ONE;
             /// Natural logarithm.
-            log Log() on (0.2, 3.0), kinks [], Everywhere: |x, y| x.ln() => T::ONE / x;
+            log Log() on (0.2, 3.0), kinks [], Everywhere: |x, _| x.ln() => T::ONE / x;
             /// ln(1 + x), accurate near 0.
-            log1p Log1p() on (-0.5, 2.0), kinks [], Everywhere: |x, y| x.ln_1p() => T::ONE / (T::ONE + x);
+            log1p Log1p() on (-0.5, 2.0), kinks [], Everywhere: |x, _| x.ln_1p() => T::ONE / (T::ONE + x);
             /// Square root.
             sqrt Sqrt() on (0.2, 3.0), kinks [], Everywhere: |x, y| x.sqrt() => T::ONE / (y + y);
             /// 1 / √x
@@ -42,57 +42,57 @@ macro_rules! unary_table {
             /// 1 / x
             recip Recip() on (0.2, 3.0), kinks [], Everywhere: |x, y| T::ONE / x => -y * y;
             /// |x|, with slope 0 at 0.
-            abs Abs() on (-2.0, 2.0), kinks [0.0], Everywhere: |x, y| x.abs() => sign(x);
+            abs Abs() on (-2.0, 2.0), kinks [0.0], Everywhere: |x, _| x.abs() => sign(x);
             /// −1, 0 or 1: the sign of x; its slope is 0.
-            sign Sign() on (-2.0, 2.0), kinks [0.0], Everywhere: |x, y| sign(x) => T::ZERO;
+            sign Sign() on (-2.0, 2.0), kinks [0.0], Everywhere: |x, _| sign(x) => T::ZERO;
             /// x²
-            square Square() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x * x => x + x;
+            square Square() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x * x => x + x;
             /// x to a constant power.
-            powf Powf(exponent = 2.5) on (0.2, 2.0), kinks [], Everywhere: |x, y| x.powf(exponent)
+            powf Powf(exponent = 2.5) on (0.2, 2.0), kinks [], Everywhere: |x, _| x.powf(exponent)
                 => if exponent == T::ZERO { T::ZERO } else { exponent * x.powf(exponent - T::ONE) };
             /// c x, for a constant factor.
-            scale Scale(factor = -1.5) on (-2.0, 2.0), kinks [], Everywhere: |x, y| x * factor => factor;
+            scale Scale(factor = -1.5) on (-2.0, 2.0), kinks [], Everywhere: |x, _| x * factor => factor;
             /// x + c, for a constant term.
-            shift Shift(term = 0.7) on (-2.0, 2.0), kinks [], Everywhere: |x, y| x + term => T::ONE;
+            shift Shift(term = 0.7) on (-2.0, 2.0), kinks [], Everywhere: |x, _| x + term => T::ONE;
             /// max(x, 0), with slope 0 at 0.
             relu Relu() on (-2.0, 2.0), kinks [0.0], Support: |x, y| if x <= T::ZERO { T::ZERO } else { x }
                 => if y > T::ZERO { T::ONE } else { T::ZERO };
             /// x above 0, `slope` times x from there down.
             leaky_relu LeakyRelu(slope = 0.1) on (-2.0, 2.0), kinks [0.0], Everywhere:
-                |x, y| if x > T::ZERO { x } else { slope * x } => if x > T::ZERO { T::ONE } else { slope };
+                |x, _| if x > T::ZERO { x } else { slope * x } => if x > T::ZERO { T::ONE } else { slope };
             /// x above 0, `alpha` (eˣ − 1) from there down.
             elu Elu(alpha = 0.8) on (-2.0, 2.0), kinks [0.0], Everywhere:
                 |x, y| select(x > T::ZERO, x, alpha * x.exp_m1()) => if x > T::ZERO { T::ONE } else { y + alpha };
             /// x Φ(x), with Φ the normal distribution function.
-            gelu Gelu() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x * normal_cdf(x)
+            gelu Gelu() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x * normal_cdf(x)
                 => normal_cdf(x) + x * T::from_f64(NORMAL_PEAK) * (T::from_f64(-0.5) * x * x).exp();
             /// The tanh approximation of gelu.
             gelu_tanh GeluTanh() on (-2.0, 2.0), kinks [], Everywhere:
-                |x, y| T::from_f64(0.5) * x * (T::ONE + gelu_inner(x).tanh())
+                |x, _| T::from_f64(0.5) * x * (T::ONE + gelu_inner(x).tanh())
                 => {
                     let t = gelu_inner(x).tanh();
                     let inner_slope = T::from_f64(GELU_SCALE) * (T::ONE + T::from_f64(3.0 * GELU_CUBIC) * x * x);
                     T::from_f64(0.5) * ((T::ONE + t) + x * (T::ONE - t) * (T::ONE + t) * inner_slope)
                 };
             /// x σ(x), also called swish.
-            silu Silu() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x * x.sigmoid()
+            silu Silu() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x * x.sigmoid()
                 => { let s = x.sigmoid(); s * (T::ONE + x * (T::ONE - s)) };
             /// Hyperbolic tangent.
             tanh Tanh() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.tanh() => (T::ONE - y) * (T::ONE + y);
             /// 1 / (1 + e⁻ˣ), without overflow on either side.
             sigmoid Sigmoid() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.sigmoid() => y * (T::ONE - y);
             /// ln(1 + eˣ), without overflow.
-            softplus Softplus() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.softplus() => x.sigmoid();
+            softplus Softplus() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.softplus() => x.sigmoid();
             /// Sine of an angle in radians.
-            sin Sin() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.sin() => x.cos();
+            sin Sin() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.sin() => x.cos();
             /// Cosine of an angle in radians.
-            cos Cos() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.cos() => -x.sin();
+            cos Cos() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.cos() => -x.sin();
             /// The error function.
-            erf Erf() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.erf()
+            erf Erf() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.erf()
                 => T::from_f64(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp();
             /// x, held between `lo` and `hi`; slope 1 at the bounds themselves.
             clamp Clamp(lo = -1.0, hi = 0.5) on (-2.0, 2.0), kinks [lo, hi], Everywhere:
-                |x, y| if x < lo { lo } else if x > hi { hi } else { x }
+                |x, _| if x < lo { lo } else if x > hi { hi } else { x }
                 => if x < lo || x > hi { T::ZERO } else { T::ONE };
             /// x moved towards 0 by `lambda`, and 0 if it would cross: the proximal map of λ|x|.
             soft_threshold SoftThreshold(lambda = 0.5) on (-2.0, 2.0), kinks [-lambda, lambda], Support:
@@ -108,11 +108,11 @@ macro_rules! binary_table {
     ($then:ident) => {
         $then! {
             /// a + b
-            add Add() on (-2.0, 2.0) (-2.0, 2.0), kink (T::ONE): |a, b, y| a + b => T::ONE, T::ONE;
+            add Add() on (-2.0, 2.0) (-2.0, 2.0), kink (T::ONE): |a, b, _| a + b => T::ONE, T::ONE;
             /// a − b
-            sub Sub() on (-2.0, 2.0) (-2.0, 2.0), kink (T::ONE): |a, b, y| a - b => T::ONE, -T::ONE;
+            sub Sub() on (-2.0, 2.0) (-2.0, 2.0), kink (T::ONE): |a, b, _| a - b => T::ONE, -T::ONE;
             /// a b
-            mul Mul() on (-2.0, 2.0) (-2.0, 2.0), kink (T::ONE): |a, b, y| a * b => b, a;
+            mul Mul() on (-2.0, 2.0) (-2.0, 2.0), kink (T::ONE): |a, b, _| a * b => b, a;
             /// a / b
             div Div() on (-2.0, 2.0) (0.3, 2.0), kink (T::ONE): |a, b, y| a / b => T::ONE / b, -y / b;
             /// aᵇ, for a > 0 or a whole b.
@@ -120,20 +120,20 @@ macro_rules! binary_table {
                 => if a == T::ZERO && b == T::ZERO { T::ZERO } else { b * a.powf(b - T::ONE) },
                    if y == T::ZERO { T::ZERO } else { y * a.ln() };
             /// The larger; ties share the gradient evenly.
-            maximum Maximum() on (-2.0, 2.0) (-2.0, 2.0), kink (a - b): |a, b, y| a.maximum(b)
+            maximum Maximum() on (-2.0, 2.0) (-2.0, 2.0), kink (a - b): |a, b, _| a.maximum(b)
                 => share(a >= b, b >= a), share(b >= a, a >= b);
             /// The smaller; ties share the gradient evenly.
-            minimum Minimum() on (-2.0, 2.0) (-2.0, 2.0), kink (a - b): |a, b, y| -(-a).maximum(-b)
+            minimum Minimum() on (-2.0, 2.0) (-2.0, 2.0), kink (a - b): |a, b, _| -(-a).maximum(-b)
                 => share(a <= b, b <= a), share(b <= a, a <= b);
             /// (a − b)²
             squared_error SquaredError() on (-2.0, 2.0) (-2.0, 2.0), kink (T::ONE):
-                |a, b, y| (a - b) * (a - b) => (a - b) + (a - b), (b - a) + (b - a);
+                |a, b, _| (a - b) * (a - b) => (a - b) + (a - b), (b - a) + (b - a);
             /// |a − b|, with slope 0 where they agree.
             absolute_error AbsoluteError() on (-2.0, 2.0) (-2.0, 2.0), kink (a - b):
-                |a, b, y| (a - b).abs() => sign(a - b), sign(b - a);
+                |a, b, _| (a - b).abs() => sign(a - b), sign(b - a);
             /// ½ (a − b)² up to |a − b| = delta, from there on the tangent line delta (|a − b| − ½ delta).
             huber Huber(delta = 0.8) on (-2.0, 2.0) (-2.0, 2.0), kink ((a - b).abs() - delta):
-                |a, b, y| {
+                |a, b, _| {
                     let d = (a - b).abs();
                     let half = T::from_f64(0.5);
                     if d <= delta { half * d * d } else { delta * (d - half * delta) }
@@ -141,7 +141,7 @@ macro_rules! binary_table {
                 => hold(a - b, delta), hold(b - a, delta);
             /// ln(1 + eᶻ) − z t: the cross-entropy of σ(z) with a target probability t, without overflow.
             bce_with_logits BceWithLogits() on (-2.0, 2.0) (0.0, 1.0), kink (T::ONE):
-                |z, t, y| z.softplus() - z * t => z.sigmoid() - t, -z;
+                |z, t, _| z.softplus() - z * t => z.sigmoid() - t, -z;
         }
     };
 }
@@ -212,6 +212,8 @@ fn hold<T: Element>(x: T, bound: T) -> T {
 pub trait UnaryRule: Copy {
     /// Where the derivative needs the cotangent of the output.
     const DEMAND: Demand;
+    /// Whether the derivative is written in terms of y.
+    const USES_VALUE: bool;
     /// f(x)
     fn f<T: Element>(self, x: T) -> T;
     /// f'(x), with y = f(x) at hand.
@@ -220,6 +222,8 @@ pub trait UnaryRule: Copy {
 
 /// One line of the binary table.
 pub trait BinaryRule: Copy {
+    /// Whether the derivatives are written in terms of y.
+    const USES_VALUE: bool;
     /// f(a, b)
     fn f<T: Element>(self, a: T, b: T) -> T;
     /// ∂f/∂a, with y = f(a, b) at hand.
@@ -244,9 +248,19 @@ pub trait BinaryVisitor {
     fn visit<R: BinaryRule>(self, rule: R) -> Self::Output;
 }
 
+/// Whether a line gives y a name.
+macro_rules! is_named {
+    (_) => {
+        false
+    };
+    ($y:ident) => {
+        true
+    };
+}
+
 macro_rules! unary_rules {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on ($lo:expr, $hi:expr),
-        kinks [$($kink:expr),*], $demand:ident: |$x:ident, $y:ident| $f:expr => $df:expr;)*) => {
+        kinks [$($kink:expr),*], $demand:ident: |$x:ident, $y:tt| $f:expr => $df:expr;)*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, PartialEq, Debug)]
@@ -256,6 +270,7 @@ macro_rules! unary_rules {
 
             impl UnaryRule for $Rule {
                 const DEMAND: Demand = Demand::$demand;
+                const USES_VALUE: bool = is_named!($y);
                 #[inline(always)]
                 fn f<T: Element>(self, $x: T) -> T {
                     $(let $arg = T::from_f64(self.$arg);)*
@@ -315,7 +330,7 @@ unary_table!(unary_rules);
 
 macro_rules! binary_rules {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range_a:tt $range_b:tt,
-        kink $kink:tt: |$a:ident, $b:ident, $y:ident| $f:expr => $da:expr, $db:expr;)*) => {
+        kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr;)*) => {
         $(
             $(#[$doc])*
             #[derive(Clone, Copy, PartialEq, Debug)]
@@ -325,6 +340,7 @@ macro_rules! binary_rules {
 
             #[allow(unused_variables)]
             impl BinaryRule for $Rule {
+                const USES_VALUE: bool = is_named!($y);
                 #[inline(always)]
                 fn f<T: Element>(self, $a: T, $b: T) -> T {
                     $(let $arg = T::from_f64(self.$arg);)*

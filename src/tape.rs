@@ -2,17 +2,18 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::ops::Range;
 use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use crate::cotangents::Place;
-use crate::graph::{Graph, Kind, Memory, Node, NodeId};
-use crate::ops::{Alias, Op, Real, reshape::Reshape};
-use crate::params::{ParamId, Params};
-use crate::shape::{Shape, ShapeError};
-use crate::tensor::{Tensor, View, ViewMut};
+use crate::backward::sweep;
+use crate::element::Accum;
+use crate::graph::{Graph, Kind, Node, NodeId};
+use crate::ops::{Op, Real};
+use crate::params::{Grads, ParamId, Params};
+use crate::record::{Inner, view};
+use crate::shape::Shape;
+use crate::tensor::{Tensor, View};
 use crate::var::{Indices, Var};
 
 /// Memory for recordings. One tape serves a whole training run; after the first step it allocates nothing.
@@ -53,63 +54,10 @@ pub struct Tape<T> {
     pub(crate) inner: RefCell<Inner<T>>,
 }
 
-#[derive(Default)]
-pub(crate) struct Inner<T> {
-    pub graph: Graph,
-    /// Values of all nodes of a recording, one after the other.
-    pub values: Arena<T>,
-    /// Cotangents of the active nodes, in node order.
-    pub cotangents: Arena<T>,
-    /// Which nodes' cotangents the last sweep wrote.
-    pub touched: Vec<bool>,
-    /// The node of each parameter that was used.
-    param_nodes: Vec<Option<NodeId>>,
-    /// Nodes that must reach the differentiated loss.
-    pub obligations: Vec<Obligation>,
-}
-
-/// Memory handed out front to back. It keeps its high-water mark and what stood in it.
-#[derive(Default)]
-pub(crate) struct Arena<T> {
-    pub data: Vec<T>,
-    used: usize,
-}
-
-impl<T: Real> Arena<T> {
-    fn take(&mut self, len: usize) -> Range<usize> {
-        let start = self.used;
-        self.used += len;
-        start..self.used
-    }
-
-    /// Makes memory of what was taken.
-    pub fn back(&mut self) {
-        if self.data.len() < self.used {
-            self.data.resize(self.used, T::ZERO);
-        }
-    }
-}
-
-/// A node that was built to be part of the loss.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Obligation {
-    pub node: NodeId,
-    pub what: &'static str,
-    pub at: &'static Location<'static>,
-}
-
 impl<T: Real> Tape<T> {
     /// A tape without memory yet.
     pub fn new() -> Self {
-        let inner = Inner {
-            graph: Graph::default(),
-            values: Arena { data: Vec::new(), used: 0 },
-            cotangents: Arena { data: Vec::new(), used: 0 },
-            touched: Vec::new(),
-            param_nodes: Vec::new(),
-            obligations: Vec::new(),
-        };
-        Tape { inner: RefCell::new(inner) }
+        Tape { inner: RefCell::new(Inner::default()) }
     }
 
     /// Starts a recording with these parameters.
@@ -117,12 +65,7 @@ impl<T: Real> Tape<T> {
     /// What was recorded before is gone: its handles are of an earlier borrow, and the compiler has made sure that
     /// none is left.
     pub fn record<'r>(&'r mut self, params: &'r Params<T>) -> Recording<'r, T> {
-        let inner = self.inner.get_mut();
-        inner.graph.nodes.clear();
-        inner.values.used = 0;
-        inner.cotangents.used = 0;
-        inner.param_nodes.clear();
-        inner.obligations.clear();
+        self.inner.get_mut().start();
         Recording { tape: self, params }
     }
 }
@@ -130,7 +73,7 @@ impl<T: Real> Tape<T> {
 impl<T: Real> fmt::Debug for Tape<T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let inner = self.inner.borrow();
-        write!(f, "Tape of {} nodes, {} elements", inner.graph.nodes.len(), inner.values.used)
+        write!(f, "Tape of {} nodes", inner.nodes().len())
     }
 }
 
@@ -156,14 +99,24 @@ impl<'r, T: Real> Recording<'r, T> {
 
     /// A copy of everything recorded so far.
     pub fn graph(self) -> Graph {
-        self.tape.inner.borrow().graph.clone()
+        Graph { nodes: self.tape.inner.borrow().nodes().to_vec() }
+    }
+
+    /// The handle of a node.
+    ///
+    /// # Panics
+    /// If the recording has no such node.
+    #[track_caller]
+    pub fn node(self, id: NodeId) -> Var<'r, T> {
+        assert!(id.index() < self.tape.inner.borrow().nodes().len(), "this recording has no node {id}");
+        self.var(id)
     }
 
     /// Every node with copies of its inputs' values.
     pub(crate) fn values(self) -> Vec<(Node, Vec<Tensor<T>>)> {
         let inner = self.tape.inner.borrow();
         let value = |id: &NodeId| self.var(*id).value();
-        inner.graph.nodes.iter().map(|node| (node.clone(), node.inputs.iter().map(value).collect())).collect()
+        inner.nodes().iter().map(|node| (node.clone(), node.inputs.iter().map(value).collect())).collect()
     }
 
     /// A parameter: read in place, its gradient written in place. The same handle each time it is asked for.
@@ -173,26 +126,8 @@ impl<'r, T: Real> Recording<'r, T> {
     #[track_caller]
     #[inline]
     pub fn param(self, id: ParamId) -> Var<'r, T> {
-        let at = Location::caller();
-        let range = self.params.range(id);
         let inner = &mut *self.tape.inner.borrow_mut();
-        if inner.param_nodes.len() <= id.index() {
-            inner.param_nodes.resize(self.params.ids().count(), None);
-        }
-        if let Some(node) = inner.param_nodes[id.index()] {
-            return self.var(node);
-        }
-        let node = inner.push(Node {
-            kind: Kind::Param(id),
-            inputs: SmallVec::new(),
-            shape: self.params.shape(id).clone(),
-            strides: None,
-            value: Memory::Params(range.clone()),
-            cotangent: Place::Gradient(range),
-            at,
-        });
-        inner.param_nodes[id.index()] = Some(node);
-        self.var(node)
+        self.var(inner.param(id, self.params, Location::caller()))
     }
 
     /// A copy of a tensor, not differentiated: data, targets.
@@ -217,7 +152,7 @@ impl<'r, T: Real> Recording<'r, T> {
             assert!(row < count, "constant_rows: no row {row} in a tensor of shape {}", value.shape());
         }
         let inner = &mut *self.tape.inner.borrow_mut();
-        let node = inner.leaf(Kind::Constant, shape, at, |place| {
+        let node = inner.leaf(Kind::Constant, &shape, at, |place| {
             for (place, &row) in place.chunks_exact_mut(width.max(1)).zip(rows) {
                 place.copy_from_slice(&value.data()[row * width..(row + 1) * width]);
             }
@@ -248,7 +183,7 @@ impl<'r, T: Real> Recording<'r, T> {
         let shape = shape.into();
         assert_eq!(shape.elements(), indices.len(), "indices: shape {shape} does not fit");
         let inner = &mut *self.tape.inner.borrow_mut();
-        let node = inner.leaf(Kind::Constant, shape, Location::caller(), |place| {
+        let node = inner.leaf(Kind::Constant, &shape, Location::caller(), |place| {
             for (place, &index) in place.iter_mut().zip(indices) {
                 *place = T::from_f64(index as f64);
                 assert_eq!(
@@ -263,8 +198,47 @@ impl<'r, T: Real> Recording<'r, T> {
 
     fn leaf(self, kind: Kind, value: View<T>, at: &'static Location<'static>) -> Var<'r, T> {
         let inner = &mut *self.tape.inner.borrow_mut();
-        let node = inner.leaf(kind, value.shape.into(), at, |place| place.copy_from_slice(value.data));
+        let node = inner.leaf(kind, value.shape, at, |place| place.copy_from_slice(value.data));
         self.var(node)
+    }
+
+    /// The vector-Jacobian product of several results at once, each with its cotangent. Overwrites `grads`.
+    ///
+    /// # Panics
+    /// If a cotangent has not its value's shape, or none of the results depends on anything that is differentiated.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let mut params = Params::new();
+    /// let w = params.add("w", Tensor::from([2.0, 3.0]));
+    /// let mut grads = params.zeros();
+    /// let mut tape = Tape::<f64>::new();
+    /// let r = tape.record(&params);
+    /// let (a, b) = (r.param(w).square(), r.param(w).sum());
+    /// r.vjp(&[(a, &Tensor::from([1.0, 0.0])), (b, &Tensor::from(10.0))], &mut grads);
+    /// assert_eq!(grads.data(), [14.0, 10.0]);
+    /// ```
+    #[track_caller]
+    pub fn vjp(self, outputs: &[(Var<'r, T>, &Tensor<T>)], grads: &mut Grads<T>) {
+        let mut roots: SmallVec<[(NodeId, &[T]); 4]> = SmallVec::new();
+        for &(y, cotangent) in outputs {
+            let shape = y.shape();
+            let given = cotangent.shape();
+            assert_eq!(&shape, given, "vjp: a cotangent must have its value's shape");
+            roots.push((y.id, cotangent.data()));
+        }
+        self.sweep(&roots, grads, Accum::Replace);
+    }
+
+    #[track_caller]
+    pub(crate) fn sweep(self, roots: &[(NodeId, &[T])], grads: &mut Grads<T>, accum: Accum) {
+        let inner = &mut *self.tape.inner.borrow_mut();
+        let active = roots.iter().any(|(root, _)| inner.nodes()[root.index()].is_active());
+        assert!(active, "backward: this depends on no parameter and no input");
+        let (expected, given) = (self.params.len(), grads.data().len());
+        assert_eq!(expected, given, "backward: {given} gradients do not fit {expected} parameters");
+        sweep(inner, roots, self.params, grads, accum);
     }
 
     /// Runs an op on some nodes and records it: what every method of [`Var`] comes down to.
@@ -301,7 +275,7 @@ impl Recording<'_, f64> {
     /// Which smooth piece each element of each op is on, for the ops that have kinks.
     pub(crate) fn pieces(self) -> Vec<(&'static str, Vec<i64>)> {
         let inner = self.tape.inner.borrow();
-        let nodes = &inner.graph.nodes;
+        let nodes = inner.nodes();
         let mut pieces = Vec::new();
         for node in nodes {
             let Kind::Op(op) = &node.kind else { continue };
@@ -312,118 +286,5 @@ impl Recording<'_, f64> {
             }
         }
         pieces
-    }
-}
-
-/// A node's value.
-pub(crate) fn view<'a, T>(node: &'a Node, values: &'a [T], params: &'a [T]) -> View<'a, T> {
-    let data = match &node.value {
-        Memory::Arena(range) => &values[range.clone()],
-        Memory::Params(range) => &params[range.clone()],
-    };
-    View { data, shape: &node.shape, strides: node.strides.as_deref() }
-}
-
-impl<T> Inner<T> {
-    /// The node of a parameter, if the recording used it.
-    pub fn param_node(&self, id: ParamId) -> Option<NodeId> {
-        self.param_nodes.get(id.index()).copied().flatten()
-    }
-
-    /// Whether a node was computed from another.
-    pub fn depends_on(&self, node: NodeId, other: NodeId) -> bool {
-        let mut from = vec![node];
-        while let Some(node) = from.pop() {
-            if node == other {
-                return true;
-            }
-            from.extend(self.graph.nodes[node.index()].inputs.iter().filter(|&&input| input >= other));
-        }
-        false
-    }
-}
-
-impl<T: Real> Inner<T> {
-    fn push(&mut self, node: Node) -> NodeId {
-        self.graph.nodes.push(node);
-        NodeId(self.graph.nodes.len() as u32 - 1)
-    }
-
-    fn leaf(
-        &mut self,
-        kind: Kind,
-        shape: Shape,
-        at: &'static Location<'static>,
-        fill: impl FnOnce(&mut [T]),
-    ) -> NodeId {
-        let len = shape.elements();
-        let range = self.values.take(len);
-        self.values.back();
-        fill(&mut self.values.data[range.clone()]);
-        let active = kind == Kind::Input;
-        let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
-        let value = Memory::Arena(range);
-        self.push(Node { kind, inputs: SmallVec::new(), shape, strides: None, value, cotangent, at })
-    }
-
-    fn apply(
-        &mut self,
-        op: Op,
-        mut inputs: SmallVec<[NodeId; 4]>,
-        params: &[T],
-        at: &'static Location<'static>,
-    ) -> Result<NodeId, (&'static str, ShapeError)> {
-        for (k, input) in inputs.iter_mut().enumerate() {
-            let node = &self.graph.nodes[input.index()];
-            if node.strides.is_some() && !op.takes_strides(k) {
-                let copy = Reshape { to: node.shape.clone() };
-                *input = self.apply(copy.into(), SmallVec::from_slice(&[*input]), params, at)?;
-            }
-        }
-        let Inner { graph, values, cotangents, .. } = self;
-        let node = |id: &NodeId| &graph.nodes[id.index()];
-        let shape = {
-            let shapes: SmallVec<[&[usize]; 4]> = inputs.iter().map(|id| &node(id).shape[..]).collect();
-            op.shape(&shapes).map_err(|error| (op.name(), error))?
-        };
-        let active = op.differentiable() && inputs.iter().any(|id| node(id).is_active());
-        let (value, strides) = match op.alias(node(&inputs[0]).layout(), &shape) {
-            Some(Alias { offset, strides }) => {
-                (node(&inputs[0]).value.part(offset, extent(&shape, strides.as_deref())), strides)
-            }
-            None => {
-                let range = values.take(shape.elements());
-                values.back();
-                let (past, rest) = values.data.split_at_mut(range.start);
-                let x: SmallVec<[View<T>; 4]> =
-                    inputs.iter().map(|id| view(node(id), past, params)).collect();
-                T::forward(&op, &x, ViewMut { data: &mut rest[..range.len()], shape: &shape });
-                (Memory::Arena(range), None)
-            }
-        };
-        let cotangent = if active { Place::Arena(cotangents.take(shape.elements())) } else { Place::Nowhere };
-        Ok(self.push(Node { kind: Kind::Op(op), inputs, shape, strides, value, cotangent, at }))
-    }
-}
-
-/// How many elements of memory a layout spans, from its first element to its last.
-fn extent(shape: &[usize], strides: Option<&[usize]>) -> usize {
-    match strides {
-        _ if shape.contains(&0) => 0,
-        None => shape.iter().product(),
-        Some(strides) => {
-            1 + shape.iter().zip(strides).map(|(size, stride)| (size - 1) * stride).sum::<usize>()
-        }
-    }
-}
-
-impl Memory {
-    /// A part of this memory.
-    fn part(&self, offset: usize, len: usize) -> Memory {
-        let part = |range: &Range<usize>| range.start + offset..range.start + offset + len;
-        match self {
-            Memory::Arena(range) => Memory::Arena(part(range)),
-            Memory::Params(range) => Memory::Params(part(range)),
-        }
     }
 }

@@ -4,14 +4,14 @@ use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::panic::Location;
 
-use crate::backward::sweep;
 use crate::cotangents::Place;
 use crate::element::Accum;
 use crate::graph::{Kind, NodeId};
 use crate::ops::{Op, Real};
 use crate::params::Grads;
+use crate::record::{Obligation, view};
 use crate::shape::{Axes, Shape, Show};
-use crate::tape::{Obligation, Recording, view};
+use crate::tape::Recording;
 use crate::tensor::Tensor;
 
 /// A tensor on the tape. Copy it freely: it is a number and two references, and cannot outlive its recording.
@@ -44,7 +44,7 @@ impl<T: Real> Indices<'_, T> {
     #[track_caller]
     pub(crate) fn check_below(self, op: &str, bound: usize) {
         let inner = self.0.recording.tape.inner.borrow();
-        let node = &inner.graph.nodes[self.0.id.index()];
+        let node = &inner.nodes()[self.0.id.index()];
         let indices = view(node, &inner.values.data, self.0.recording.params.data());
         let bad = indices.data.iter().position(|i| i.to_f64() >= bound as f64);
         if let Some(at) = bad {
@@ -66,13 +66,13 @@ impl<'r, T: Real> Var<'r, T> {
 
     /// The sizes of its axes.
     pub fn shape(self) -> Shape {
-        self.recording.tape.inner.borrow().graph.nodes[self.id.index()].shape.clone()
+        self.recording.tape.inner.borrow().nodes()[self.id.index()].shape.clone()
     }
 
     /// A copy of its value.
     pub fn value(self) -> Tensor<T> {
         let inner = self.recording.tape.inner.borrow();
-        let node = &inner.graph.nodes[self.id.index()];
+        let node = &inner.nodes()[self.id.index()];
         let data = view(node, &inner.values.data, self.recording.params.data()).to_vec();
         Tensor::new(node.shape.clone(), data).expect("a node has its shape's elements")
     }
@@ -84,7 +84,7 @@ impl<'r, T: Real> Var<'r, T> {
     #[track_caller]
     pub fn item(self) -> T {
         let inner = self.recording.tape.inner.borrow();
-        let node = &inner.graph.nodes[self.id.index()];
+        let node = &inner.nodes()[self.id.index()];
         assert_eq!(node.shape.elements(), 1, "item: a tensor of shape {} has not one element", node.shape);
         view(node, &inner.values.data, self.recording.params.data()).data[0]
     }
@@ -97,9 +97,8 @@ impl<'r, T: Real> Var<'r, T> {
     /// [obligation](Var::must_reach_loss) was not met.
     #[track_caller]
     pub fn backward(self, grads: &mut Grads<T>) {
-        self.check_scalar("backward");
-        self.sweep(&[T::ONE], grads, Accum::Replace);
-        self.check_obligations();
+        self.sweep_scalar(grads);
+        self.check_obligations(&[self.id]);
     }
 
     /// As [`backward`](Var::backward), but adds to `grads`: for a batch that is fed in parts.
@@ -110,7 +109,7 @@ impl<'r, T: Real> Var<'r, T> {
     pub fn backward_add(self, grads: &mut Grads<T>) {
         self.check_scalar("backward_add");
         self.sweep(&[T::ONE], grads, Accum::Add);
-        self.check_obligations();
+        self.check_obligations(&[self.id]);
     }
 
     /// The vector-Jacobian product: Jᵀ `cotangent`, for a result of any shape. Overwrites `grads`.
@@ -120,9 +119,14 @@ impl<'r, T: Real> Var<'r, T> {
     /// looked at: this may be a part of a loss.
     #[track_caller]
     pub fn vjp(self, cotangent: &Tensor<T>, grads: &mut Grads<T>) {
-        let shape = self.shape();
-        assert_eq!(&shape, cotangent.shape(), "vjp: the cotangent must have the value's shape");
-        self.sweep(cotangent.data(), grads, Accum::Replace);
+        self.recording.vjp(&[(self, cotangent)], grads);
+    }
+
+    /// [`backward`](Var::backward) without a look at obligations.
+    #[track_caller]
+    pub(crate) fn sweep_scalar(self, grads: &mut Grads<T>) {
+        self.check_scalar("backward");
+        self.sweep(&[T::ONE], grads, Accum::Replace);
     }
 
     #[track_caller]
@@ -133,13 +137,7 @@ impl<'r, T: Real> Var<'r, T> {
 
     #[track_caller]
     fn sweep(self, seed: &[T], grads: &mut Grads<T>, accum: Accum) {
-        let Recording { tape, params } = self.recording;
-        let inner = &mut *tape.inner.borrow_mut();
-        let active = inner.graph.nodes[self.id.index()].is_active();
-        assert!(active, "backward: this depends on no parameter and no input");
-        let (expected, given) = (params.len(), grads.data().len());
-        assert_eq!(expected, given, "backward: {given} gradients do not fit {expected} parameters");
-        sweep(inner, self.id, seed, params, grads, accum);
+        self.recording.sweep(&[(self.id, seed)], grads, accum);
     }
 
     /// The gradient that the last sweep left for this node, if anything flowed to it.
@@ -147,7 +145,7 @@ impl<'r, T: Real> Var<'r, T> {
     /// Meant for [`input`](Recording::input)s; parameters have theirs in [`Grads`].
     pub fn gradient(self) -> Option<Tensor<T>> {
         let inner = self.recording.tape.inner.borrow();
-        let node = &inner.graph.nodes[self.id.index()];
+        let node = &inner.nodes()[self.id.index()];
         match &node.cotangent {
             Place::Arena(range) if inner.touched.get(self.id.index()) == Some(&true) => {
                 let data = inner.cotangents.data[range.clone()].to_vec();
@@ -168,11 +166,13 @@ impl<'r, T: Real> Var<'r, T> {
         self
     }
 
+    /// Panics if something that was to be part of the loss is part of none of these.
     #[track_caller]
-    fn check_obligations(self) {
+    pub(crate) fn check_obligations(self, roots: &[NodeId]) {
         let inner = self.recording.tape.inner.borrow();
         for &Obligation { node, what, at } in &inner.obligations {
-            let reached = inner.touched[node.index()] || inner.depends_on(self.id, node);
+            let reached =
+                inner.touched[node.index()] || roots.iter().any(|&root| inner.depends_on(root, node));
             assert!(reached, "the {what} built at {at} is not part of this loss: add it, or do not build it");
         }
     }
@@ -195,7 +195,7 @@ impl<'r, T: Real> Var<'r, T> {
     }
 
     pub(crate) fn is_contiguous(self) -> bool {
-        self.recording.tape.inner.borrow().graph.nodes[self.id.index()].strides.is_none()
+        self.recording.tape.inner.borrow().nodes()[self.id.index()].strides.is_none()
     }
 }
 
@@ -209,7 +209,7 @@ impl<T: Real> fmt::Display for Var<'_, T> {
 /// Prints its number, what made it, and its value.
 impl<T: Real> fmt::Debug for Var<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let kind = match &self.recording.tape.inner.borrow().graph.nodes[self.id.index()].kind {
+        let kind = match &self.recording.tape.inner.borrow().nodes()[self.id.index()].kind {
             Kind::Constant => "constant",
             Kind::Input => "input",
             Kind::Param(_) => "param",

@@ -5,7 +5,7 @@ use quietgrad::ops::{Op, SampleInput};
 use quietgrad::{Random, Tensor};
 
 /// Draws a sample's inputs.
-fn draw(input: &SampleInput, random: &mut Random) -> Tensor<f64> {
+pub fn draw(input: &SampleInput, random: &mut Random) -> Tensor<f64> {
     match input {
         SampleInput::Real(shape, (lo, hi)) => Tensor::from_fn(shape.clone(), |_| random.uniform(*lo, *hi)),
         SampleInput::Index(shape, bound) => Tensor::from_fn(shape.clone(), |_| random.below(*bound) as f64),

@@ -5,26 +5,11 @@
 //! by one bit is wrong.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, MutexGuard};
 
 use quietgrad::kernels::{Blocks, isa::Isa, reference};
 use quietgrad::{Accum, Element, Epilogue, Mat, MatMut};
 
-/// The instruction set is process-wide: one test at a time may force it.
-static ISA: Mutex<()> = Mutex::new(());
-
-fn with_isa() -> MutexGuard<'static, ()> {
-    ISA.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
-}
-
-/// Runs `test` under each instruction set of this machine, then under the best again.
-fn on_every_isa(test: impl Fn(Isa)) {
-    let _lock = with_isa();
-    for isa in Isa::available() {
-        Isa::force(isa);
-        test(isa);
-    }
-}
+use crate::on_every_isa;
 
 /// A stream of reproducible numbers (xorshift).
 struct Random(u64);

@@ -1,8 +1,10 @@
 //! Softmax, log-softmax and log-sum-exp of rows.
 
 use quietgrad::Element;
-use quietgrad::kernels::{isa::Isa, softmax as rows};
+use quietgrad::kernels::softmax as rows;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
+
+use crate::on_every_isa;
 
 const SHAPES: [(usize, usize); 12] = [
     (0, 3),
@@ -75,10 +77,7 @@ fn bits<T: Element>() -> Vec<u64> {
 #[test]
 fn every_instruction_set_gives_the_same_bits() {
     let mut seen = Vec::new();
-    for isa in Isa::available() {
-        Isa::force(isa);
-        seen.push((bits::<f32>(), bits::<f64>()));
-    }
+    on_every_isa(|_| seen.push((bits::<f32>(), bits::<f64>())));
     assert!(seen.windows(2).all(|pair| pair[0] == pair[1]));
 }
 

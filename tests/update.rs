@@ -1,7 +1,8 @@
 //! The optimizers' updates, each against its formulas written out for one number.
 
-use quietgrad::kernels::isa::Isa;
 use quietgrad::kernels::update::{self, Adam, Momentum, RmsProp, RmsPropState};
+
+use crate::on_every_isa;
 
 /// Neither a multiple of a vector's width nor less than one.
 const LEN: usize = 75;
@@ -18,15 +19,14 @@ fn check<const N: usize>(
         |t: u64| -> Vec<f64> { (0..LEN).map(|i| ((i as f64 + 1.0) * t as f64).cos() * 0.3).collect() };
 
     let mut results = Vec::new();
-    for isa in Isa::available() {
-        Isa::force(isa);
+    on_every_isa(|_| {
         let mut p = start.clone();
         let mut state: [Vec<f64>; N] = std::array::from_fn(|_| vec![0.0; LEN]);
         for t in 1..=STEPS {
             update(&mut p, &gradient(t), state.each_mut().map(|s| &mut s[..]), t);
         }
         results.push(p);
-    }
+    });
     for (i, &start) in start.iter().enumerate() {
         let (mut p, mut state) = (start, [0.0; N]);
         for t in 1..=STEPS {

@@ -140,7 +140,6 @@ pub(super) fn gemm<T: Float>(
     check_operand("a", a.data.len(), [m, k], [a.row_stride, a.col_stride]);
     check_operand("b", b.data.len(), [k, n], [b.row_stride, b.col_stride]);
     check_operand("c", c.data.len(), [m, n], [c.row_stride, c.col_stride]);
-    check_no_overlap([m, n], [c.row_stride, c.col_stride]);
     let add = accum == Accum::Add;
     let (bias, relu) = match epilogue {
         Epilogue::None => (None, false),
@@ -152,6 +151,7 @@ pub(super) fn gemm<T: Float>(
     if m == 0 || n == 0 {
         return;
     }
+    check_no_overlap([m, n], [c.row_stride, c.col_stride]);
 
     // The kernels want contiguous columns of c. The columns of a row-major c are the rows of its transpose:
     // cᵀ = bᵀ aᵀ. A single column is one already, and its bias is one number.
@@ -194,6 +194,9 @@ fn check_operand(name: &str, len: usize, [rows, cols]: [usize; 2], [row_stride, 
 
 /// Panics if two elements of the output might share a place.
 fn check_no_overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) {
+    if rows == 0 || cols == 0 {
+        return;
+    }
     let apart = |outer: usize, outer_stride: usize, inner: usize, inner_stride: usize| {
         outer <= 1 || inner == 0 || outer_stride > (inner - 1) * inner_stride
     };

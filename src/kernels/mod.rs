@@ -14,7 +14,7 @@ pub mod update;
 
 pub use gemm::Blocks;
 pub use map::{Each, Row, Strided, for_each_offset, map, map_strided};
-pub use reduce::{spread_strided, sum, sum_strided};
+pub use reduce::{spread, sum, sum_map, sum_rows, sum_strided};
 
 use crate::element::{Accum, Element};
 

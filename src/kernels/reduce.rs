@@ -11,42 +11,61 @@ use crate::element::{Accum, Element};
 const LANES: usize = 32;
 
 vectorize! {
-    /// Σ x
-    fn sum_block [T: Element] (x: &[T]) -> T {
-        let mut total = T::ZERO;
-        let (blocks, rest) = x.as_chunks::<LANES>();
-        if !blocks.is_empty() {
-            let mut lanes = [T::ZERO; LANES];
-            for block in blocks {
-                for lane in 0..LANES {
-                    lanes[lane] += block[lane];
-                }
+    /// lanes[l] += Σᵢ x[LANES i + l], for a whole number of rounds.
+    fn add_to_lanes [T: Element] (lanes: &mut [T; LANES], x: &[[T; LANES]]) {
+        let mut sums = *lanes;
+        for round in x {
+            for lane in 0..LANES {
+                sums[lane] += round[lane];
             }
-            let mut width = LANES / 2;
-            while width > 0 {
-                for lane in 0..width {
-                    let other = lanes[lane + width];
-                    lanes[lane] += other;
-                }
-                width /= 2;
-            }
-            total = lanes[0];
         }
-        for &x in rest {
-            total += x;
-        }
-        total
+        *lanes = sums;
     }
 }
 
-/// Elements summed one block after the other; longer sums are halved and added pairwise, so that rounding grows with
+/// A sum under way: element i went to partial sum i mod [`LANES`].
+struct Lanes<T>([T; LANES]);
+
+impl<T: Element> Lanes<T> {
+    fn new() -> Self {
+        Lanes([T::ZERO; LANES])
+    }
+
+    /// Adds some elements; all calls but the last bring a whole number of rounds.
+    fn add(&mut self, x: &[T]) {
+        let (rounds, rest) = x.as_chunks::<LANES>();
+        if !rounds.is_empty() {
+            add_to_lanes(&mut self.0, rounds);
+        }
+        for (lane, &x) in self.0.iter_mut().zip(rest) {
+            *lane += x;
+        }
+    }
+
+    /// The partial sums' sum, by halves.
+    fn total(mut self) -> T {
+        let mut width = LANES / 2;
+        while width > 0 {
+            for lane in 0..width {
+                let other = self.0[lane + width];
+                self.0[lane] += other;
+            }
+            width /= 2;
+        }
+        self.0[0]
+    }
+}
+
+/// Elements that go to one set of partial sums; longer sums are halved and added pairwise, so that rounding grows with
 /// the logarithm of the length.
 const PAIRWISE: usize = 32 * BLOCK;
 
 /// Σ x over a slice.
 pub fn sum<T: Element>(x: &[T]) -> T {
     if x.len() <= PAIRWISE {
-        return sum_block(x);
+        let mut lanes = Lanes::new();
+        lanes.add(x);
+        return lanes.total();
     }
     let (left, right) = x.split_at((x.len() / 2).next_multiple_of(PAIRWISE));
     sum(left) + sum(right)
@@ -96,9 +115,9 @@ impl<'a, T: Element, const N: usize> Span<'a, T, N> {
             let middle = std::array::from_fn(|i| self.start[i] + half * self.strides[i]);
             return self.sum(half, f) + Span { start: middle, ..*self }.sum(len - half, f);
         }
-        let mut total = T::ZERO;
-        self.for_each_block(len, f, |_, values| total += sum_block(values));
-        total
+        let mut lanes = Lanes::new();
+        self.for_each_block(len, f, |_, values| lanes.add(values));
+        lanes.total()
     }
 }
 
@@ -146,37 +165,46 @@ pub fn sum_strided<T: Element, const N: usize>(
     });
 }
 
-/// `gx (=, +=) slope(x…, f(x…), g)`: the pull-back of one cotangent g of `Σ f(x…)`, a block at a time. `M` is N + 2.
-pub fn spread_strided<T: Element, const N: usize, const M: usize>(
-    shape: &[usize],
-    x: [Strided<T>; N],
+/// Σᵢ f(xᵢ…) over slices of one length.
+pub fn sum_map<T: Element, const N: usize>(x: [&[T]; N], f: Row<T, N>) -> T {
+    Span { data: x, start: [0; N], strides: [1; N] }.sum(x[0].len(), f)
+}
+
+/// `gx (=, +=) slope(x…, f(x…), g)`: the pull-back of one cotangent g of [`sum_map`], a block at a time. `M` is
+/// N + 2. A slope that does not look at f(x…) does without `f`.
+pub fn spread<T: Element, const N: usize, const M: usize>(
+    x: [&[T]; N],
     g: T,
     gx: &mut [T],
     accum: Accum,
-    f: Row<T, N>,
+    f: Option<Row<T, N>>,
     slope: Row<T, M>,
 ) {
     const { assert!(M == N + 2) };
-    if gx.is_empty() {
-        return;
-    }
-    let axes = collapse(shape, x.map(|x| x.strides));
-    let (&(width, strides), outer) = axes.split_last().unwrap_or((&(1, [1; N]), &[]));
-    let (data, cotangents) = (x.map(|x| x.data), [g; BLOCK]);
-    let (mut buffers, mut values) = ([[T::ZERO; BLOCK]; N], [T::ZERO; BLOCK]);
-    let mut rest = gx;
-    for_each_row(outer, |start| {
-        let row = rest.split_off_mut(..width).expect("gx has the shape's elements");
-        let span = Span { data, start, strides };
-        for (number, gx) in row.chunks_mut(BLOCK).enumerate() {
-            let block = span.block(number * BLOCK, gx.len(), &mut buffers);
-            f(block, &mut values[..gx.len()], Accum::Replace);
-            let operands = std::array::from_fn(|i| match i {
-                _ if i < N => block[i],
-                _ if i == N => &values[..gx.len()],
-                _ => &cotangents[..gx.len()],
-            });
-            slope(operands, gx, accum);
+    let (cotangents, mut values) = ([g; BLOCK], [T::ZERO; BLOCK]);
+    for (number, gx) in gx.chunks_mut(BLOCK).enumerate() {
+        let block = x.map(|x| &x[number * BLOCK..][..gx.len()]);
+        let (cotangents, values) = (&cotangents[..gx.len()], &mut values[..gx.len()]);
+        if let Some(f) = f {
+            f(block, values, Accum::Replace);
         }
-    });
+        let operands = std::array::from_fn(|i| match i {
+            _ if i < N => block[i],
+            _ if i == N => &*values,
+            _ => cotangents,
+        });
+        slope(operands, gx, accum);
+    }
+}
+
+/// `y (=, +=) Σ x` over the rows of a row-major matrix: a sum of each column.
+pub fn sum_rows<T: Element>(x: &[T], y: &mut [T], accum: Accum) {
+    let mut accum = accum;
+    if x.is_empty() && accum == Accum::Replace {
+        y.fill(T::ZERO);
+    }
+    for row in x.chunks_exact(y.len().max(1)) {
+        super::copy([row], y, accum);
+        accum = Accum::Add;
+    }
 }

@@ -130,7 +130,7 @@ impl Rule for Pairwise {
 
 macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range_a:tt $range_b:tt,
-        kink $kink:tt: |$a:ident, $b:ident, $y:ident| $f:expr => $da:expr, $db:expr;)*) => {
+        kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr;)*) => {
         /// Elementwise functions of two arguments, a method for every line of the binary table. Shapes broadcast.
         ///
         /// # Panics

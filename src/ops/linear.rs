@@ -2,7 +2,7 @@
 
 use crate::cotangents::Cotangents;
 use crate::element::{Element, Epilogue};
-use crate::kernels::{self, Strided};
+use crate::kernels;
 use crate::ops::matmul::{MatMul, Product};
 use crate::ops::{Real, Rule, Sample};
 use crate::shape::{Shape, ShapeError, Show};
@@ -40,12 +40,7 @@ impl Rule for Linear {
         let product = Product::new(x[0], x[1]);
         gx.add(0, |g, accum| product.vjp_left(gy.data, g.data, accum));
         gx.add(1, |g, accum| product.vjp_right(gy.data, g.data, accum));
-        gx.add(2, |g, accum| {
-            let width = g.shape[0];
-            let rows = gy.data.len().checked_div(width).unwrap_or(0);
-            let gy = Strided { data: gy.data, strides: &[width, 1] };
-            kernels::sum_strided(&[rows, width], [gy], g.data, &[0, 1], accum, &kernels::copy);
-        });
+        gx.add(2, |g, accum| kernels::sum_rows(gy.data, g.data, accum));
     }
 
     fn samples() -> Vec<Sample> {

@@ -4,10 +4,10 @@
 
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
-use crate::kernels::{self, Strided};
+use crate::kernels;
 use crate::ops::{Real, Reduction, Rule, Sample};
 use crate::pointwise::{Slope, Unary, UnaryRule, UnaryVisitor, Value};
-use crate::shape::{Shape, ShapeError, Strides};
+use crate::shape::{Shape, ShapeError};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
@@ -21,30 +21,19 @@ pub struct MapSum {
 }
 
 struct Forward<'a, T> {
-    x: View<'a, T>,
+    x: &'a [T],
 }
 
 impl<T: Element> UnaryVisitor for Forward<'_, T> {
     type Output = T;
     #[inline]
     fn visit<R: UnaryRule>(self, rule: R) -> T {
-        let mut sum = [T::ZERO];
-        let x = Strided { data: self.x.data, strides: &self.x.strides() };
-        let nowhere = Strides::from_elem(0, self.x.shape.len());
-        kernels::sum_strided(
-            self.x.shape,
-            [x],
-            &mut sum,
-            &nowhere,
-            Accum::Replace,
-            &kernels::row(Value(rule)),
-        );
-        sum[0]
+        kernels::sum_map([self.x], &kernels::row(Value(rule)))
     }
 }
 
 struct Vjp<'a, T> {
-    x: View<'a, T>,
+    x: &'a [T],
     g: T,
     gx: &'a mut [T],
     accum: Accum,
@@ -54,9 +43,8 @@ impl<T: Element> UnaryVisitor for Vjp<'_, T> {
     type Output = ();
     #[inline]
     fn visit<R: UnaryRule>(self, rule: R) {
-        let x = Strided { data: self.x.data, strides: &self.x.strides() };
         let (f, slope) = (kernels::row(Value(rule)), kernels::row(Slope(rule)));
-        kernels::spread_strided(self.x.shape, [x], self.g, self.gx, self.accum, &f, &slope);
+        kernels::spread([self.x], self.g, self.gx, self.accum, R::USES_VALUE.then_some(&f as _), &slope);
     }
 }
 
@@ -69,17 +57,13 @@ impl Rule for MapSum {
         Ok(Shape::scalar())
     }
 
-    fn takes_strides(&self, _: usize) -> bool {
-        true
-    }
-
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        y.data[0] = self.f.accept(Forward { x: x[0] }) * T::from_f64(self.reduction.factor(x[0].shape));
+        y.data[0] = self.f.accept(Forward { x: x[0].data }) * T::from_f64(self.reduction.factor(x[0].shape));
     }
 
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let g = gy.data[0] * T::from_f64(self.reduction.factor(x[0].shape));
-        gx.add(0, |gx, accum| self.f.accept(Vjp { x: x[0], g, gx: gx.data, accum }));
+        gx.add(0, |gx, accum| self.f.accept(Vjp { x: x[0].data, g, gx: gx.data, accum }));
     }
 
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {

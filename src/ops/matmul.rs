@@ -55,7 +55,7 @@ impl Rule for MatMul {
     }
 
     fn samples() -> Vec<Sample> {
-        let shapes: [[&[usize]; 2]; 13] = [
+        let shapes: [[&[usize]; 2]; 14] = [
             [&[3, 4], &[4, 5]],
             [&[1, 4], &[4, 1]],
             [&[3, 1], &[1, 2]],
@@ -69,6 +69,7 @@ impl Rule for MatMul {
             [&[2, 1, 3, 4], &[5, 4, 2]],
             [&[5, 4], &[3, 4, 2]],
             [&[2, 3, 4], &[4]],
+            [&[0, 3, 4], &[1, 4, 2]],
         ];
         shapes.map(|shapes| Sample::new(MatMul, shapes)).to_vec()
     }
@@ -85,8 +86,19 @@ pub(super) struct Product<'a, T> {
     b: Mat<'a, T>,
     size: [usize; 3],
     batch: SmallVec<[usize; 4]>,
-    /// Batch strides of a, b, and of their (row-major) cotangents.
+    /// Batch strides of a, b, and of their (row-major) cotangents. An operand that is itself a stretched view has
+    /// stride 0 where its cotangent has not.
     strides: [Strides; 4],
+}
+
+impl<'a, T: Element> View<'a, T> {
+    /// A view of rank 2 as an operand of a matrix product.
+    fn mat(&self) -> Mat<'a, T> {
+        match self.strides {
+            None => Mat::row_major(self.data, self.shape[1]),
+            Some(strides) => Mat { data: self.data, row_stride: strides[0], col_stride: strides[1] },
+        }
+    }
 }
 
 /// A view as a stack of matrices, vectors made matrices: batch shape and strides, sizes and strides of the last two
@@ -137,6 +149,10 @@ impl<'a, T: Element> Stack<'a, T> {
 
 impl<'a, T: Element> Product<'a, T> {
     pub(super) fn new(a: View<'a, T>, b: View<'a, T>) -> Self {
+        if let (&[m, k], &[_, n]) = (a.shape, b.shape) {
+            let batch = SmallVec::new();
+            return Product { a: a.mat(), b: b.mat(), size: [m, k, n], batch, strides: Default::default() };
+        }
         let (mut a, b) = (Stack::new(a, true), Stack::new(b, false));
         if b.batch.is_empty() {
             let flat = Stack { batch_strides: a.batch_strides.clone(), ..a }.flatten();
@@ -171,6 +187,9 @@ impl<'a, T: Element> Product<'a, T> {
     /// Calls `each` with the batch's number, the offsets of a, b and their cotangents, and whether this batch is the
     /// first to touch a's and b's cotangent (later ones come from broadcasting, and add).
     fn for_each_batch(&self, mut each: impl FnMut(usize, [usize; 4], [bool; 2])) {
+        if self.batch.is_empty() {
+            return each(0, [0; 4], [true; 2]);
+        }
         let count = self.batch.iter().product();
         let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.batch.len());
         for number in 0..count {
@@ -180,7 +199,7 @@ impl<'a, T: Element> Product<'a, T> {
                 for (offset, strides) in offsets.iter_mut().zip(&self.strides) {
                     *offset += i * strides[axis];
                 }
-                for (first, strides) in first.iter_mut().zip(&self.strides) {
+                for (first, strides) in first.iter_mut().zip(&self.strides[2..]) {
                     *first &= i == 0 || strides[axis] != 0;
                 }
             }
@@ -204,9 +223,17 @@ impl<'a, T: Element> Product<'a, T> {
         });
     }
 
+    /// No batch contributes to an operand that is broadcast to none, so its cotangent is zero.
+    fn clear_if_no_batch(&self, g: &mut [T], accum: Accum) {
+        if self.batch.contains(&0) && accum == Accum::Replace {
+            g.fill(T::ZERO);
+        }
+    }
+
     /// ga (=, +=) gy bᵀ
     pub(super) fn vjp_left(&self, gy: &[T], ga: &mut [T], accum: Accum) {
         let [m, k, n] = self.size;
+        self.clear_if_no_batch(ga, accum);
         self.for_each_batch(|number, [_, b, offset, _], [first, _]| {
             let gy = Mat::row_major(&gy[number * m * n..], n);
             let ga = MatMut::row_major(&mut ga[offset..offset + m * k], k);
@@ -218,6 +245,7 @@ impl<'a, T: Element> Product<'a, T> {
     /// gb (=, +=) aᵀ gy
     pub(super) fn vjp_right(&self, gy: &[T], gb: &mut [T], accum: Accum) {
         let [m, k, n] = self.size;
+        self.clear_if_no_batch(gb, accum);
         self.for_each_batch(|number, [a, _, _, offset], [_, first]| {
             let gy = Mat::row_major(&gy[number * m * n..], n);
             let gb = MatMut::row_major(&mut gb[offset..offset + k * n], n);

@@ -2,11 +2,11 @@
 //! are of this kind.
 
 use crate::cotangents::Cotangents;
-use crate::element::{Accum, Element};
-use crate::kernels::{self, Each, Strided};
+use crate::element::Element;
+use crate::kernels::{self, Each};
 use crate::ops::{Real, Reduction, Rule, Sample};
 use crate::pointwise::{Binary, BinaryRule, BinaryVisitor, SlopeA, SlopeB, Value};
-use crate::shape::{Shape, ShapeError, Show, Strides};
+use crate::shape::{Shape, ShapeError, Show};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
@@ -20,29 +20,21 @@ pub struct PairSum {
 }
 
 struct Forward<'a, T> {
-    a: View<'a, T>,
-    b: View<'a, T>,
+    a: &'a [T],
+    b: &'a [T],
 }
 
 impl<T: Element> BinaryVisitor for Forward<'_, T> {
     type Output = T;
     #[inline]
     fn visit<R: BinaryRule>(self, rule: R) -> T {
-        let Forward { a, b } = self;
-        let mut sum = [T::ZERO];
-        let nowhere = Strides::from_elem(0, a.shape.len());
-        let x = [
-            Strided { data: a.data, strides: &a.strides() },
-            Strided { data: b.data, strides: &b.strides() },
-        ];
-        kernels::sum_strided(a.shape, x, &mut sum, &nowhere, Accum::Replace, &kernels::row(Value(rule)));
-        sum[0]
+        kernels::sum_map([self.a, self.b], &kernels::row(Value(rule)))
     }
 }
 
 struct Vjp<'a, 'g, 's, T> {
-    a: View<'a, T>,
-    b: View<'a, T>,
+    a: &'a [T],
+    b: &'a [T],
     g: T,
     gx: &'a mut Cotangents<'g, 's, T>,
 }
@@ -52,10 +44,8 @@ impl<T: Element> Vjp<'_, '_, '_, T> {
     fn operand<R: BinaryRule>(&mut self, k: usize, rule: R, slope: impl Each<T, 4>) {
         let (a, b, g) = (self.a, self.b, self.g);
         self.gx.add(k, |gx, accum| {
-            let a = Strided { data: a.data, strides: &a.strides() };
-            let b = Strided { data: b.data, strides: &b.strides() };
             let (f, slope) = (kernels::row(Value(rule)), kernels::row(slope));
-            kernels::spread_strided(gx.shape, [a, b], g, gx.data, accum, &f, &slope);
+            kernels::spread([a, b], g, gx.data, accum, R::USES_VALUE.then_some(&f as _), &slope);
         });
     }
 }
@@ -82,18 +72,14 @@ impl Rule for PairSum {
         Err(ShapeError::new(format!("{} and {} must be the same shape", Show(x[0]), Show(x[1]))))
     }
 
-    fn takes_strides(&self, _: usize) -> bool {
-        true
-    }
-
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let sum = self.f.accept(Forward { a: x[0], b: x[1] });
+        let sum = self.f.accept(Forward { a: x[0].data, b: x[1].data });
         y.data[0] = sum * T::from_f64(self.reduction.factor(x[0].shape));
     }
 
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let g = gy.data[0] * T::from_f64(self.reduction.factor(x[0].shape));
-        self.f.accept(Vjp { a: x[0], b: x[1], g, gx });
+        self.f.accept(Vjp { a: x[0].data, b: x[1].data, g, gx });
     }
 
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {

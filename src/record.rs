@@ -1,0 +1,312 @@
+//! What a tape holds: the list of nodes, and the memory of their values and cotangents.
+//!
+//! A training loop records the same program again and again. As long as a recording is the same, node for node, as the
+//! one before it, its nodes are found in place and only their values are computed; at the first difference the rest of
+//! the old list is dropped, and nodes are made as in a first recording.
+
+use std::ops::Range;
+use std::panic::Location;
+
+use smallvec::SmallVec;
+
+use crate::cotangents::Place;
+use crate::element::Element;
+use crate::graph::{Graph, Kind, Memory, Node, NodeId};
+use crate::ops::{Alias, Op, Real, reshape::Reshape};
+use crate::params::{ParamId, Params};
+use crate::shape::{Shape, ShapeError};
+use crate::tensor::{View, ViewMut};
+
+#[derive(Default)]
+pub(crate) struct Inner<T> {
+    /// The nodes of this recording, and behind them those that the last recording had in their places.
+    graph: Graph,
+    /// How many nodes this recording has.
+    recorded: usize,
+    /// Whether this recording has been the same as the last one so far.
+    repeating: bool,
+    /// Values of all nodes of a recording, one after the other.
+    pub values: Arena<T>,
+    /// Cotangents of the active nodes, in node order.
+    pub cotangents: Arena<T>,
+    /// Which nodes' cotangents the last sweep wrote.
+    pub touched: Vec<bool>,
+    /// The node of each parameter that was used.
+    param_nodes: Vec<Option<NodeId>>,
+    /// Nodes that must reach the differentiated loss.
+    pub obligations: Vec<Obligation>,
+}
+
+/// A node that was built to be part of the loss.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Obligation {
+    pub node: NodeId,
+    pub what: &'static str,
+    pub at: &'static Location<'static>,
+}
+
+/// Memory handed out front to back. It keeps its high-water mark and what stood in it.
+#[derive(Default)]
+pub(crate) struct Arena<T> {
+    pub data: Vec<T>,
+    used: usize,
+}
+
+impl<T: Element> Arena<T> {
+    fn take(&mut self, len: usize) -> Range<usize> {
+        let start = self.used;
+        self.used += len;
+        start..self.used
+    }
+
+    /// Makes memory of what was taken.
+    pub fn back(&mut self) {
+        if self.data.len() < self.used {
+            self.data.resize(self.used, T::ZERO);
+        }
+    }
+}
+
+/// A node's value.
+#[inline]
+pub(crate) fn view<'a, T>(node: &'a Node, values: &'a [T], params: &'a [T]) -> View<'a, T> {
+    let data = match &node.value {
+        Memory::Arena(range) => &values[range.clone()],
+        Memory::Params(range) => &params[range.clone()],
+    };
+    View { data, shape: &node.shape, strides: node.strides.as_deref() }
+}
+
+/// Calls `f` with the values of some nodes. (A list of references cannot be kept between calls; up to four stand on
+/// the stack, up to sixteen in a small vector.)
+#[inline]
+pub(crate) fn with_views<T: Element, R>(
+    nodes: &[Node],
+    ids: &[NodeId],
+    values: &[T],
+    params: &[T],
+    f: impl FnOnce(&[View<T>]) -> R,
+) -> R {
+    let value = |id: &NodeId| view(&nodes[id.index()], values, params);
+    if ids.len() > 4 {
+        return f(&ids.iter().map(value).collect::<SmallVec<[View<T>; 16]>>());
+    }
+    let mut views = [View { data: &[], shape: &[], strides: None }; 4];
+    for (view, id) in views.iter_mut().zip(ids) {
+        *view = value(id);
+    }
+    f(&views[..ids.len()])
+}
+
+impl<T> Inner<T> {
+    /// The nodes of this recording.
+    pub fn nodes(&self) -> &[Node] {
+        &self.graph.nodes[..self.recorded]
+    }
+
+    /// What a sweep reads (nodes, values) and writes (cotangents, which nodes it touched).
+    #[allow(clippy::type_complexity)]
+    pub fn sweep_parts(&mut self) -> (&[Node], &[T], &mut [T], &mut [bool]) {
+        let nodes = &self.graph.nodes[..self.recorded];
+        (nodes, &self.values.data, &mut self.cotangents.data, &mut self.touched)
+    }
+
+    /// The node of a parameter, if the recording used it.
+    pub fn param_node(&self, id: ParamId) -> Option<NodeId> {
+        self.param_nodes.get(id.index()).copied().flatten()
+    }
+
+    /// Whether a node was computed from another.
+    pub fn depends_on(&self, node: NodeId, other: NodeId) -> bool {
+        let mut from = vec![node];
+        while let Some(node) = from.pop() {
+            if node == other {
+                return true;
+            }
+            from.extend(self.nodes()[node.index()].inputs.iter().filter(|&&input| input >= other));
+        }
+        false
+    }
+}
+
+impl<T: Real> Inner<T> {
+    /// Begins a recording.
+    pub fn start(&mut self) {
+        self.recorded = 0;
+        self.repeating = true;
+        self.values.used = 0;
+        self.cotangents.used = 0;
+        self.param_nodes.clear();
+        self.obligations.clear();
+    }
+
+    /// The node that the last recording had in this place, if all before it were the same and it passes the test.
+    fn repeat(&mut self, at: &'static Location<'static>, same: impl FnOnce(&Node) -> bool) -> Option<NodeId> {
+        if !self.repeating {
+            return None;
+        }
+        match self.graph.nodes.get_mut(self.recorded) {
+            Some(node) if same(node) => {
+                node.at = at;
+                if let Memory::Arena(range) = &node.value {
+                    self.values.used = self.values.used.max(range.end);
+                }
+                if let Place::Arena(range) = &node.cotangent {
+                    self.cotangents.used = range.end;
+                }
+                self.recorded += 1;
+                Some(NodeId(self.recorded as u32 - 1))
+            }
+            _ => {
+                self.repeating = false;
+                self.graph.nodes.truncate(self.recorded);
+                None
+            }
+        }
+    }
+
+    fn push(&mut self, node: Node) -> NodeId {
+        self.graph.nodes.push(node);
+        self.recorded += 1;
+        NodeId(self.recorded as u32 - 1)
+    }
+
+    pub fn param(&mut self, id: ParamId, params: &Params<T>, at: &'static Location<'static>) -> NodeId {
+        if let Some(node) = self.param_node(id) {
+            return node;
+        }
+        let (range, shape) = (params.range(id), params.shape(id));
+        let value = Memory::Params(range.clone());
+        let same = |node: &Node| node.kind == Kind::Param(id) && node.value == value && node.shape == *shape;
+        let node = self.repeat(at, same).unwrap_or_else(|| {
+            let (kind, cotangent, shape) = (Kind::Param(id), Place::Gradient(range), shape.clone());
+            self.push(Node {
+                kind,
+                inputs: SmallVec::new(),
+                shape,
+                strides: None,
+                value,
+                aliases: false,
+                cotangent,
+                at,
+            })
+        });
+        if self.param_nodes.len() <= id.index() {
+            self.param_nodes.resize(id.index() + 1, None);
+        }
+        self.param_nodes[id.index()] = Some(node);
+        node
+    }
+
+    pub fn leaf(
+        &mut self,
+        kind: Kind,
+        shape: &[usize],
+        at: &'static Location<'static>,
+        fill: impl FnOnce(&mut [T]),
+    ) -> NodeId {
+        if let Some(node) = self.repeat(at, |node| node.kind == kind && node.shape[..] == *shape) {
+            let Memory::Arena(range) = &self.graph.nodes[node.index()].value else {
+                unreachable!("a leaf is owned")
+            };
+            fill(&mut self.values.data[range.clone()]);
+            return node;
+        }
+        let len = shape.iter().product();
+        let range = self.values.take(len);
+        self.values.back();
+        fill(&mut self.values.data[range.clone()]);
+        let active = kind == Kind::Input;
+        let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
+        let (shape, value) = (Shape::from(shape), Memory::Arena(range));
+        self.push(Node {
+            kind,
+            inputs: SmallVec::new(),
+            shape,
+            strides: None,
+            value,
+            aliases: false,
+            cotangent,
+            at,
+        })
+    }
+
+    /// Runs an op and records it.
+    pub fn apply(
+        &mut self,
+        op: Op,
+        mut inputs: SmallVec<[NodeId; 4]>,
+        params: &[T],
+        at: &'static Location<'static>,
+    ) -> Result<NodeId, (&'static str, ShapeError)> {
+        for (k, input) in inputs.iter_mut().enumerate() {
+            let node = &self.graph.nodes[input.index()];
+            if node.strides.is_some() && !op.takes_strides(k) {
+                let copy = Reshape { to: node.shape.clone() };
+                *input = self.apply(copy.into(), SmallVec::from_slice(&[*input]), params, at)?;
+            }
+        }
+        let same = |node: &Node| matches!(&node.kind, Kind::Op(old) if *old == op) && node.inputs == inputs;
+        let id = match self.repeat(at, same) {
+            Some(id) => id,
+            None => self.derive(op, inputs, at)?,
+        };
+        let (before, rest) = self.graph.nodes.split_at(id.index());
+        let node = &rest[0];
+        if let (Kind::Op(op), Memory::Arena(range), false) = (&node.kind, &node.value, node.aliases) {
+            let (past, rest) = self.values.data.split_at_mut(range.start);
+            let y = ViewMut { data: &mut rest[..range.len()], shape: &node.shape };
+            with_views(before, &node.inputs, past, params, |x| T::forward(op, x, y));
+        }
+        Ok(id)
+    }
+
+    /// A node for the result of an op, with memory for it, not yet computed.
+    fn derive(
+        &mut self,
+        op: Op,
+        inputs: SmallVec<[NodeId; 4]>,
+        at: &'static Location<'static>,
+    ) -> Result<NodeId, (&'static str, ShapeError)> {
+        let node = |id: &NodeId| &self.graph.nodes[id.index()];
+        let shape = {
+            let shapes: SmallVec<[&[usize]; 4]> = inputs.iter().map(|id| &node(id).shape[..]).collect();
+            op.shape(&shapes).map_err(|error| (op.name(), error))?
+        };
+        let len = shape.elements();
+        let active = op.differentiable() && inputs.iter().any(|id| node(id).is_active());
+        let alias = op.alias(node(&inputs[0]).layout(), &shape);
+        let aliases = alias.is_some();
+        let (value, strides) = match alias {
+            Some(Alias { offset, strides }) => {
+                (node(&inputs[0]).value.part(offset, extent(&shape, strides.as_deref())), strides)
+            }
+            None => (Memory::Arena(self.values.take(len)), None),
+        };
+        self.values.back();
+        let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
+        Ok(self.push(Node { kind: Kind::Op(op), inputs, shape, strides, value, aliases, cotangent, at }))
+    }
+}
+
+/// How many elements of memory a layout spans, from its first element to its last.
+fn extent(shape: &[usize], strides: Option<&[usize]>) -> usize {
+    match strides {
+        _ if shape.contains(&0) => 0,
+        None => shape.iter().product(),
+        Some(strides) => {
+            1 + shape.iter().zip(strides).map(|(size, stride)| (size - 1) * stride).sum::<usize>()
+        }
+    }
+}
+
+impl Memory {
+    /// A part of this memory.
+    fn part(&self, offset: usize, len: usize) -> Memory {
+        let part = |range: &Range<usize>| range.start + offset..range.start + offset + len;
+        match self {
+            Memory::Arena(range) => Memory::Arena(part(range)),
+            Memory::Params(range) => Memory::Params(part(range)),
+        }
+    }
+}

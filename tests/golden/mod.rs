@@ -1,0 +1,91 @@
+//! Fixtures from an independent engine; `README.md` in this folder says what made them and how they are compared.
+
+mod ops;
+mod train;
+
+use std::collections::HashMap;
+use std::fs;
+
+use quietgrad::{Shape, Tensor};
+use safetensors::{Dtype, SafeTensors};
+use serde_json::Value;
+
+/// A file of named arrays, and its manifest.
+struct Fixture {
+    arrays: HashMap<String, Array>,
+    manifest: Value,
+}
+
+enum Array {
+    Real(Tensor<f64>),
+    Index(Shape, Vec<usize>),
+}
+
+impl Fixture {
+    fn read(name: &str) -> Self {
+        let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+        let manifest = fs::read(format!("{path}.json")).expect("a manifest");
+        let bytes = fs::read(format!("{path}.safetensors")).expect("a file of arrays");
+        let arrays = SafeTensors::deserialize(&bytes).expect("safetensors");
+        let array = |name: &str| {
+            let view = arrays.tensor(name).expect("a name of the file's own list");
+            let (shape, data) = (Shape::from(view.shape()), view.data());
+            match view.dtype() {
+                Dtype::F64 => {
+                    let data = words(data).map(f64::from_le_bytes).collect();
+                    Array::Real(Tensor::new(shape, data).expect("as many elements as the shape says"))
+                }
+                Dtype::I64 => {
+                    Array::Index(shape, words(data).map(|b| i64::from_le_bytes(b) as usize).collect())
+                }
+                Dtype::I32 => {
+                    Array::Index(shape, words(data).map(|b| i32::from_le_bytes(b) as usize).collect())
+                }
+                other => panic!("{name} is of type {other}, which no fixture has"),
+            }
+        };
+        Fixture {
+            arrays: arrays.names().into_iter().map(|name| (name.to_owned(), array(name))).collect(),
+            manifest: serde_json::from_slice(&manifest).expect("JSON"),
+        }
+    }
+
+    fn array(&self, key: &str) -> &Array {
+        self.arrays.get(key).unwrap_or_else(|| panic!("no array {key}"))
+    }
+
+    fn tensor(&self, key: &str) -> &Tensor<f64> {
+        match self.array(key) {
+            Array::Real(tensor) => tensor,
+            Array::Index(..) => panic!("{key} holds indices"),
+        }
+    }
+}
+
+fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
+    bytes.chunks_exact(N).map(|word| word.try_into().expect("N bytes"))
+}
+
+/// The largest |ours − theirs| / |theirs|; or, as an error, the first element that is further off than `tolerance`.
+///
+/// What is smaller than a hundredth of the tensor's largest magnitude counts as that much, because a sum that cancels
+/// has the rounding errors of its terms. Where theirs is infinite or NaN, ours must be the same.
+fn compare(ours: &Tensor<f64>, theirs: &Tensor<f64>, tolerance: f64) -> Result<f64, String> {
+    if ours.shape() != theirs.shape() {
+        return Err(format!("our shape is {}, theirs {}", ours.shape(), theirs.shape()));
+    }
+    let finite = theirs.data().iter().filter(|b| b.is_finite());
+    let scale = finite.fold(0.0, |scale: f64, b| scale.max(b.abs()));
+    let mut largest = 0.0;
+    for (i, (&a, &b)) in ours.data().iter().zip(theirs.data()).enumerate() {
+        let same = a == b || (a.is_nan() && b.is_nan());
+        let error = if same { 0.0 } else { (a - b).abs() / b.abs().max(0.01 * scale) };
+        // A NaN of ours is not near.
+        let near = error <= tolerance;
+        if !near {
+            return Err(format!("element {i}: ours is {a:e}, theirs {b:e}: {error:.1e} relative"));
+        }
+        largest = error.max(largest);
+    }
+    Ok(largest)
+}

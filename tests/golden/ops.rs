@@ -1,0 +1,213 @@
+//! Single operations: their values and their gradients.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use quietgrad::pointwise::{BceWithLogits, Binary, Huber, SquaredError};
+use quietgrad::{Indices, Params, Reduction, Tape, Tensor, Var, loss, reg};
+use serde_json::Value;
+
+use super::{Array, Fixture, compare};
+
+/// Operations of the fixtures that the crate does not have.
+const NOT_YET: &[&str] = &[
+    "softmax",
+    "log_softmax",
+    "logsumexp",
+    "concat",
+    "slice",
+    "gather",
+    "index_select",
+    "embedding",
+    "conv2d",
+    "max_pool2d",
+    "avg_pool2d",
+    "layer_norm",
+    "batch_norm_train",
+    "lstm_cell",
+    "gru_cell",
+    "kl_div",
+];
+
+/// Operations that evaluate a transcendental function: two libraries may differ in its last digits.
+const TRANSCENDENTAL: &[&str] = &[
+    "exp",
+    "log",
+    "pow_scalar",
+    "pow_tensor",
+    "tanh",
+    "sigmoid",
+    "softplus",
+    "silu",
+    "elu",
+    "gelu",
+    "bce_with_logits",
+    "cross_entropy",
+];
+
+fn tolerance(op: &str) -> f64 {
+    if TRANSCENDENTAL.contains(&op) { 1e-10 } else { 1e-13 }
+}
+
+/// The operation under its name in the fixtures, as a user calls it; none if the crate has no such operation.
+fn call<'r>(
+    op: &str,
+    x: &[Var<'r, f64>],
+    indices: Option<Indices<'r, f64>>,
+    args: Args,
+) -> Option<Var<'r, f64>> {
+    Some(match (op, x) {
+        ("matmul", &[a, b]) => a.matmul(b),
+        ("add", &[a, b]) => a + b,
+        ("sub", &[a, b]) => a - b,
+        ("mul", &[a, b]) => a * b,
+        ("div", &[a, b]) => a / b,
+        ("neg", &[x]) => -x,
+        ("exp", &[x]) => x.exp(),
+        ("log", &[x]) => x.log(),
+        ("sqrt", &[x]) => x.sqrt(),
+        ("abs", &[x]) => x.abs(),
+        ("square", &[x]) => x.square(),
+        ("pow_scalar", &[x]) => x.powf(args.number("exponent")),
+        ("pow_tensor", &[a, b]) => a.pow(b),
+        ("relu", &[x]) => x.relu(),
+        ("tanh", &[x]) => x.tanh(),
+        ("sigmoid", &[x]) => x.sigmoid(),
+        ("softplus", &[x]) => (x * args.number("beta")).softplus() / args.number("beta"),
+        ("silu", &[x]) => x.silu(),
+        ("leaky_relu", &[x]) => x.leaky_relu(args.number("negative_slope")),
+        ("elu", &[x]) => x.elu(args.number("alpha")),
+        ("gelu", &[x]) if args.is("approximate", "tanh") => x.gelu_tanh(),
+        ("gelu", &[x]) => x.gelu(),
+        ("sum", &[x]) => args.reduce(x, Var::sum_axes),
+        ("mean", &[x]) => args.reduce(x, Var::mean_axes),
+        ("max", &[x]) => args.reduce(x, Var::max_axes),
+        ("transpose", &[x]) => x.transpose(args.size("dim0"), args.size("dim1")),
+        ("permute", &[x]) => x.permute(&args.sizes("dims")),
+        ("reshape", &[x]) => x.reshape(&args.sizes("shape")[..]),
+        ("bce_with_logits", &[z, t]) if args.is("reduction", "mean") => loss::bce_with_logits(z, t),
+        ("bce_with_logits", &[z, t]) => {
+            z.pair_sum(t, Binary::BceWithLogits(BceWithLogits {}), Reduction::Sum)
+        }
+        ("cross_entropy", &[z]) if args.is("reduction", "mean") => loss::cross_entropy(z, indices?),
+        ("cross_entropy", &[z]) => z.cross_entropy(indices?, Reduction::Sum),
+        ("cross_entropy", &[z, t]) => z.cross_entropy_soft(t, Reduction::Mean),
+        ("mse", &[a, b]) if args.is("reduction", "mean") => loss::mse(a, b),
+        ("mse", &[a, b]) => a.pair_sum(b, Binary::SquaredError(SquaredError {}), Reduction::Sum),
+        ("huber", &[a, b]) if args.is("reduction", "mean") => loss::huber(a, b, args.number("delta")),
+        ("huber", &[a, b]) if args.is("reduction", "none") => a.huber(b, args.number("delta")),
+        ("huber", &[a, b]) => {
+            a.pair_sum(b, Binary::Huber(Huber { delta: args.number("delta") }), Reduction::Sum)
+        }
+        ("activity_l1", &[x]) => reg::l1(x).per_sample() * args.number("l1"),
+        ("activity_l2", &[x]) => reg::l2(x).per_sample() * args.number("l2"),
+        ("activity_l1l2", &[x]) => reg::elastic_net(x, args.number("l1"), args.number("l2")).per_sample(),
+        _ => return None,
+    })
+}
+
+/// An operation's arguments beside its inputs.
+#[derive(Clone, Copy)]
+struct Args<'a>(&'a Value);
+
+impl Args<'_> {
+    fn number(self, name: &str) -> f64 {
+        self.0[name].as_f64().unwrap_or_else(|| panic!("no number {name} in {}", self.0))
+    }
+
+    fn is(self, name: &str, text: &str) -> bool {
+        self.0[name] == text
+    }
+
+    fn size(self, name: &str) -> usize {
+        self.sizes(name)[0]
+    }
+
+    /// A list of whole numbers; one number is a list of one.
+    fn sizes(self, name: &str) -> Vec<usize> {
+        let size = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value} is no size")) as usize;
+        match &self.0[name] {
+            Value::Array(values) => values.iter().map(size).collect(),
+            value => vec![size(value)],
+        }
+    }
+
+    /// A reduction over the axes `dim`, all if there is none, which stay with size 1 if `keepdim` says so.
+    fn reduce<'r>(self, x: Var<'r, f64>, f: impl Fn(Var<'r, f64>, &[usize]) -> Var<'r, f64>) -> Var<'r, f64> {
+        let axes = match &self.0["dim"] {
+            Value::Null => (0..x.shape().rank()).collect(),
+            _ => self.sizes("dim"),
+        };
+        let y = f(x, &axes);
+        if self.0["keepdim"] == true { axes.into_iter().fold(y, Var::unsqueeze) } else { y }
+    }
+}
+
+/// The same matrices, each transposed.
+fn transposed(x: &Tensor<f64>) -> Tensor<f64> {
+    let (mut tape, params) = (Tape::new(), Params::new());
+    tape.record(&params).constant(x).t().value()
+}
+
+/// Runs a case, value and gradients, and gives its largest error; none if the crate has no such operation.
+fn run(fixture: &Fixture, case: &Value) -> Result<Option<f64>, String> {
+    let text = |name: &str| case[name].as_str().expect("a text");
+    let numbers = |name: &str| -> Vec<u64> {
+        case[name].as_array().expect("a list").iter().map(|k| k.as_u64().expect("a number")).collect()
+    };
+    let (key, op) = (text("key"), text("op"));
+    let strided = numbers("noncontiguous_inputs");
+    let (mut tape, params) = (Tape::new(), Params::new());
+    let r = tape.record(&params);
+
+    // The arrays hold each input's elements in row-major order. An input that is not contiguous there is made here as
+    // the transpose of a leaf that holds its transpose, so that the operation sees the same elements with strides.
+    let (mut leaves, mut x, mut indices) = (Vec::new(), Vec::new(), None);
+    for k in 0..case["n_in"].as_u64().expect("a number") {
+        match fixture.array(&format!("{key}/in.{k}")) {
+            Array::Real(value) if strided.contains(&k) => {
+                leaves.push(r.input(&transposed(value)));
+                x.push(leaves[leaves.len() - 1].t());
+            }
+            Array::Real(value) => {
+                leaves.push(r.input(value));
+                x.push(leaves[leaves.len() - 1]);
+            }
+            Array::Index(shape, values) => indices = Some(r.indices(shape.clone(), values)),
+        }
+    }
+    let Some(y) = call(op, &x, indices, Args(&case["args"])) else { return Ok(None) };
+
+    let check = |name: String, ours: Tensor<f64>| {
+        compare(&ours, fixture.tensor(&name), tolerance(op)).map_err(|error| format!("{name}: {error}"))
+    };
+    let mut largest = check(format!("{key}/out.0"), y.value())?;
+    y.vjp(fixture.tensor(&format!("{key}/ct.0")), &mut params.zeros());
+    for k in numbers("grads") {
+        let gradient =
+            leaves[k as usize].gradient().ok_or_else(|| format!("{key}: nothing flows to input {k}"))?;
+        let gradient = if strided.contains(&k) { transposed(&gradient) } else { gradient };
+        largest = check(format!("{key}/grad.{k}"), gradient)?.max(largest);
+    }
+    Ok(Some(largest))
+}
+
+#[test]
+fn every_fixture_of_a_known_op_agrees() {
+    let fixture = Fixture::read("ops");
+    let (mut errors, mut missing) = (BTreeMap::<_, Vec<f64>>::new(), BTreeSet::new());
+    let mut failures = Vec::new();
+    for case in fixture.manifest["cases"].as_array().expect("a list of cases") {
+        let op = case["op"].as_str().expect("a name");
+        match run(&fixture, case) {
+            Ok(Some(error)) => errors.entry(op).or_default().push(error),
+            Ok(None) => _ = missing.insert(op),
+            Err(failure) => failures.push(failure),
+        }
+    }
+    for (op, errors) in &errors {
+        let largest = errors.iter().copied().fold(0.0, f64::max);
+        println!("{op:16} {:3} cases, largest error {largest:.1e} of {:.0e}", errors.len(), tolerance(op));
+    }
+    assert!(failures.is_empty(), "{} cases disagree:\n{}", failures.len(), failures.join("\n"));
+    assert_eq!(missing, NOT_YET.iter().copied().collect(), "the ops that cannot be run are those of NOT_YET");
+}

@@ -1,0 +1,285 @@
+//! Whole training runs, from the file's initial values and in its order of data.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use quietgrad::nn::Dense;
+use quietgrad::optim::{Adam, Optimizer, Sgd};
+use quietgrad::{Params, Recording, Tape, Tensor, Var, loss, reg};
+use serde_json::Value;
+
+use super::{Array, Fixture, compare};
+
+/// Runs of `train_optimizers` whose optimizer the crate does not have.
+const NOT_YET: &[&str] = &[
+    "opt/momentum",
+    "opt/nesterov",
+    "opt/rmsprop",
+    "opt/rmsprop_momentum_centered",
+    "opt/adam_amsgrad",
+    "opt/adamw",
+    "opt/adagrad",
+];
+
+/// One run of a file.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    fixture: &'a Fixture,
+    manifest: &'a Value,
+}
+
+impl<'a> Run<'a> {
+    fn all(fixture: &'a Fixture) -> impl Iterator<Item = Run<'a>> {
+        let runs = fixture.manifest["trajectories"].as_array().expect("a list of runs");
+        runs.iter().map(move |manifest| Run { fixture, manifest })
+    }
+
+    fn name(self) -> &'a str {
+        self.manifest["name"].as_str().expect("a name")
+    }
+
+    fn number(self, name: &str) -> f64 {
+        self.manifest[name].as_f64().unwrap_or_else(|| panic!("{}: no number {name}", self.name()))
+    }
+
+    /// The coefficient of the penalty, which is part of the name.
+    fn l1(self) -> f64 {
+        self.name().rsplit_once("/l1_").and_then(|(_, number)| number.parse().ok()).expect("a coefficient")
+    }
+
+    fn array(self, name: &str) -> &'a [f64] {
+        self.fixture.tensor(&format!("{}/{name}", self.name())).data()
+    }
+
+    /// Trains; compares the loss before each recorded step, and the final parameters if the file has them.
+    ///
+    /// A recorded loss is met if we are no further off than ten times the file's own run was, by this step, from
+    /// the same run with its initial values disturbed by 1e-15; but 1e-9 is always near enough. `probe` is called before
+    /// each step and after the last.
+    fn reproduce(
+        self,
+        params: &mut Params<f64>,
+        optimizer: &mut dyn Optimizer<f64>,
+        loss: impl for<'r> Fn(usize, Recording<'r, f64>) -> Var<'r, f64>,
+        mut probe: impl FnMut(usize, &Params<f64>),
+    ) {
+        let steps = self.number("n_steps") as usize;
+        let (losses, perturbed) = (self.array("loss"), self.array("loss_perturbed"));
+        let stride = steps.div_ceil(losses.len());
+        let mut recorded = losses.iter().zip(perturbed);
+        let (mut drift, mut largest) = (0.0f64, 0.0f64);
+
+        let (mut tape, mut grads) = (Tape::new(), params.zeros());
+        for step in 0..steps {
+            probe(step, params);
+            let r = tape.record(params);
+            let ours = loss(step, r);
+            if step % stride == 0 || step == steps - 1 {
+                let (theirs, perturbed) = recorded.next().expect("a loss for each recorded step");
+                let ours = ours.item();
+                let error = (ours - theirs).abs() / theirs.abs();
+                drift = drift.max((perturbed - theirs).abs() / theirs.abs());
+                largest = largest.max(error);
+                let near = error <= (10.0 * drift).max(1e-9);
+                assert!(near, "{} step {step}: our loss is {ours:e}, theirs {theirs:e}", self.name());
+            }
+            ours.backward(&mut grads);
+            optimizer.step(params, &grads);
+        }
+        probe(steps, params);
+        assert!(recorded.next().is_none(), "{}: more losses than recorded steps", self.name());
+
+        let tolerance = (10.0 * drift).max(1e-9);
+        let mut finals = String::new();
+        for id in params.ids() {
+            let name = format!("{}/final.{}", self.name(), params.name(id));
+            if let Some(Array::Real(theirs)) = self.fixture.arrays.get(&name) {
+                let error = compare(&params.tensor(id), theirs, tolerance);
+                let error = error.unwrap_or_else(|error| panic!("{name}: {error}"));
+                finals += &format!(" {} {error:.1e}", params.name(id));
+            }
+        }
+        println!("{:24} loss {largest:.1e}, their own {drift:.1e}; final{finals}", self.name());
+    }
+}
+
+/// Two dense layers and the function between them.
+#[derive(Clone, Copy)]
+struct Net {
+    layers: [Dense; 2],
+    activation: for<'r> fn(Var<'r, f64>) -> Var<'r, f64>,
+}
+
+impl Net {
+    /// With the initial values that stand under `prefix`.
+    fn read(
+        fixture: &Fixture,
+        prefix: &str,
+        activation: for<'r> fn(Var<'r, f64>) -> Var<'r, f64>,
+    ) -> (Params<f64>, Net) {
+        let mut params = Params::new();
+        let mut add = |name: &str| params.add(name, fixture.tensor(&format!("{prefix}/init.{name}")).clone());
+        let layers = [Dense { w: add("w1"), b: add("b1") }, Dense { w: add("w2"), b: add("b2") }];
+        (params, Net { layers, activation })
+    }
+
+    /// The activations between the layers, and the output.
+    fn forward<'r>(self, x: Var<'r, f64>) -> [Var<'r, f64>; 2] {
+        let h = (self.activation)(self.layers[0].forward(x));
+        [h, self.layers[1].forward(h)]
+    }
+
+    /// The same, with trained parameters.
+    fn evaluate(self, params: &Params<f64>, x: &Tensor<f64>) -> [Tensor<f64>; 2] {
+        let mut tape = Tape::new();
+        self.forward(tape.record(params).constant(x)).map(Var::value)
+    }
+}
+
+/// The part of the rows whose logit is on the target's side of 0.
+fn accuracy(logits: &Tensor<f64>, targets: &Tensor<f64>) -> f64 {
+    part(logits.data().iter().zip(targets.data()), |(z, t)| (*z > 0.0) == (*t > 0.5))
+}
+
+/// The part of the items for which something holds.
+fn part<I>(items: impl Iterator<Item = I>, holds: impl Fn(I) -> bool) -> f64 {
+    let (mut count, mut held) = (0, 0);
+    for item in items {
+        count += 1;
+        held += usize::from(holds(item));
+    }
+    held as f64 / count as f64
+}
+
+#[test]
+fn xor_follows_the_recorded_run() {
+    let fixture = Fixture::read("train_xor");
+    let (x, y) = (fixture.tensor("xor/x"), fixture.tensor("xor/y"));
+    for run in Run::all(&fixture) {
+        let (mut params, net) = Net::read(&fixture, "xor", |z| z.tanh());
+        run.reproduce(
+            &mut params,
+            &mut Adam::new(0.01),
+            |_, r| {
+                let [h, logits] = net.forward(r.constant(x));
+                loss::bce_with_logits(logits, r.constant(y)) + reg::l1(h).per_sample() * 1e-3
+            },
+            |_, _| (),
+        );
+        let [_, logits] = net.evaluate(&params, x);
+        assert_eq!(accuracy(&logits, y), run.number("final_acc"));
+    }
+}
+
+#[test]
+fn circles_follow_the_recorded_runs() {
+    let fixture = Fixture::read("train_circles");
+    let [x, y, test_x, test_y] =
+        ["train_x", "train_y", "test_x", "test_y"].map(|name| fixture.tensor(&format!("circles/{name}")));
+    for run in Run::all(&fixture) {
+        let (mut params, net) = Net::read(&fixture, "circles", |z| z.relu());
+        run.reproduce(
+            &mut params,
+            &mut Adam::new(0.001),
+            |_, r| {
+                let [h, logits] = net.forward(r.constant(x));
+                loss::bce_with_logits(logits, r.constant(y)) + reg::l1(h).per_sample() * run.l1()
+            },
+            |_, _| (),
+        );
+        let [h, logits] = net.evaluate(&params, x);
+        let [_, test_logits] = net.evaluate(&params, test_x);
+        assert_eq!(part(h.data().iter(), |&h| h == 0.0), run.number("zero_fraction_of_h_on_train"));
+        assert_eq!(accuracy(&logits, y), run.number("train_acc"));
+        assert_eq!(accuracy(&test_logits, test_y), run.number("test_acc"));
+    }
+}
+
+/// The pixels of all digits, each standardized.
+fn digits(fixture: &Fixture) -> Tensor<f64> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/digits-images.idx3-ubyte");
+    let idx = fs::read(path).expect("the images");
+    let (mean, scale) = (fixture.tensor("digits/mean").data(), fixture.tensor("digits/scale").data());
+    // After a header of four words: the kind of file, the number of images, and the two sizes of each.
+    let pixels = &idx[16..];
+    let standardized = |i: usize| (f64::from(pixels[i]) - mean[i % 64]) / scale[i % 64];
+    Tensor::from_fn([pixels.len() / 64, 64], standardized)
+}
+
+#[test]
+fn sparse_autoencoders_follow_the_recorded_runs() {
+    let fixture = Fixture::read("train_sae");
+    let digits = digits(&fixture);
+    let Array::Index(_, order) = fixture.array("sae/order") else { panic!("sae/order holds row numbers") };
+    for run in Run::all(&fixture) {
+        let (mut params, net) = Net::read(&fixture, "sae", |z| z.relu());
+        let mut probes = run.manifest["probes_every_50_steps_then_final"].as_array().expect("a list").iter();
+        run.reproduce(
+            &mut params,
+            &mut Adam::new(0.001),
+            |step, r| {
+                let x = r.constant_rows(&digits, &order[step * 128..(step + 1) * 128]);
+                let [h, y] = net.forward(x);
+                loss::mse(y, x) + reg::l1(h).per_sample() * run.l1()
+            },
+            |step, params| {
+                if step % 50 == 0 {
+                    let probe = probes.next().expect("a probe at each fiftieth step");
+                    let [h, y] = net.evaluate(params, &digits);
+                    let squares = y.data().iter().zip(digits.data()).map(|(y, x)| (y - x) * (y - x));
+                    let mse = squares.sum::<f64>() / digits.data().len() as f64;
+                    approx::assert_relative_eq!(mse, probe["mse"].as_f64().unwrap(), max_relative = 1e-9);
+                    let active = part(h.data().iter(), |&h| h > 0.0) * 256.0;
+                    approx::assert_relative_eq!(
+                        active,
+                        probe["mean_l0"].as_f64().unwrap(),
+                        max_relative = 1e-12
+                    );
+                    let dead = part(0..256, |unit| h.rows().all(|row| row[unit] == 0.0));
+                    assert_eq!(dead, probe["dead_fraction"], "{} step {step}", run.name());
+                }
+            },
+        );
+        assert!(probes.next().is_none());
+    }
+}
+
+/// The optimizer of a run; none if the crate does not have it.
+fn optimizer(run: Run) -> Option<Box<dyn Optimizer<f64>>> {
+    let hyper = |name: &str| run.manifest["hyper"][name].as_f64().unwrap_or(0.0);
+    Some(match run.name() {
+        "opt/sgd" | "opt/sgd_weight_decay" => {
+            Box::new(Sgd { weight_decay: hyper("weight_decay"), ..Sgd::new(hyper("lr")) })
+        }
+        "opt/adam" | "opt/adam_l2" => {
+            let mut adam = Adam::new(hyper("lr"));
+            adam.rule.weight_decay = hyper("weight_decay");
+            Box::new(adam)
+        }
+        _ => return None,
+    })
+}
+
+#[test]
+fn every_known_optimizer_follows_its_recorded_run() {
+    let fixture = Fixture::read("train_optimizers");
+    let (x, y) = (fixture.tensor("opt/x"), fixture.tensor("opt/y"));
+    let mut missing = BTreeSet::new();
+    for run in Run::all(&fixture) {
+        let Some(mut optimizer) = optimizer(run) else {
+            missing.insert(run.name());
+            continue;
+        };
+        let (mut params, net) = Net::read(&fixture, "opt", |z| z.tanh());
+        run.reproduce(
+            &mut params,
+            &mut *optimizer,
+            |_, r| {
+                let [_, prediction] = net.forward(r.constant(x));
+                loss::mse(prediction, r.constant(y))
+            },
+            |_, _| (),
+        );
+    }
+    assert_eq!(missing, NOT_YET.iter().copied().collect(), "the runs left out are those of NOT_YET");
+}

@@ -1,0 +1,25 @@
+//! All integration tests, as modules of one binary, which links once.
+
+use std::sync::Mutex;
+
+use quietgrad::kernels::isa::Isa;
+
+mod derivatives;
+mod golden;
+mod gradcheck;
+mod kernels;
+mod math;
+mod softmax;
+mod stale;
+mod update;
+
+/// Runs `test` under each instruction set of this machine, the best last. The choice is process-wide, so such tests
+/// take turns.
+fn on_every_isa(mut test: impl FnMut(Isa)) {
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    for isa in Isa::available() {
+        Isa::force(isa);
+        test(isa);
+    }
+}

@@ -1,0 +1,71 @@
+//! A tape reuses its memory: whatever stood there before must not matter.
+
+use quietgrad::ops::{Op, SampleInput};
+use quietgrad::{Params, Random, Shape, Tape, Tensor};
+
+use crate::gradcheck::draw;
+use crate::on_every_isa;
+
+/// A tape whose memory is full of NaN.
+fn soiled() -> Tape<f64> {
+    let (mut tape, params) = (Tape::new(), Params::new());
+    let nan = Tensor::full([1 << 13], f64::NAN);
+    tape.record(&params).input(&nan).neg().vjp(&nan, &mut params.zeros());
+    tape
+}
+
+/// An op's input: a leaf, stretched to a shape.
+enum Input {
+    Real(Tensor<f64>, Shape),
+    Index(Tensor<f64>),
+}
+
+/// The value of an op, and the gradients of its leaves.
+fn run(mut tape: Tape<f64>, op: &Op, inputs: &[Input]) -> Vec<Tensor<f64>> {
+    let params = Params::new();
+    let r = tape.record(&params);
+    let mut leaves = Vec::new();
+    let mut x = Vec::new();
+    for input in inputs {
+        match input {
+            Input::Index(indices) => x.push(r.constant(indices)),
+            Input::Real(leaf, shape) => {
+                let leaf = r.input(leaf);
+                leaves.push(leaf);
+                x.push(if leaf.shape() == *shape { leaf } else { leaf.broadcast_to(shape.clone()) });
+            }
+        }
+    }
+    let y = r.apply(op.clone(), &x);
+    let weights = r.constant(&Tensor::from_fn(y.shape(), |i| i as f64 + 0.5));
+    // An op that lets nothing flow back would leave no path to any leaf.
+    let anchor = r.input(&Tensor::from(0.0));
+    ((y * weights).sum() + anchor).backward(&mut params.zeros());
+    std::iter::once(y.value()).chain(leaves.iter().filter_map(|leaf| leaf.gradient())).collect()
+}
+
+/// Runs every sample of every op on clean and on soiled memory, its real inputs made from leaves.
+fn check_all(leaf: impl Fn(&Tensor<f64>) -> Tensor<f64>) {
+    on_every_isa(|isa| {
+        let mut random = Random::new(7);
+        for sample in Op::samples() {
+            let mut input = |input: &SampleInput| match (input, draw(input, &mut random)) {
+                (SampleInput::Real(..), x) => Input::Real(leaf(&x), x.shape().clone()),
+                (SampleInput::Index(..), x) => Input::Index(x),
+            };
+            let inputs: Vec<_> = sample.inputs.iter().map(&mut input).collect();
+            let (clean, stale) = (run(Tape::new(), &sample.op, &inputs), run(soiled(), &sample.op, &inputs));
+            assert_eq!(clean, stale, "{:?} on {:?}, {isa:?}", sample.op, sample.inputs);
+        }
+    });
+}
+
+#[test]
+fn every_op_overwrites_what_stood_in_memory() {
+    check_all(Tensor::clone);
+}
+
+#[test]
+fn every_op_overwrites_what_stood_in_memory_if_its_inputs_are_stretched() {
+    check_all(|x| if x.shape().first() > Some(&1) { x.select_rows(&[0]) } else { x.clone() });
+}
