@@ -9,16 +9,16 @@ use smallvec::SmallVec;
 use crate::cotangents::{Cotangents, Place, Slot};
 use crate::element::Accum;
 use crate::graph::{Kind, NodeId};
+use crate::kernels;
 use crate::ops::Real;
 use crate::params::{Grads, Params};
 use crate::record::{Inner, view, with_views};
 use crate::tensor::View;
 
-/// Carries `seed`, the cotangent of `root`, back to the parameters and inputs.
+/// Carries the seeds, cotangents of the roots, back to the parameters and inputs.
 pub(crate) fn sweep<T: Real>(
     inner: &mut Inner<T>,
-    root: NodeId,
-    seed: &[T],
+    roots: &[(NodeId, &[T])],
     params: &Params<T>,
     grads: &mut Grads<T>,
     accum: Accum,
@@ -33,18 +33,19 @@ pub(crate) fn sweep<T: Real>(
             *touched = matches!(node.kind, Kind::Param(_));
         }
     }
-    touched[root.index()] = true;
-    match &nodes[root.index()].cotangent {
-        Place::Nowhere => {}
-        Place::Arena(range) => cotangents[range.clone()].copy_from_slice(seed),
-        Place::Gradient(range) => {
-            for (g, &seed) in gradients[range.clone()].iter_mut().zip(seed) {
-                *g = if accum == Accum::Add { *g + seed } else { seed };
-            }
-        }
+    for &(root, seed) in roots {
+        let place = match &nodes[root.index()].cotangent {
+            Place::Nowhere => continue,
+            Place::Arena(range) => &mut cotangents[range.clone()],
+            Place::Gradient(range) => &mut gradients[range.clone()],
+        };
+        let root_accum = if touched[root.index()] { Accum::Add } else { Accum::Replace };
+        touched[root.index()] = true;
+        kernels::copy([seed], place, root_accum);
     }
 
-    for i in (0..=root.index()).rev() {
+    let last = roots.iter().map(|(root, _)| root.index() + 1).max().unwrap_or(0);
+    for i in (0..last).rev() {
         let node = &nodes[i];
         let (Kind::Op(op), true, Place::Arena(place)) = (&node.kind, touched[i], &node.cotangent) else {
             continue;

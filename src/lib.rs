@@ -4,6 +4,7 @@
 
 mod backward;
 mod cotangents;
+pub mod derivatives;
 mod dual;
 mod element;
 pub mod gradcheck;
@@ -23,12 +24,14 @@ mod shape;
 mod sparsity;
 mod tape;
 mod tensor;
+pub mod terms;
 mod var;
 
 pub use cotangents::Cotangents;
 pub use dual::Dual;
 pub use element::{Accum, Element, Epilogue, Mat, MatMut};
 pub use graph::{Graph, Kind, Node, NodeId};
+pub use kernels::{set_threads, threads};
 pub use ops::{Real, Reduction};
 pub use params::{Grads, ParamId, Params};
 pub use random::Random;
@@ -38,9 +41,18 @@ pub use tape::{Recording, Tape};
 pub use tensor::{Tensor, View, ViewMut};
 pub use var::{Indices, Var};
 
-/// The pages of the book, so that `cargo test` runs their snippets.
+/// The README and the pages of the book, so that `cargo test` runs their snippets.
 #[cfg(doctest)]
 mod book {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+
     #[doc = include_str!("../docs/scalar.md")]
     mod scalar {}
+
+    #[doc = include_str!("../docs/math.md")]
+    mod math {}
+
+    #[doc = include_str!("../docs/numerics.md")]
+    mod numerics {}
 }

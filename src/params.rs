@@ -100,6 +100,9 @@ impl<T: Element> Params<T> {
     }
 
     /// A copy of a parameter, with its shape.
+    ///
+    /// # Panics
+    /// If there is no such parameter.
     #[track_caller]
     pub fn tensor(&self, id: ParamId) -> Tensor<T> {
         Tensor::new(self.shape(id).clone(), self.get(id).to_vec())

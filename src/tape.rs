@@ -6,9 +6,11 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
+use crate::backward::sweep;
+use crate::element::Accum;
 use crate::graph::{Graph, Kind, Node, NodeId};
 use crate::ops::{Op, Real};
-use crate::params::{ParamId, Params};
+use crate::params::{Grads, ParamId, Params};
 use crate::record::{Inner, view};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, View};
@@ -100,6 +102,16 @@ impl<'r, T: Real> Recording<'r, T> {
         Graph { nodes: self.tape.inner.borrow().nodes().to_vec() }
     }
 
+    /// The handle of a node.
+    ///
+    /// # Panics
+    /// If the recording has no such node.
+    #[track_caller]
+    pub fn node(self, id: NodeId) -> Var<'r, T> {
+        assert!(id.index() < self.tape.inner.borrow().nodes().len(), "this recording has no node {id}");
+        self.var(id)
+    }
+
     /// Every node with copies of its inputs' values.
     pub(crate) fn values(self) -> Vec<(Node, Vec<Tensor<T>>)> {
         let inner = self.tape.inner.borrow();
@@ -188,6 +200,45 @@ impl<'r, T: Real> Recording<'r, T> {
         let inner = &mut *self.tape.inner.borrow_mut();
         let node = inner.leaf(kind, value.shape, at, |place| place.copy_from_slice(value.data));
         self.var(node)
+    }
+
+    /// The vector-Jacobian product of several results at once, each with its cotangent. Overwrites `grads`.
+    ///
+    /// # Panics
+    /// If a cotangent has not its value's shape, or none of the results depends on anything that is differentiated.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let mut params = Params::new();
+    /// let w = params.add("w", Tensor::from([2.0, 3.0]));
+    /// let mut grads = params.zeros();
+    /// let mut tape = Tape::<f64>::new();
+    /// let r = tape.record(&params);
+    /// let (a, b) = (r.param(w).square(), r.param(w).sum());
+    /// r.vjp(&[(a, &Tensor::from([1.0, 0.0])), (b, &Tensor::from(10.0))], &mut grads);
+    /// assert_eq!(grads.data(), [14.0, 10.0]);
+    /// ```
+    #[track_caller]
+    pub fn vjp(self, outputs: &[(Var<'r, T>, &Tensor<T>)], grads: &mut Grads<T>) {
+        let mut roots: SmallVec<[(NodeId, &[T]); 4]> = SmallVec::new();
+        for &(y, cotangent) in outputs {
+            let shape = y.shape();
+            let given = cotangent.shape();
+            assert_eq!(&shape, given, "vjp: a cotangent must have its value's shape");
+            roots.push((y.id, cotangent.data()));
+        }
+        self.sweep(&roots, grads, Accum::Replace);
+    }
+
+    #[track_caller]
+    pub(crate) fn sweep(self, roots: &[(NodeId, &[T])], grads: &mut Grads<T>, accum: Accum) {
+        let inner = &mut *self.tape.inner.borrow_mut();
+        let active = roots.iter().any(|(root, _)| inner.nodes()[root.index()].is_active());
+        assert!(active, "backward: this depends on no parameter and no input");
+        let (expected, given) = (self.params.len(), grads.data().len());
+        assert_eq!(expected, given, "backward: {given} gradients do not fit {expected} parameters");
+        sweep(inner, roots, self.params, grads, accum);
     }
 
     /// Runs an op on some nodes and records it: what every method of [`Var`] comes down to.

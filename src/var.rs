@@ -4,7 +4,6 @@ use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::panic::Location;
 
-use crate::backward::sweep;
 use crate::cotangents::Place;
 use crate::element::Accum;
 use crate::graph::{Kind, NodeId};
@@ -71,6 +70,7 @@ impl<'r, T: Real> Var<'r, T> {
     }
 
     /// A copy of its value.
+    #[allow(clippy::missing_panics_doc)] // it does not
     pub fn value(self) -> Tensor<T> {
         let inner = self.recording.tape.inner.borrow();
         let node = &inner.nodes()[self.id.index()];
@@ -98,9 +98,8 @@ impl<'r, T: Real> Var<'r, T> {
     /// [obligation](Var::must_reach_loss) was not met.
     #[track_caller]
     pub fn backward(self, grads: &mut Grads<T>) {
-        self.check_scalar("backward");
-        self.sweep(&[T::ONE], grads, Accum::Replace);
-        self.check_obligations();
+        self.sweep_scalar(grads);
+        self.check_obligations(&[self.id]);
     }
 
     /// As [`backward`](Var::backward), but adds to `grads`: for a batch that is fed in parts.
@@ -111,7 +110,7 @@ impl<'r, T: Real> Var<'r, T> {
     pub fn backward_add(self, grads: &mut Grads<T>) {
         self.check_scalar("backward_add");
         self.sweep(&[T::ONE], grads, Accum::Add);
-        self.check_obligations();
+        self.check_obligations(&[self.id]);
     }
 
     /// The vector-Jacobian product: Jᵀ `cotangent`, for a result of any shape. Overwrites `grads`.
@@ -121,9 +120,14 @@ impl<'r, T: Real> Var<'r, T> {
     /// looked at: this may be a part of a loss.
     #[track_caller]
     pub fn vjp(self, cotangent: &Tensor<T>, grads: &mut Grads<T>) {
-        let shape = self.shape();
-        assert_eq!(&shape, cotangent.shape(), "vjp: the cotangent must have the value's shape");
-        self.sweep(cotangent.data(), grads, Accum::Replace);
+        self.recording.vjp(&[(self, cotangent)], grads);
+    }
+
+    /// [`backward`](Var::backward) without a look at obligations.
+    #[track_caller]
+    pub(crate) fn sweep_scalar(self, grads: &mut Grads<T>) {
+        self.check_scalar("backward");
+        self.sweep(&[T::ONE], grads, Accum::Replace);
     }
 
     #[track_caller]
@@ -134,18 +138,13 @@ impl<'r, T: Real> Var<'r, T> {
 
     #[track_caller]
     fn sweep(self, seed: &[T], grads: &mut Grads<T>, accum: Accum) {
-        let Recording { tape, params } = self.recording;
-        let inner = &mut *tape.inner.borrow_mut();
-        let active = inner.nodes()[self.id.index()].is_active();
-        assert!(active, "backward: this depends on no parameter and no input");
-        let (expected, given) = (params.len(), grads.data().len());
-        assert_eq!(expected, given, "backward: {given} gradients do not fit {expected} parameters");
-        sweep(inner, self.id, seed, params, grads, accum);
+        self.recording.sweep(&[(self.id, seed)], grads, accum);
     }
 
     /// The gradient that the last sweep left for this node, if anything flowed to it.
     ///
     /// Meant for [`input`](Recording::input)s; parameters have theirs in [`Grads`].
+    #[allow(clippy::missing_panics_doc)] // it does not
     pub fn gradient(self) -> Option<Tensor<T>> {
         let inner = self.recording.tape.inner.borrow();
         let node = &inner.nodes()[self.id.index()];
@@ -169,11 +168,13 @@ impl<'r, T: Real> Var<'r, T> {
         self
     }
 
+    /// Panics if something that was to be part of the loss is part of none of these.
     #[track_caller]
-    fn check_obligations(self) {
+    pub(crate) fn check_obligations(self, roots: &[NodeId]) {
         let inner = self.recording.tape.inner.borrow();
         for &Obligation { node, what, at } in &inner.obligations {
-            let reached = inner.touched[node.index()] || inner.depends_on(self.id, node);
+            let reached =
+                inner.touched[node.index()] || roots.iter().any(|&root| inner.depends_on(root, node));
             assert!(reached, "the {what} built at {at} is not part of this loss: add it, or do not build it");
         }
     }

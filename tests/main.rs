@@ -1,9 +1,11 @@
 //! All integration tests, as modules of one binary, which links once.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use quietgrad::kernels::isa::Isa;
 
+mod architecture;
+mod derivatives;
 mod golden;
 mod gradcheck;
 mod kernels;
@@ -16,7 +18,7 @@ mod update;
 /// take turns.
 fn on_every_isa(mut test: impl FnMut(Isa)) {
     static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     for isa in Isa::available() {
         Isa::force(isa);
         test(isa);

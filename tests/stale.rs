@@ -4,6 +4,7 @@ use quietgrad::ops::{Op, SampleInput};
 use quietgrad::{Params, Random, Shape, Tape, Tensor};
 
 use crate::gradcheck::draw;
+use crate::on_every_isa;
 
 /// A tape whose memory is full of NaN.
 fn soiled() -> Tape<f64> {
@@ -45,16 +46,18 @@ fn run(mut tape: Tape<f64>, op: &Op, inputs: &[Input]) -> Vec<Tensor<f64>> {
 
 /// Runs every sample of every op on clean and on soiled memory, its real inputs made from leaves.
 fn check_all(leaf: impl Fn(&Tensor<f64>) -> Tensor<f64>) {
-    let mut random = Random::new(7);
-    for sample in Op::samples() {
-        let mut input = |input: &SampleInput| match (input, draw(input, &mut random)) {
-            (SampleInput::Real(..), x) => Input::Real(leaf(&x), x.shape().clone()),
-            (SampleInput::Index(..), x) => Input::Index(x),
-        };
-        let inputs: Vec<_> = sample.inputs.iter().map(&mut input).collect();
-        let (clean, stale) = (run(Tape::new(), &sample.op, &inputs), run(soiled(), &sample.op, &inputs));
-        assert_eq!(clean, stale, "{:?} on {:?}", sample.op, sample.inputs);
-    }
+    on_every_isa(|isa| {
+        let mut random = Random::new(7);
+        for sample in Op::samples() {
+            let mut input = |input: &SampleInput| match (input, draw(input, &mut random)) {
+                (SampleInput::Real(..), x) => Input::Real(leaf(&x), x.shape().clone()),
+                (SampleInput::Index(..), x) => Input::Index(x),
+            };
+            let inputs: Vec<_> = sample.inputs.iter().map(&mut input).collect();
+            let (clean, stale) = (run(Tape::new(), &sample.op, &inputs), run(soiled(), &sample.op, &inputs));
+            assert_eq!(clean, stale, "{:?} on {:?}, {isa:?}", sample.op, sample.inputs);
+        }
+    });
 }
 
 #[test]

@@ -165,6 +165,9 @@ pub(super) fn gather_all<'b, T: Element, const N: usize>(
 pub type Row<'f, T, const N: usize> = &'f dyn Fn([&[T]; N], &mut [T], Accum);
 
 /// `y (=, +=) f(x…)` with y row-major of this shape and each operand broadcast or permuted by its strides.
+///
+/// # Panics
+/// If y has fewer elements than the shape, or an operand ends before its strides do.
 pub fn map_strided<T: Element, const N: usize>(
     shape: &[usize],
     x: [Strided<T>; N],

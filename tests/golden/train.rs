@@ -112,7 +112,7 @@ impl Net {
     }
 
     /// The activations between the layers, and the output.
-    fn forward<'r>(self, x: Var<'r, f64>) -> [Var<'r, f64>; 2] {
+    fn forward(self, x: Var<'_, f64>) -> [Var<'_, f64>; 2] {
         let h = (self.activation)(self.layers[0].forward(x));
         [h, self.layers[1].forward(h)]
     }

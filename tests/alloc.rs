@@ -1,0 +1,122 @@
+//! A training step allocates nothing once its tape is warm. The allocator counts, so this is a binary of its own.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use quietgrad::nn::{Dense, Init};
+use quietgrad::optim::{Adam, Optimizer};
+use quietgrad::{Params, Random, Tape, Tensor, loss, reg};
+
+struct Counting;
+
+thread_local! {
+    /// Allocations of this thread: tests run side by side.
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+#[allow(unsafe_code)]
+// SAFETY: every call goes on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's.
+        unsafe { System.dealloc(at, layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNT.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's.
+        unsafe { System.realloc(at, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Runs a step a few times, then counts the allocations of ten more.
+fn allocations(mut step: impl FnMut()) -> u64 {
+    for _ in 0..3 {
+        step();
+    }
+    let before = COUNT.get();
+    for _ in 0..10 {
+        step();
+    }
+    COUNT.get() - before
+}
+
+#[test]
+fn the_allocator_counts() {
+    let mut kept = Vec::new();
+    assert_eq!(allocations(|| kept.push(Box::new(1))) / 10, 1);
+}
+
+#[test]
+fn a_warmed_xor_step_allocates_nothing() {
+    let x = Tensor::from([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
+    let y = Tensor::from([[0.0], [1.0], [1.0], [0.0]]);
+    let mut random = Random::new(1);
+    let mut params = Params::<f32>::new();
+    let hidden = Dense::new(&mut params, "hidden", [2, 8], Init::GlorotUniform, &mut random);
+    let output = Dense::new(&mut params, "output", [8, 1], Init::GlorotUniform, &mut random);
+    let (mut tape, mut grads, mut adam) = (Tape::new(), params.zeros(), Adam::new(0.01));
+
+    let count = allocations(|| {
+        let r = tape.record(&params);
+        let h = hidden.forward(r.constant(&x)).tanh();
+        let fit = loss::bce_with_logits(output.forward(h), r.constant(&y));
+        (fit + reg::l1(h).per_sample() * 1e-3).backward(&mut grads);
+        adam.step(&mut params, &grads);
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn a_warmed_autoencoder_step_on_gathered_rows_allocates_nothing() {
+    let mut random = Random::new(2);
+    let data = Tensor::from_fn([200, 64], |_| random.normal() as f32);
+    let mut params = Params::<f32>::new();
+    let encoder = Dense::new(&mut params, "encoder", [64, 256], Init::HeNormal, &mut random);
+    let decoder = Dense::new(&mut params, "decoder", [256, 64], Init::LeCunNormal, &mut random);
+    let (mut tape, mut grads, mut adam) = (Tape::new(), params.zeros(), Adam::new(0.001));
+    let mut order = random.permutation(200);
+
+    let count = allocations(|| {
+        random.shuffle(&mut order);
+        for rows in order.chunks(64) {
+            let r = tape.record(&params);
+            let x = r.constant_rows(&data, rows);
+            let h = encoder.forward(x).relu();
+            let loss = loss::mse(decoder.forward(h), x) + reg::l1(h).per_sample() * 1e-3;
+            loss.backward(&mut grads);
+            adam.step(&mut params, &grads);
+        }
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn every_kind_of_op_runs_without_allocating() {
+    let mut random = Random::new(3);
+    let mut params = Params::<f64>::new();
+    let a = params.add("a", Tensor::from_fn([6, 5], |_| random.uniform(0.2, 1.0)));
+    let b = params.add("b", Tensor::from_fn([5], |_| random.uniform(0.2, 1.0)));
+    let (mut tape, mut grads) = (Tape::new(), params.zeros());
+
+    let count = allocations(|| {
+        let r = tape.record(&params);
+        let (a, b) = (r.param(a), r.param(b));
+        let broadcast = (a * b + b / a).sigmoid().matmul(a.t()).max_axes(&[1]).sum();
+        let shaped = a.reshape([3, 10]).t().exp().mean_axes(&[0]).powf(2.0).sum();
+        let classes = r.indices([6], &[0, 1, 2, 3, 4, 0]);
+        let fit = loss::cross_entropy(a.softplus().minimum(b), classes);
+        let penalty = reg::elastic_net(a, 1e-2, 1e-3).summed() + reg::l2(b).summed() * 0.5;
+        (broadcast + shaped + fit + penalty).backward(&mut grads);
+    });
+    assert_eq!(count, 0);
+}
