@@ -28,7 +28,7 @@ impl Rule for WhereCond {
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let strides = [0, 1, 2].map(|k| x[k].strides_to(y.shape));
         let operands = [0, 1, 2].map(|k| Strided { data: x[k].data, strides: &strides[k] });
-        let choose = kernels::row(|[mask, a, b]: [T; 3]| if mask != T::ZERO { a } else { b });
+        let choose = kernels::row(|[mask, a, b]: [T; 3]| if mask == T::ZERO { b } else { a });
         kernels::map_strided(y.shape, operands, y.data, Accum::Replace, &choose);
     }
 
@@ -44,8 +44,8 @@ impl Rule for WhereCond {
                 kernels::sum_strided(gy.shape, [mask, gy_strided], gx.data, &to, accum, f);
             });
         };
-        side(1, &kernels::row(|[mask, g]: [T; 2]| if mask != T::ZERO { g } else { T::ZERO }));
-        side(2, &kernels::row(|[mask, g]: [T; 2]| if mask != T::ZERO { T::ZERO } else { g }));
+        side(1, &kernels::row(|[mask, g]: [T; 2]| if mask == T::ZERO { T::ZERO } else { g }));
+        side(2, &kernels::row(|[mask, g]: [T; 2]| if mask == T::ZERO { g } else { T::ZERO }));
     }
 
     fn samples() -> Vec<Sample> {
