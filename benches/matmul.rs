@@ -73,7 +73,9 @@ enum Implementation {
     OpenBlas,
 }
 
-use Implementation::*;
+#[cfg(feature = "bench-openblas")]
+use Implementation::OpenBlas;
+use Implementation::{Gemm, Matrixmultiply, Quietgrad};
 const PEERS: &[Implementation] = &[
     Gemm,
     Matrixmultiply,
@@ -149,10 +151,11 @@ macro_rules! float {
                     peak_loop!(avx512, "avx512f", $splat512, $fma512);
                     peak_loop!(avx2, "avx2,fma", $splat256, $fma256);
                     let available: Vec<_> = Isa::available().collect();
-                    // SAFETY: the machine has the instruction set.
                     if available.contains(&Isa::Avx512) {
+                        // SAFETY: the machine has the instruction set.
                         return best_rate(64 / size_of::<$t>(), |rounds| unsafe { avx512(rounds) });
                     } else if available.contains(&Isa::Avx2) {
+                        // SAFETY: the machine has the instruction set.
                         return best_rate(32 / size_of::<$t>(), |rounds| unsafe { avx2(rounds) });
                     }
                 }

@@ -36,7 +36,7 @@ pub fn set_threads(threads: usize) {
 #[cold]
 fn detect() -> usize {
     let asked = std::env::var("QUIETGRAD_THREADS").ok().and_then(|threads| threads.parse().ok());
-    let offered = || std::thread::available_parallelism().map_or(1, |threads| threads.get());
+    let offered = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     set_threads(asked.unwrap_or_else(offered));
     THREADS.load(Ordering::Relaxed)
 }

@@ -1,10 +1,9 @@
 //! What the tables are made into: a type for every line, an enum of all of them, and the functions of their slopes.
 
 use super::{
-    GELU_CUBIC, GELU_SCALE, NORMAL_PEAK, SELU_ALPHA, SELU_SCALE, binary_table, gelu_inner, hold, normal_cdf,
-    select, share, sign, unary_table, zero_or_nan,
+    Element, GELU_CUBIC, GELU_SCALE, NORMAL_PEAK, SELU_ALPHA, SELU_SCALE, binary_table, gelu_inner, hold,
+    normal_cdf, select, share, sign, unary_table, zero_or_nan,
 };
-use crate::element::Element;
 use crate::kernels::Each;
 use crate::sparsity::Demand;
 
