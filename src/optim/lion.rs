@@ -12,18 +12,20 @@ use crate::kernels::update;
 /// Source: X. Chen et al., Symbolic Discovery of Optimization Algorithms, 2023, program 1.
 ///
 /// ```
-/// use quietgrad::{Params, Tape, Tensor, optim::{Lion, Optimizer}};
+/// use quietgrad::{Params, Tape, Tensor, optim::{Lion, Optimizer, Schedule}};
 ///
 /// let mut params = Params::new();
 /// let x = params.add("x", Tensor::from(4.0));
 /// let mut grads = params.zeros();
-/// let (mut tape, mut lion) = (Tape::<f64>::new(), Lion::new(0.01));
-/// for _ in 0..400 {
+/// let (mut tape, mut lion) = (Tape::<f64>::new(), Lion::new(0.02));
+/// let lr = Schedule::linear(lion.lr, 0.0, 1000); // its steps do not shrink by themselves
+/// for step in 0..1000 {
 ///     let r = tape.record(&params);
 ///     (r.param(x) - 1.0).square().backward(&mut grads);
+///     lion.set_lr(lr.at(step));
 ///     lion.step(&mut params, &grads);
 /// }
-/// assert!((params.get(x)[0] - 1.0).abs() < 0.2);
+/// assert!((params.get(x)[0] - 1.0).abs() < 1e-3);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Lion<T> {
