@@ -94,8 +94,7 @@ fn a_penalty_per_sample_is_the_sum_over_the_batch_size() {
 fn steer(target: f64) -> Vec<f64> {
     let mut random = Random::new(3);
     let causes = Tensor::<f32>::from_fn([24, 16], |_| random.normal() as f32);
-    let data = Tensor::from_fn([256, 16], |_| 0.0);
-    let mut data: Tensor<f32> = data;
+    let mut data = Tensor::zeros([256, 16]);
     for row in data.data_mut().chunks_exact_mut(16) {
         for _ in 0..2 {
             let (cause, strength) = (random.below(24), random.uniform(0.5, 1.5) as f32);
@@ -117,9 +116,9 @@ fn steer(target: f64) -> Vec<f64> {
         let h = encoder.forward(x).relu();
         let loss = loss::mse(decoder.forward(h), x) + reg::l1(h).per_sample() * lambda.coefficient();
         loss.backward(&mut grads);
-        adam.step(&mut params, &grads);
         lambda.observe(h.density());
         densities.push(h.density());
+        adam.step(&mut params, &grads);
     }
     densities.split_off(1300)
 }

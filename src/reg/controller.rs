@@ -40,8 +40,8 @@
 ///     let h = x.matmul(r.param(w)).relu();
 ///     let loss = loss::mse(h, x) + reg::l1(h).per_sample() * lambda.coefficient();
 ///     loss.backward(&mut grads);
-///     adam.step(&mut params, &grads);
 ///     lambda.observe(h.density());
+///     adam.step(&mut params, &grads);
 /// }
 /// ```
 #[derive(Clone, Debug)]
