@@ -125,6 +125,9 @@ fn sweep_duals(
 /// The Jacobian of a function of one tensor: shape [outputs, inputs], both counted in row-major order. One sweep for
 /// each output.
 ///
+/// # Panics
+/// If the result does not depend on x.
+///
 /// ```
 /// use quietgrad::{Tensor, derivatives};
 ///
