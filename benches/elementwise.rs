@@ -9,7 +9,7 @@ use std::time::Duration;
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
-use quietgrad::kernels::update::{self, Adam};
+use quietgrad::kernels::update::{self, Adam, AdamState};
 use quietgrad::kernels::{self, Each, isa::Isa, softmax};
 use quietgrad::{Accum, Element};
 
@@ -103,10 +103,12 @@ macro_rules! functions {
             rows.finish();
 
             let (mut m, mut v) = (vec![0.0; LEN], vec![0.0; LEN]);
-            let rule = Adam { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0 };
+            let rule =
+                Adam { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0, decoupled: false };
             let mut steps = group::<$t>(c, "adam");
             on_every_isa(&mut steps, || {
-                update::adam(black_box(&mut y), black_box(&x), &mut m, &mut v, &rule, 10)
+                let state = AdamState { mean: &mut m, square: &mut v, largest: None };
+                update::adam(black_box(&mut y), black_box(&x), state, &rule, 10)
             });
             steps.finish();
         }

@@ -126,7 +126,7 @@ fn sweep_duals(
 /// each output.
 ///
 /// # Panics
-/// If the result does not depend on x.
+/// If the result of `f` does not depend on its argument.
 ///
 /// ```
 /// use quietgrad::{Tensor, derivatives};

@@ -167,6 +167,30 @@ pub trait Element:
     ) {
         reference_gemm(size, a, b, c, accum, epilogue);
     }
+
+    /// `count` products of the same size, of which the operands of the next begin `steps` elements further on.
+    ///
+    /// `a`, `b` and `c` are those of the first product, with the data of all. A step of 0 uses the same `a` or
+    /// `b` throughout; products must not share places of `c`.
+    ///
+    /// # Panics
+    /// If an operand is too short for the last product, or if products share places of `c`.
+    fn gemm_batch(
+        count: usize,
+        size: [usize; 3],
+        a: Mat<Self>,
+        b: Mat<Self>,
+        c: MatMut<Self>,
+        steps: [usize; 3],
+        accum: Accum,
+    ) {
+        for i in 0..count {
+            let a = Mat { data: &a.data[i * steps[0]..], ..a };
+            let b = Mat { data: &b.data[i * steps[1]..], ..b };
+            let c = MatMut { data: &mut c.data[i * steps[2]..], ..c };
+            Self::gemm(size, a, b, c, accum, Epilogue::None);
+        }
+    }
 }
 
 /// The matrix product by its definition: the default [`Element::gemm`], and what every kernel is tested against.

@@ -76,6 +76,7 @@ pub use cotangents::Cotangents;
 pub use dual::Dual;
 pub use element::{Accum, Element, Epilogue, Mat, MatMut};
 pub use graph::{Graph, Kind, Node, NodeId};
+pub use kernels::{set_threads, threads};
 pub use ops::{Real, Reduction};
 pub use params::{Grads, ParamId, Params};
 pub use random::Random;

@@ -4,7 +4,7 @@
 //! that it is made of: [`Var::pair_sum`] or [`Var::cross_entropy`] with a [`Reduction`].
 
 use crate::ops::{Real, Reduction};
-use crate::pointwise::{AbsoluteError, BceWithLogits, Binary, Huber, SquaredError};
+use crate::pointwise::{AbsoluteError, BceWithLogits, Binary, Huber, KlDiv, SquaredError};
 use crate::var::{Indices, Var};
 
 /// Mean squared error: the mean of (a − b)² over all elements.
@@ -72,4 +72,57 @@ pub fn bce_with_logits<'r, T: Real>(logits: Var<'r, T>, target: Var<'r, T>) -> V
 #[track_caller]
 pub fn cross_entropy<'r, T: Real>(logits: Var<'r, T>, classes: Indices<'r, T>) -> Var<'r, T> {
     logits.cross_entropy(classes, Reduction::Mean)
+}
+
+/// Negative log-likelihood of class numbers under log-probabilities; classes lie along the last axis; the mean over
+/// samples. [`cross_entropy`] takes logits and does both steps in one.
+///
+/// # Panics
+/// If there is not one class a sample, or one is out of range.
+#[track_caller]
+pub fn nll<'r, T: Real>(log_probabilities: Var<'r, T>, classes: Indices<'r, T>) -> Var<'r, T> {
+    log_probabilities.nll(classes, Reduction::Mean)
+}
+
+/// The Kullback-Leibler divergence Σ t (ln t − z) of target distributions t from predicted ones with log-probabilities
+/// z, the mean over samples (PyTorch's `batchmean`). Where t = 0 nothing is added.
+///
+/// For another reduction, or a target of log-probabilities, call [`Var::pair_sum`] with `KlDiv` or `KlDivLog`.
+///
+/// # Panics
+/// If the shapes differ.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, loss};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let target = r.constant(&Tensor::from([[1.0, 0.0], [0.5, 0.5]]));
+/// let log_p = r.constant(&Tensor::from([[0.5f64.ln(), 0.5f64.ln()], [0.5f64.ln(), 0.5f64.ln()]]));
+/// approx::assert_relative_eq!(loss::kl_div(log_p, target).item(), 2f64.ln() / 2.0, max_relative = 1e-12);
+/// ```
+#[track_caller]
+pub fn kl_div<'r, T: Real>(log_probabilities: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T> {
+    log_probabilities.pair_sum(target, Binary::KlDiv(KlDiv {}), Reduction::PerSample)
+}
+
+/// The cosine of the angle between a and b along an axis, Σab / (max(‖a‖, ε) max(‖b‖, ε)) with ε = 10⁻⁸: 1 where they
+/// point the same way, 0 where either is the zero vector. A loss is 1 minus its mean.
+///
+/// # Panics
+/// If there is no such axis or the shapes do not broadcast.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, loss};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let a = r.constant(&Tensor::from([[3.0, 4.0], [0.0, 0.0]]));
+/// let b = r.constant(&Tensor::from([[8.0, 6.0], [1.0, 0.0]]));
+/// assert_eq!(loss::cosine_similarity(a, b, 1).value(), Tensor::from([0.96, 0.0]));
+/// ```
+#[track_caller]
+pub fn cosine_similarity<'r, T: Real>(a: Var<'r, T>, b: Var<'r, T>, axis: usize) -> Var<'r, T> {
+    let length = |x: Var<'r, T>| x.l2_norm_axes(&[axis]).clamp(1e-8, f64::INFINITY);
+    (a * b).sum_axes(&[axis]) / (length(a) * length(b))
 }

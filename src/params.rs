@@ -5,6 +5,7 @@
 use std::ops::Range;
 
 use crate::element::Element;
+use crate::kernels;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -191,6 +192,45 @@ impl<T: Element> Grads<T> {
 
     /// The Euclidean norm of all gradients together.
     pub fn norm(&self) -> f64 {
-        self.data().iter().map(|g| g.to_f64() * g.to_f64()).sum::<f64>().sqrt()
+        kernels::sum_map([self.data()], &kernels::row(|[g]: [T; 1]| g * g)).to_f64().sqrt()
+    }
+
+    /// Shrinks all gradients by one factor so that their norm is at most `max`; gives the norm they had.
+    ///
+    /// Source: R. Pascanu, T. Mikolov and Y. Bengio, On the Difficulty of Training Recurrent Neural Networks, 2013.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tensor};
+    ///
+    /// let mut params = Params::new();
+    /// params.add("w", Tensor::from([0.0, 0.0]));
+    /// let mut grads = params.zeros();
+    /// grads.data_mut().copy_from_slice(&[3.0, 4.0]);
+    /// assert_eq!(grads.clip_norm(1.0), 5.0);
+    /// assert_eq!(grads.data(), [0.6, 0.8]);
+    /// ```
+    pub fn clip_norm(&mut self, max: f64) -> f64 {
+        let norm = self.norm();
+        if norm > max {
+            let factor = T::from_f64(max / norm);
+            for g in self.data_mut() {
+                *g = *g * factor;
+            }
+        }
+        norm
+    }
+
+    /// Holds every element of the gradients between −`max` and `max`.
+    pub fn clip_value(&mut self, max: f64) {
+        let max = T::from_f64(max);
+        for g in self.data_mut() {
+            *g = if *g > max {
+                max
+            } else if *g < -max {
+                -max
+            } else {
+                *g
+            };
+        }
     }
 }

@@ -27,9 +27,14 @@ impl Random {
         Random(Xoshiro256PlusPlus::seed_from_u64(seed))
     }
 
+    /// 64 random bits: a seed for something else.
+    pub fn bits(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
     /// Uniform in [0, 1): 53 random bits.
     pub fn unit(&mut self) -> f64 {
-        (self.0.next_u64() >> 11) as f64 * 2f64.powi(-53)
+        (self.bits() >> 11) as f64 * 2f64.powi(-53)
     }
 
     /// Uniform in [lo, hi).
@@ -52,7 +57,7 @@ impl Random {
         assert!(bound > 0, "no whole number is below 0");
         let bound = bound as u64;
         loop {
-            let product = u128::from(self.0.next_u64()) * u128::from(bound);
+            let product = u128::from(self.bits()) * u128::from(bound);
             if product as u64 >= bound.wrapping_neg() % bound {
                 return (product >> 64) as usize;
             }

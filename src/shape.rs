@@ -150,6 +150,28 @@ pub(crate) fn row_major(shape: &[usize]) -> Strides {
     strides
 }
 
+/// Whether these are a contiguous tensor's strides; along an axis of size 1 any stride is.
+pub(crate) fn is_row_major(shape: &[usize], strides: &[usize]) -> bool {
+    shape.contains(&0)
+        || shape.iter().zip(strides.iter().zip(&row_major(shape))).all(|(&size, (a, b))| size == 1 || a == b)
+}
+
+/// Numbers of elements before, along and after an axis: a row-major tensor is `[before][along][after]`.
+pub(crate) fn around(shape: &[usize], axis: usize) -> [usize; 3] {
+    [shape[..axis].iter().product(), shape[axis], shape[axis + 1..].iter().product()]
+}
+
+/// The size along an axis.
+pub(crate) fn size_of(shape: &[usize], axis: usize) -> Result<usize, ShapeError> {
+    let missing = || ShapeError::new(format!("no axis {axis} in a tensor of shape {}", Show(shape)));
+    shape.get(axis).copied().ok_or_else(missing)
+}
+
+/// The shape with another size along an axis.
+pub(crate) fn with_size(shape: &[usize], axis: usize, size: usize) -> Shape {
+    shape.iter().enumerate().map(|(i, &old)| if i == axis { size } else { old }).collect()
+}
+
 /// Strides that make a tensor of `shape` look like one of shape `to`: 0 along every stretched axis.
 pub(crate) fn broadcast_strides(shape: &[usize], strides: &[usize], to: &[usize]) -> Strides {
     let missing = to.len() - shape.len();

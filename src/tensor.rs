@@ -219,6 +219,12 @@ impl<'a, T: Element> View<'a, T> {
         self.shape.iter().product()
     }
 
+    /// The elements as they stand in memory: in row-major order, except for an op that
+    /// [takes strides](crate::ops::Rule::takes_strides).
+    pub fn data(&self) -> &'a [T] {
+        self.data
+    }
+
     /// The elements in row-major order, if they stand in memory that way.
     pub fn as_slice(&self) -> Option<&'a [T]> {
         match self.strides {

@@ -240,6 +240,33 @@ fn products_match_the_definition_on_random_shapes() {
 }
 
 #[test]
+fn a_batch_is_its_products() {
+    on_every_isa(|isa| {
+        let mut random = Random(0x5851_f42d_4c95_7f2d);
+        for (count, size @ [m, k, n]) in [(0, [2, 3, 4]), (1, [5, 1, 3]), (9, [4, 0, 2]), (40, [33, 65, 47])]
+        {
+            // The second operand is shared by all products; one c is apart from the next.
+            let (a, b) = (random.integers::<f32>(count * m * k), random.integers::<f32>(k * n));
+            let steps = [m * k, 0, m * n + 2];
+            for (accum, threads) in [(Accum::Replace, 1), (Accum::Replace, 2), (Accum::Add, 3)] {
+                let start = random.integers::<f32>(count * steps[2]);
+                let [mut c, mut expected] = [start.clone(), start];
+                quietgrad::set_threads(threads);
+                let to = MatMut::row_major(&mut c, n);
+                f32::gemm_batch(count, size, Mat::row_major(&a, k), Mat::row_major(&b, n), to, steps, accum);
+                quietgrad::set_threads(1);
+                for i in 0..count {
+                    let a = Mat::row_major(&a[i * steps[0]..], k);
+                    let to = MatMut::row_major(&mut expected[i * steps[2]..], n);
+                    reference::gemm(size, a, Mat::row_major(&b, n), to, accum, Epilogue::None);
+                }
+                assert!(c == expected, "{isa:?} {count} of {size:?}");
+            }
+        }
+    });
+}
+
+#[test]
 fn relu_epilogue_keeps_nan() {
     on_every_isa(|isa| {
         let (a, b) = ([1.0f32, f32::NAN], [1.0f32; 3]);
@@ -282,4 +309,66 @@ fn operands_too_short_or_overlapping_panic() {
     assert!(refuses(6, [5, 1], 4, Accum::Replace), "bias too short");
     assert!(refuses(6, [5, 1], 5, Accum::Add), "an epilogue, added");
     assert!(refuses(6, [usize::MAX, 1], 0, Accum::Replace), "a stride that overflows");
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    on_every_isa(|isa| {
+        let mut random = Random(0x0123_4567_89ab_cdef);
+        let mut fractions = |len: usize| -> Vec<f32> {
+            (0..len).map(|_| random.below(1 << 24) as f32 / (1 << 23) as f32 - 1.0).collect()
+        };
+        // The last three would be split to single columns, or are not split at all.
+        for [m, k, n] in [[257, 300, 263], [1500, 700, 13], [13, 700, 1500], [4000, 1100, 1], [1, 1100, 4000]]
+        {
+            let (a, b) = (fractions(m * k), fractions(k * n));
+            let layouts = |data, rows: usize, cols: usize| {
+                [Mat::row_major(data, cols), Mat { data, row_stride: 1, col_stride: rows }]
+            };
+            for a in layouts(&a, m, k) {
+                for b in layouts(&b, k, n) {
+                    let on = |threads: usize| {
+                        quietgrad::set_threads(threads);
+                        let mut c = vec![f32::NAN; m * n];
+                        let to = MatMut::row_major(&mut c, n);
+                        f32::gemm([m, k, n], a, b, to, Accum::Replace, Epilogue::None);
+                        quietgrad::set_threads(1);
+                        c.iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+                    };
+                    let one = on(1);
+                    for threads in [2, 3, 4, 7] {
+                        assert!(
+                            on(threads) == one,
+                            "{isa:?} {m} x {k} x {n}: {threads} threads differ from 1"
+                        );
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn products_from_many_threads_do_not_disturb_each_other() {
+    crate::on_every_isa(|_| {
+        quietgrad::set_threads(2);
+        std::thread::scope(|scope| {
+            for seed in 1..5 {
+                scope.spawn(move || {
+                    let mut random = Random(seed);
+                    for _ in 0..10 {
+                        let case = Case {
+                            size: [200, 100, 150],
+                            a: Transposed,
+                            b: RowMajor,
+                            c: RowMajor,
+                            mode: Mode::Replace,
+                            offset: 0,
+                        };
+                        check::<f32>(case, &mut random);
+                    }
+                });
+            }
+        });
+    });
 }

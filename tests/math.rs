@@ -1,7 +1,7 @@
 //! How accurate the elementary functions are, and what they do at the edges.
 //!
 //! `f32` is compared with `f64` at every `QUIETGRAD_SWEEP_STEP`-th of the 2³² bit patterns: 4099 by default; 1 is
-//! the whole range and takes a minute or two a function in release. The largest error is printed.
+//! the whole range and takes some minutes a function in release. The largest error is printed.
 
 use quietgrad::Element;
 use quietgrad::kernels::math::{double, single};

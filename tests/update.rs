@@ -1,6 +1,6 @@
 //! The optimizers' updates, each against its formulas written out for one number.
 
-use quietgrad::kernels::update::{self, Adam, Momentum, RmsProp, RmsPropState};
+use quietgrad::kernels::update::{self, Adam, AdamState, Lion, Momentum, RmsProp, RmsPropState};
 
 use crate::on_every_isa;
 
@@ -67,7 +67,7 @@ fn nesterov_steps_along_the_velocity_to_come() {
     );
 }
 
-const ADAM: Adam = Adam { lr: 0.02, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1 };
+const ADAM: Adam = Adam { lr: 0.02, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, decoupled: false };
 
 fn adam_step(g: f64, m: &mut f64, v: &mut f64, t: u64) -> f64 {
     *m = 0.9 * *m + 0.1 * g;
@@ -79,15 +79,16 @@ fn adam_step(g: f64, m: &mut f64, v: &mut f64, t: u64) -> f64 {
 #[test]
 fn adam_adds_weight_decay_to_the_gradient() {
     check(
-        |p, g, [m, v], t| update::adam(p, g, m, v, &ADAM, t),
+        |p, g, [mean, square], t| update::adam(p, g, AdamState { mean, square, largest: None }, &ADAM, t),
         |p, g, [m, v], t| *p -= adam_step(g + 0.1 * *p, m, v, t),
     );
 }
 
 #[test]
 fn adamw_takes_weight_decay_from_the_parameter() {
+    let rule = Adam { decoupled: true, ..ADAM };
     check(
-        |p, g, [m, v], t| update::adamw(p, g, m, v, &ADAM, t),
+        |p, g, [mean, square], t| update::adam(p, g, AdamState { mean, square, largest: None }, &rule, t),
         |p, g, [m, v], t| {
             *p -= 0.02 * 0.1 * *p;
             *p -= adam_step(g, m, v, t);
@@ -96,9 +97,53 @@ fn adamw_takes_weight_decay_from_the_parameter() {
 }
 
 #[test]
+fn amsgrad_divides_by_the_largest_mean_square() {
+    check(
+        |p, g, [mean, square, largest], t| {
+            update::adam(p, g, AdamState { mean, square, largest: Some(largest) }, &ADAM, t)
+        },
+        |p, g, [m, v, largest], t| {
+            let g = g + 0.1 * *p;
+            *m = 0.9 * *m + 0.1 * g;
+            *v = 0.99 * *v + 0.01 * g * g;
+            *largest = v.max(*largest);
+            let (bias1, bias2) = (1.0 - 0.9f64.powi(t as i32), 1.0 - 0.99f64.powi(t as i32));
+            *p -= 0.02 * (*m / bias1) / ((*largest / bias2).sqrt() + 1e-8);
+        },
+    );
+}
+
+#[test]
+fn lion_steps_by_signs() {
+    let rule = Lion { lr: 0.01, beta1: 0.9, beta2: 0.99, weight_decay: 0.1 };
+    check(
+        |p, g, [m], _| update::lion(p, g, m, rule),
+        |p, g, [m], _| {
+            let direction: f64 = 0.9 * *m + 0.1 * g;
+            *m = 0.99 * *m + 0.01 * g;
+            *p -= 0.01 * (direction.signum() + 0.1 * *p);
+        },
+    );
+}
+
+#[test]
+fn a_moving_average_follows() {
+    check(|p, g, [], _| update::moving_average(p, g, 0.9), |p, g, [], _| *p = 0.9 * *p + 0.1 * g);
+}
+
+#[test]
+fn soft_threshold_moves_towards_zero_and_stops_there() {
+    let mut x = [2.0f32, -2.0, 0.3, -0.3, 0.0, 0.5, f32::NAN];
+    update::soft_threshold(&mut x, 0.5);
+    assert_eq!(x[..6], [1.5, -1.5, 0.0, 0.0, 0.0, 0.0]);
+    assert!(x[6].is_nan());
+}
+
+#[test]
 fn a_first_step_of_adam_is_as_long_as_the_step_size() {
     let (mut p, mut m, mut v) = ([1.0f32; 3], [0.0; 3], [0.0; 3]);
-    update::adam(&mut p, &[1e-3, -1.0, 1e3], &mut m, &mut v, &Adam { lr: 0.5, weight_decay: 0.0, ..ADAM }, 1);
+    let state = AdamState { mean: &mut m, square: &mut v, largest: None };
+    update::adam(&mut p, &[1e-3, -1.0, 1e3], state, &Adam { lr: 0.5, weight_decay: 0.0, ..ADAM }, 1);
     for (p, expected) in p.into_iter().zip([0.5, 1.5, 0.5]) {
         approx::assert_relative_eq!(p, expected, max_relative = 1e-4);
     }

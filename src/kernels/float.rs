@@ -1,7 +1,7 @@
 //! `f32` and `f64` as [`Element`]s: where the engine's arithmetic meets the fast kernels.
 
-use super::gemm::gemm;
 use super::math::{double, single};
+use super::product::{gemm, gemm_batch};
 use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
 
 macro_rules! float {
@@ -79,7 +79,6 @@ macro_rules! float {
             fn is_nan(self) -> bool {
                 self != self
             }
-            #[inline]
             fn gemm(
                 size: [usize; 3],
                 a: Mat<Self>,
@@ -89,6 +88,17 @@ macro_rules! float {
                 epilogue: Epilogue<Self>,
             ) {
                 gemm(size, a, b, c, accum, epilogue);
+            }
+            fn gemm_batch(
+                count: usize,
+                size: [usize; 3],
+                a: Mat<Self>,
+                b: Mat<Self>,
+                c: MatMut<Self>,
+                steps: [usize; 3],
+                accum: Accum,
+            ) {
+                gemm_batch(count, size, a, b, c, steps, accum);
             }
         }
     };

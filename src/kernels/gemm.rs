@@ -1,7 +1,7 @@
 //! The matrix product: `c (=, +=) epilogue(a b)` for any strides.
 //!
-//! [`gemm`] checks the operands once, turns the product so that a column of the result is contiguous, and picks
-//! the instruction set. [`five_loops`] then is the algorithm of Goto and van de Geijn ("Anatomy of
+//! The operands are checked by now, and the product is turned so that the columns of c are contiguous if
+//! possible. [`five_loops`] is the algorithm of Goto and van de Geijn ("Anatomy of
 //! high-performance matrix multiplication", 2008) as the BLIS project lays it out (Van Zee and van de Geijn,
 //! "BLIS: a framework for rapidly instantiating BLAS functionality", 2015), whose names it keeps:
 //!
@@ -19,9 +19,10 @@
 //! result does not depend on how the work is split.
 
 use super::isa::Isa;
-use super::micro::{self, Finish, MAX_LANES, Microkernel, Tile};
-use super::pack::{pack, packed_len, with_buffers};
-use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
+use super::micro::{self, Finish, MAX_LANES, Microkernel, Product};
+use super::pack::{packed_len, with_buffers};
+use super::threads::{parallel, threads};
+use crate::element::Element;
 
 /// Bytes of the caches that the blocks are made for. They are what most machines have at least; a machine with
 /// more loses little, since the loops around a block cost little.
@@ -47,10 +48,11 @@ pub struct Blocks {
 impl Blocks {
     const fn of<K: Microkernel>() -> Blocks {
         let element = size_of::<K::Element>();
-        // A panel of b (KC x NR) fills less than half of L1, beside the panel of a that streams through.
-        let kc = L1 / 2 / (16 * element);
-        // A block of a (MC x KC) fills half of L2.
-        let mc = L2 / 2 / (kc * element) / K::MR * K::MR;
+        // Deep enough that c is seldom read and written again. A panel of b (KC x NR) then fills most of L1 for
+        // f32; for f64 it streams from L2, which costs less than shallower blocks would.
+        let kc = 3 * L1 / 4 / (12 * size_of::<f32>());
+        // A block of a (MC x KC) fills a quarter of L2, beside what streams through.
+        let mc = L2 / 4 / (kc * element) / K::MR * K::MR;
         // A block of b (KC x NC) fills half of L3.
         let nc = L3 / 2 / (kc * element) / K::NR * K::NR;
         Blocks { mr: K::MR, nr: K::NR, mc, kc, nc }
@@ -65,25 +67,6 @@ impl Blocks {
     pub fn of_f64() -> Blocks {
         f64::blocks()
     }
-}
-
-/// A product with checked operands: pointers to the first elements, and steps between neighbours.
-///
-/// Element (i, p) of `a` stands at `a[i * a_row + p * a_col]`, and so on for `b`, (p, j), and `c`, (i, j).
-pub(super) struct Product<T> {
-    m: usize,
-    k: usize,
-    n: usize,
-    a: *const T,
-    a_row: usize,
-    a_col: usize,
-    b: *const T,
-    b_row: usize,
-    b_col: usize,
-    c: *mut T,
-    c_row: usize,
-    c_col: usize,
-    finish: Finish<T>,
 }
 
 /// Calls a function generic over the micro-kernel with the one of the current instruction set.
@@ -108,6 +91,8 @@ pub(super) trait Float: Element {
     /// # Safety
     /// As [`run`].
     unsafe fn run(product: &Product<Self>);
+    /// The multiply-adds that a thread must find to be worth waking: some 20 microseconds.
+    const PART: usize = 1 << 20;
     /// The sizes that the current instruction set works in.
     fn blocks() -> Blocks;
 }
@@ -115,6 +100,7 @@ pub(super) trait Float: Element {
 macro_rules! float {
     ($t:ty, $kernel:ident) => {
         impl Float for $t {
+            #[inline(always)]
             unsafe fn run(product: &Product<Self>) {
                 // SAFETY: the product is the caller's, and `current` names only what this machine has.
                 unsafe { on_current_isa!($kernel, run(product)) }
@@ -128,119 +114,116 @@ macro_rules! float {
 float!(f32, F32);
 float!(f64, F64);
 
-/// See [`Element::gemm`].
-pub(super) fn gemm<T: Float>(
-    [m, k, n]: [usize; 3],
-    a: Mat<T>,
-    b: Mat<T>,
-    c: MatMut<T>,
-    accum: Accum,
-    epilogue: Epilogue<T>,
-) {
-    check_operand("a", a.data.len(), [m, k], [a.row_stride, a.col_stride]);
-    check_operand("b", b.data.len(), [k, n], [b.row_stride, b.col_stride]);
-    check_operand("c", c.data.len(), [m, n], [c.row_stride, c.col_stride]);
-    let add = accum == Accum::Add;
-    let (bias, relu) = match epilogue {
-        Epilogue::None => (None, false),
-        Epilogue::Bias(bias) => (Some(bias), false),
-        Epilogue::BiasRelu(bias) => (Some(bias), true),
-    };
-    assert!(!(add && bias.is_some()), "gemm: an epilogue goes with Accum::Replace");
-    assert!(bias.is_none_or(|bias| bias.len() >= n), "gemm: the bias is shorter than {n}");
-    if m == 0 || n == 0 {
-        return;
-    }
-    check_no_overlap([m, n], [c.row_stride, c.col_stride]);
-
-    // The kernels want contiguous columns of c. The columns of a row-major c are the rows of its transpose:
-    // cᵀ = bᵀ aᵀ. A single column is one already, and its bias is one number.
-    let bias_step = usize::from(n > 1);
-    let finish = Finish { add, bias: bias.map(<[T]>::as_ptr), bias_step, relu };
-    let upright = Product {
-        m,
-        k,
-        n,
-        a: a.data.as_ptr(),
-        a_row: a.row_stride,
-        a_col: a.col_stride,
-        b: b.data.as_ptr(),
-        b_row: b.row_stride,
-        b_col: b.col_stride,
-        c: c.data.as_mut_ptr(),
-        c_row: c.row_stride,
-        c_col: c.col_stride,
-        finish,
-    };
-    let stands = n == 1 || (m > 1 && c.row_stride == 1 && bias.is_none());
-    let product = if stands { upright } else { upright.transposed() };
-    // SAFETY: the checks above cover every element that the product names.
-    unsafe { T::run(&product) }
+/// How a product is computed. The same for every part of a split product: paths add in different orders.
+#[derive(Clone, Copy)]
+enum Path {
+    /// Tiles over operands where they are.
+    Direct,
+    /// A dot product a row.
+    Matvec,
+    /// The five loops, with `a` packed or not.
+    Blocked { pack_a: bool },
 }
 
-/// Panics unless the last element of a `rows x cols` operand stands within `len`.
-fn check_operand(name: &str, len: usize, [rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) {
-    if rows == 0 || cols == 0 {
-        return;
-    }
-    let down = (rows - 1).checked_mul(row_stride);
-    let right = (cols - 1).checked_mul(col_stride);
-    let last = down.zip(right).and_then(|(down, right)| down.checked_add(right));
-    assert!(
-        last.is_some_and(|last| last < len),
-        "gemm: {name} of {len} elements is too short for {rows} x {cols} with strides {row_stride}, {col_stride}"
-    );
-}
-
-/// Panics if two elements of the output might share a place.
-fn check_no_overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) {
-    if rows == 0 || cols == 0 {
-        return;
-    }
-    let apart = |outer: usize, outer_stride: usize, inner: usize, inner_stride: usize| {
-        outer <= 1 || inner == 0 || outer_stride > (inner - 1) * inner_stride
-    };
-    let within = |len: usize, stride: usize| len <= 1 || stride > 0;
-    assert!(
-        within(rows, row_stride)
-            && within(cols, col_stride)
-            && (apart(rows, row_stride, cols, col_stride) || apart(cols, col_stride, rows, row_stride)),
-        "gemm: elements of c share places: {rows} x {cols} with strides {row_stride}, {col_stride}"
-    );
-}
-
-impl<T> Product<T> {
-    /// `cᵀ = bᵀ aᵀ`
-    fn transposed(self) -> Self {
-        Product {
-            m: self.n,
-            k: self.k,
-            n: self.m,
-            a: self.b,
-            a_row: self.b_col,
-            a_col: self.b_row,
-            b: self.a,
-            b_row: self.a_col,
-            b_col: self.a_row,
-            c: self.c,
-            c_row: self.c_col,
-            c_col: self.c_row,
-            finish: self.finish,
-        }
-    }
-}
-
-/// Runs a product on the calling thread, by the path that fits its shape.
+/// Runs a product.
 ///
 /// # Safety
 /// The instruction set of `K` is available; the product's pointers are valid for its sizes and steps, and nothing
 /// else reads or writes its `c`.
-unsafe fn run<K: Microkernel>(p: &Product<K::Element>) {
-    let rows_contiguous = p.a_col == 1 || p.k == 1;
-    let lone_column = p.n == 1 && p.a_row != 1 && p.m > 1;
+#[inline(always)]
+unsafe fn run<K: Microkernel<Element: Float>>(p: &Product<K::Element>) {
+    let blocks = const { Blocks::of::<K>() };
+    let bytes = size_of::<K::Element>();
+    let pack_a = p.m > 1 && (p.a_row != 1 || (p.n > 4 * K::NR && p.m * p.k * bytes > L2 / 4));
+    let columns_of_c = p.c_row == 1 || p.m == 1;
+    let path = if !pack_a && columns_of_c && p.k <= blocks.kc {
+        let [mr, nr] = tile_shape::<K>(p);
+        if p.m <= mr && p.n <= nr {
+            // SAFETY: the caller's.
+            return unsafe { K::direct(p) };
+        }
+        Path::Direct
+    } else if p.n == 1 && p.a_col == 1 && columns_of_c {
+        Path::Matvec
+    } else {
+        Path::Blocked { pack_a }
+    };
     // SAFETY: the caller's.
     unsafe {
-        if lone_column && rows_contiguous && p.c_row == 1 { matvec::<K>(p) } else { five_loops::<K>(p) }
+        if p.m * p.n * p.k < 2 * K::Element::PART {
+            run_on_one::<K>(p, path)
+        } else {
+            run_on_many::<K>(p, path)
+        }
+    }
+}
+
+/// Runs a product on the calling thread.
+unsafe fn run_on_one<K: Microkernel>(p: &Product<K::Element>, path: Path) {
+    // SAFETY: the caller's.
+    unsafe {
+        match path {
+            Path::Direct => macro_kernel::<K>(p, false, false),
+            Path::Matvec => matvec::<K>(p),
+            Path::Blocked { pack_a } => five_loops::<K>(p, pack_a),
+        }
+    }
+}
+
+/// Runs a product as a grid of parts, a thread each, if there are threads.
+#[cold]
+unsafe fn run_on_many<K: Microkernel<Element: Float>>(p: &Product<K::Element>, path: Path) {
+    let parts = threads().min(p.m * p.n * p.k / K::Element::PART);
+    // Of the grids with that many parts, the one whose parts are nearest to squares packs the least twice.
+    let rows = (1..=parts).filter(|&rows| parts.is_multiple_of(rows));
+    let rows = rows.min_by_key(|rows| p.m / rows + p.n * rows / parts).unwrap_or(1);
+    let cols = parts / rows;
+    // Parts begin at the edges of tiles.
+    let height = p.m.div_ceil(rows).next_multiple_of(K::MR);
+    let width = p.n.div_ceil(cols).next_multiple_of(K::NR);
+    let p = Shared(*p);
+    parallel(parts, &|part| {
+        let Product { m, n, a, a_row, b, b_col, c, c_row, c_col, finish, .. } = *p.get();
+        let (i, j) = (part % rows * height, part / rows * width);
+        if i < m && j < n {
+            // SAFETY: the part stands within the product, and no two parts share an element of c.
+            unsafe {
+                let part = Product {
+                    m: height.min(m - i),
+                    n: width.min(n - j),
+                    a: a.add(i * a_row),
+                    b: b.add(j * b_col),
+                    c: c.add(i * c_row + j * c_col),
+                    finish: finish.below(i),
+                    ..*p.get()
+                };
+                run_on_one::<K>(&part, path);
+            }
+        }
+    });
+}
+
+/// A product that threads look at together.
+struct Shared<T>(Product<T>);
+
+// SAFETY: what its pointers point to is only read, but for c, of which each thread writes its own elements.
+unsafe impl<T: Sync> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    fn get(&self) -> &Product<T> {
+        &self.0
+    }
+}
+
+/// The shape of the tiles for a product whose operands stay where they are.
+#[inline(always)]
+fn tile_shape<K: Microkernel>(p: &Product<K::Element>) -> [usize; 2] {
+    if p.m <= K::FLAT[0] {
+        K::FLAT
+    } else if p.n <= K::TALL[1] {
+        K::TALL
+    } else {
+        [K::MR, K::NR]
     }
 }
 
@@ -252,22 +235,19 @@ unsafe fn matvec<K: Microkernel>(p: &Product<K::Element>) {
         // SAFETY: the caller vouches for the product, the buffer has k elements.
         unsafe {
             if gather {
-                K::pack(1, 1, p.k, p.b, 0, p.b_row, column);
+                K::pack(1, [1, p.k], p.b, [1, p.b_row], column);
             }
-            let b = if gather { column } else { p.b };
-            K::dots(p.m, p.k, p.a, p.a_row, b, p.c, p.finish);
+            K::dots(&Product { b: if gather { column } else { p.b }, ..*p });
         }
     });
 }
 
 /// The product as five loops around the micro-kernel.
-unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>) {
+unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
     let blocks = const { Blocks::of::<K>() };
-    let pack_a =
-        p.m > 1 && (p.a_row != 1 || (p.n > 4 * K::NR && p.m * p.k * size_of::<K::Element>() > L2 / 4));
     let pack_b = pack_a && p.n * p.k * size_of::<K::Element>() > L2 / 4 && p.m > 4 * K::MR;
     // k splits evenly, so that no short block is left over.
-    let kc = p.k.div_ceil(p.k.div_ceil(blocks.kc).max(1));
+    let kc = even_step(p.k, blocks.kc);
     let mc = blocks.mc.min(p.m.next_multiple_of(K::MR));
     let nc = blocks.nc.min(p.n.next_multiple_of(K::NR));
     let a_len = if pack_a { packed_len(K::MR, mc, kc) } else { 0 };
@@ -284,7 +264,7 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>) {
                     let mut b = p.b.add(pc * p.b_row + jc * p.b_col);
                     let [mut b_row, mut b_col] = [p.b_row, p.b_col];
                     if pack_b {
-                        pack::<K>(K::NR, [n, k], b, [b_col, b_row], b_packed);
+                        K::pack(K::NR, [n, k], b, [b_col, b_row], b_packed);
                         (b, b_row, b_col) = (b_packed, K::NR, k);
                     }
                     for ic in (0..p.m).step_by(mc) {
@@ -292,7 +272,7 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>) {
                         let mut a = p.a.add(ic * p.a_row + pc * p.a_col);
                         let [mut a_row, mut a_col] = [p.a_row, p.a_col];
                         if pack_a {
-                            pack::<K>(K::MR, [m, k], a, [a_row, a_col], a_packed);
+                            K::pack(K::MR, [m, k], a, [a_row, a_col], a_packed);
                             (a, a_row, a_col) = (a_packed, k, K::MR);
                         }
                         let finish = if last { p.finish.below(ic) } else { Finish::REPLACE };
@@ -326,51 +306,62 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>) {
 /// The two loops around the micro-kernel. A packed operand's step between panels is `a_row`, `b_col` a row or
 /// column: a panel of MR rows begins at `a + ir * a_row` either way.
 unsafe fn macro_kernel<K: Microkernel>(p: &Product<K::Element>, pack_a: bool, pack_b: bool) {
-    for jr in (0..p.n).step_by(K::NR) {
-        let cols = K::NR.min(p.n - jr);
-        for ir in (0..p.m).step_by(K::MR) {
-            let rows = K::MR.min(p.m - ir);
+    let [mr, nr] = if pack_a || pack_b { [K::MR, K::NR] } else { tile_shape::<K>(p) };
+    // The columns split evenly, unless packing has fixed the panels: a narrow tile keeps the units less busy.
+    let step = if pack_b { nr } else { even_step(p.n, nr) };
+    let mut jr = 0;
+    while jr < p.n {
+        let cols = step.min(p.n - jr);
+        let mut ir = 0;
+        while ir < p.m {
+            let rows = mr.min(p.m - ir);
             // SAFETY: the tile stands within the block.
             unsafe {
-                let tile = Tile {
-                    rows,
-                    k: p.k,
-                    cols,
+                let tile = Product {
+                    m: rows,
+                    n: cols,
                     a: p.a.add(ir * p.a_row),
-                    a_col: p.a_col,
                     b: p.b.add(jr * p.b_col),
-                    b_row: p.b_row,
                     b_col: if pack_b { 1 } else { p.b_col },
                     c: p.c.add(ir * p.c_row + jr * p.c_col),
-                    c_col: p.c_col,
                     finish: p.finish.below(ir),
+                    ..*p
                 };
                 if p.c_row != 1 && rows > 1 {
-                    scattered::<K>(tile, p.c_row);
+                    scattered::<K>(&tile);
                 } else if pack_a && pack_b {
                     K::packed(&tile);
                 } else {
                     K::direct(&tile);
                 }
             }
+            ir += rows;
         }
+        jr += cols;
     }
+}
+
+/// The least step, at most `most`, that covers `len` in as few steps.
+#[inline(always)]
+fn even_step(len: usize, most: usize) -> usize {
+    if len <= most { len } else { len.div_ceil(len.div_ceil(most)) }
 }
 
 /// Runs a tile of a `c` without contiguous columns: through a tile on the stack.
 #[cold]
-unsafe fn scattered<K: Microkernel>(tile: Tile<K::Element>, c_row: usize) {
-    const MAX_MR: usize = 2 * MAX_LANES;
-    const MAX_NR: usize = 12;
-    const { assert!(K::MR <= MAX_MR && K::NR <= MAX_NR) };
-    let mut ab = [K::Element::ZERO; MAX_MR * MAX_NR];
-    let Tile { rows, cols, c, c_col, finish, .. } = tile;
+unsafe fn scattered<K: Microkernel>(tile: &Product<K::Element>) {
+    const MOST: usize = 24 * MAX_LANES;
+    const {
+        assert!(K::MR * K::NR <= MOST && K::FLAT[0] * K::FLAT[1] <= MOST && K::TALL[0] * K::TALL[1] <= MOST);
+    }
+    let mut ab = [K::Element::ZERO; MOST];
+    let Product { m, n, c, c_row, c_col, finish, .. } = *tile;
     // SAFETY: the tile is the caller's, and the array holds any tile.
     unsafe {
-        K::direct(&Tile { c: ab.as_mut_ptr(), c_col: K::MR, finish: Finish::REPLACE, ..tile });
-        for j in 0..cols {
-            for i in 0..rows {
-                micro::store_one(c.add(i * c_row + j * c_col), ab[i + j * K::MR], finish.below(i));
+        K::direct(&Product { c: ab.as_mut_ptr(), c_row: 1, c_col: m, finish: Finish::REPLACE, ..*tile });
+        for j in 0..n {
+            for i in 0..m {
+                micro::store_one(c.add(i * c_row + j * c_col), ab[i + j * m], finish.below(i));
             }
         }
     }

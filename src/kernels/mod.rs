@@ -3,6 +3,7 @@
 // Intrinsics come by the dozen.
 #![allow(clippy::wildcard_imports)]
 
+pub mod dropout;
 mod float;
 mod gemm;
 pub mod isa;
@@ -10,13 +11,19 @@ mod map;
 pub mod math;
 mod micro;
 mod pack;
+mod product;
 mod reduce;
+pub mod rows;
 pub mod softmax;
+mod threads;
+pub mod top_k;
 pub mod update;
 
 pub use gemm::Blocks;
 pub use map::{Each, Row, Strided, for_each_offset, map, map_strided};
 pub use reduce::{spread, sum, sum_map, sum_rows, sum_strided};
+pub use rows::{put, running_sum};
+pub use threads::{set_threads, threads};
 
 use crate::element::{Accum, Element};
 

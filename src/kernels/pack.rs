@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 
-use super::micro::{MAX_LANES, Microkernel};
+use super::micro::MAX_LANES;
 
 /// A cache line, for its alignment.
 #[derive(Clone, Copy)]
@@ -34,28 +34,7 @@ pub(super) fn with_buffers<T, R>(lens: [usize; 2], f: impl FnOnce([*mut T; 2]) -
     })
 }
 
-/// Packs element (w, p) of `width x k`, at `from[w * step_w + p * step_p]`, as panels `panel` wide.
-///
-/// # Safety
-/// The instruction set of `K` is available, `from` is valid for the sizes and steps, and `to` for
-/// `packed_len(panel, width, k)` elements and the margin of [`with_buffers`].
-pub(super) unsafe fn pack<K: Microkernel>(
-    panel: usize,
-    [width, k]: [usize; 2],
-    from: *const K::Element,
-    [step_w, step_p]: [usize; 2],
-    to: *mut K::Element,
-) {
-    for w in (0..width).step_by(panel) {
-        // SAFETY: the caller's; the panel begins inside of both.
-        unsafe {
-            let width = panel.min(width - w);
-            K::pack(panel, width, k, from.add(w * step_w), step_w, step_p, to.add(w * k));
-        }
-    }
-}
-
-/// The number of elements that [`pack`] fills.
+/// The number of elements that a block packed in panels takes.
 pub(super) fn packed_len(panel: usize, width: usize, k: usize) -> usize {
     width.next_multiple_of(panel) * k
 }

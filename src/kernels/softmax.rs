@@ -8,7 +8,7 @@ use super::isa::vectorize;
 use crate::element::Element;
 
 /// Partial sums, or maxima, carried side by side: part of the result's definition.
-const LANES: usize = 32;
+pub(super) const LANES: usize = 32;
 /// Elements worked on at a time, a multiple of [`LANES`]; a longer row is summed by the tile.
 const TILE: usize = 512;
 /// Most rows in a tile.
@@ -16,7 +16,7 @@ const ROWS: usize = 64;
 
 /// Folds 32 interleaved parts of `x` separately, then pairwise, then with what is left over.
 #[inline(always)]
-fn fold<T: Element>(x: &[T], start: T, f: impl Fn(T, T) -> T) -> T {
+pub(super) fn fold<T: Element>(x: &[T], start: T, f: impl Fn(T, T) -> T) -> T {
     let (whole, rest) = x.as_chunks::<LANES>();
     let mut total = start;
     if !whole.is_empty() {
@@ -105,78 +105,75 @@ vectorize! {
     }
 }
 
-/// Calls `each(row, shift, ln Σ e^(x − shift))` for every row.
-#[inline(always)]
-fn for_each_log_sum<T: Element>(x: &[T], cols: usize, mut each: impl FnMut(usize, T, T)) {
-    let mut exps = [T::ZERO; TILE];
-    let (mut shifts, mut sums) = ([T::ZERO; ROWS], [T::ZERO; ROWS]);
-    let tile = tile_of_rows(cols);
-    let mut row = 0;
-    for x in x.chunks(tile) {
-        let rows = x.len() / cols;
-        for (x, shift_of_row) in x.chunks_exact(cols).zip(&mut shifts) {
-            *shift_of_row = shift(x);
+vectorize! {
+    /// Calls `each(row, shift, ln Σ e^(x − shift))` for every row; x − ln Σ e^x is then (x − shift) − the logarithm.
+    pub fn for_each_log_sum [T: Element, F: FnMut(usize, T, T)] (x: &[T], cols: usize, each: F) {
+        let mut each = each;
+        if cols == 0 {
+            return;
         }
-        if cols <= TILE {
-            for ((x, exps), &shift) in x.chunks_exact(cols).zip(exps.chunks_exact_mut(cols)).zip(&shifts) {
-                subtract(x, shift, exps);
+        let mut exps = [T::ZERO; TILE];
+        let (mut shifts, mut sums) = ([T::ZERO; ROWS], [T::ZERO; ROWS]);
+        let tile = tile_of_rows(cols);
+        let mut row = 0;
+        for x in x.chunks(tile) {
+            let rows = x.len() / cols;
+            for (x, shift_of_row) in x.chunks_exact(cols).zip(&mut shifts) {
+                *shift_of_row = shift(x);
             }
-            exp_in_place(&mut exps[..x.len()]);
-            for (exps, sum_of_row) in exps[..x.len()].chunks_exact(cols).zip(&mut sums) {
-                *sum_of_row = sum(exps);
+            if cols <= TILE {
+                for ((x, exps), &shift) in x.chunks_exact(cols).zip(exps.chunks_exact_mut(cols)).zip(&shifts) {
+                    subtract(x, shift, exps);
+                }
+                exp_in_place(&mut exps[..x.len()]);
+                for (exps, sum_of_row) in exps[..x.len()].chunks_exact(cols).zip(&mut sums) {
+                    *sum_of_row = sum(exps);
+                }
+            } else {
+                sums[0] = T::ZERO;
+                for x in x.chunks(TILE) {
+                    let exps = &mut exps[..x.len()];
+                    subtract(x, shifts[0], exps);
+                    exp_in_place(exps);
+                    sums[0] += sum(exps);
+                }
             }
-        } else {
-            sums[0] = T::ZERO;
-            for x in x.chunks(TILE) {
-                let exps = &mut exps[..x.len()];
-                subtract(x, shifts[0], exps);
-                exp_in_place(exps);
-                sums[0] += sum(exps);
+            for sum in &mut sums[..rows] {
+                *sum = sum.ln();
             }
-        }
-        for sum in &mut sums[..rows] {
-            *sum = sum.ln();
-        }
-        for (&shift, &log) in shifts[..rows].iter().zip(&sums) {
-            each(row, shift, log);
-            row += 1;
+            for (&shift, &log) in shifts[..rows].iter().zip(&sums) {
+                each(row, shift, log);
+                row += 1;
+            }
         }
     }
 }
 
-vectorize! {
-    /// `y = x − ln Σ e^x` along each row of `cols` elements.
-    ///
-    /// # Panics
-    /// If `x` and `y` differ in length or are not whole rows.
-    pub fn log_softmax [T: Element] (x: &[T], cols: usize, y: &mut [T]) {
-        check_rows(x.len(), cols, y.len());
-        if cols == 0 {
-            return;
+/// `y = x − ln Σ e^x` along each row of `cols` elements.
+///
+/// # Panics
+/// If `x` and `y` differ in length or are not whole rows.
+pub fn log_softmax<T: Element>(x: &[T], cols: usize, y: &mut [T]) {
+    check_rows(x.len(), cols, y.len());
+    for_each_log_sum(x, cols, |row, shift, log| {
+        let row = row * cols..(row + 1) * cols;
+        // Not x − (shift + log), which would round a large sum.
+        for (y, &x) in y[row.clone()].iter_mut().zip(&x[row]) {
+            *y = (x - shift) - log;
         }
-        for_each_log_sum(x, cols, |row, shift, log| {
-            let row = row * cols..(row + 1) * cols;
-            // Not x − (shift + log), which would round a large sum.
-            for (y, &x) in y[row.clone()].iter_mut().zip(&x[row]) {
-                *y = (x - shift) - log;
-            }
-        });
-    }
+    });
 }
 
-vectorize! {
-    /// `y = ln Σ e^x` of each row of `cols` elements; −∞ for an empty row.
-    ///
-    /// # Panics
-    /// If `x` does not consist of `y.len()` rows.
-    pub fn log_sum_exp [T: Element] (x: &[T], cols: usize, y: &mut [T]) {
-        assert_eq!(x.len(), y.len() * cols, "one sum a row");
-        if cols == 0 {
-            y.fill(T::from_f64(f64::NEG_INFINITY));
-            return;
-        }
-        for_each_log_sum(x, cols, |row, shift, log| y[row] = shift + log);
+/// `y = ln Σ e^x` of each row of `cols` elements; −∞ for an empty row.
+///
+/// # Panics
+/// If `x` does not consist of `y.len()` rows.
+pub fn log_sum_exp<T: Element>(x: &[T], cols: usize, y: &mut [T]) {
+    assert_eq!(x.len(), y.len() * cols, "one sum a row");
+    if cols == 0 {
+        y.fill(T::from_f64(f64::NEG_INFINITY));
     }
+    for_each_log_sum(x, cols, |row, shift, log| y[row] = shift + log);
 }
 
 fn check_rows(x: usize, cols: usize, y: usize) {

@@ -46,8 +46,8 @@ vectorize! {
     }
 }
 
-/// Settings of [`adam`] and [`adamw`].
-#[derive(Clone, Copy, Debug)]
+/// Settings of [`adam`].
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
     /// Step size.
     pub lr: f64,
@@ -57,8 +57,21 @@ pub struct Adam {
     pub beta2: f64,
     /// Added to the root of the squared gradient's mean.
     pub eps: f64,
-    /// Added to the gradient, times the parameter ([`adam`]), or taken from the parameter, times `lr` ([`adamw`]).
+    /// Added to the gradient, times the parameter; or taken from the parameter, times `lr`, if `decoupled`.
     pub weight_decay: f64,
+    /// Whether weight decay bypasses the means: AdamW.
+    pub decoupled: bool,
+}
+
+/// What [`adam`] remembers, a slice of the parameters' length each.
+#[derive(Debug)]
+pub struct AdamState<'a, T> {
+    /// Mean of the gradient.
+    pub mean: &'a mut [T],
+    /// Mean of the squared gradient.
+    pub square: &'a mut [T],
+    /// The largest that this mean has been, if steps shall be divided by that (AMSGrad).
+    pub largest: Option<&'a mut [T]>,
 }
 
 /// [`Adam`] at step t, in the parameters' type.
@@ -73,11 +86,16 @@ struct AdamAt<T> {
     step: T,
     /// 1 / √(1 − beta2ᵗ)
     unbias: T,
+    coupled_decay: T,
+    /// 1 − lr weight_decay, if decoupled
+    keep: T,
 }
 
 impl Adam {
     fn at<T: Element>(&self, t: u64) -> AdamAt<T> {
         let bias = |beta: f64| 1.0 - beta.powf(t as f64);
+        let (coupled, decoupled) =
+            if self.decoupled { (0.0, self.weight_decay) } else { (self.weight_decay, 0.0) };
         AdamAt {
             beta1: T::from_f64(self.beta1),
             rest1: T::from_f64(1.0 - self.beta1),
@@ -86,40 +104,45 @@ impl Adam {
             eps: T::from_f64(self.eps),
             step: T::from_f64(self.lr / bias(self.beta1)),
             unbias: T::from_f64(1.0 / bias(self.beta2).sqrt()),
+            coupled_decay: T::from_f64(coupled),
+            keep: T::from_f64(1.0 - self.lr * decoupled),
         }
-    }
-}
-
-impl<T: Element> AdamAt<T> {
-    /// Updates the means m, v and gives what to take from the parameter.
-    #[inline(always)]
-    fn step(&self, g: T, m: &mut T, v: &mut T) -> T {
-        *m = self.beta1 * *m + self.rest1 * g;
-        *v = self.beta2 * *v + self.rest2 * g * g;
-        self.step * *m / (v.sqrt() * self.unbias + self.eps)
     }
 }
 
 /// Adam (Kingma and Ba 2015) at step t = 1, 2, …, with m and v the means of the gradient and of its square:
 /// `m = beta1 m + (1 − beta1) g`, `v = beta2 v + (1 − beta2) g²`,
-/// `p −= lr / (1 − beta1ᵗ) m / (√v / √(1 − beta2ᵗ) + eps)`; g with weight decay.
-pub fn adam<T: Element>(p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], rule: &Adam, t: u64) {
-    adam_pass(p, g, m, v, rule.at(t), T::from_f64(rule.weight_decay), T::ONE);
-}
-
-/// Adam with decoupled weight decay (Loshchilov and Hutter 2019): `p −= lr weight_decay p`, then [`adam`] without it.
-pub fn adamw<T: Element>(p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], rule: &Adam, t: u64) {
-    adam_pass(p, g, m, v, rule.at(t), T::ZERO, T::from_f64(1.0 - rule.lr * rule.weight_decay));
+/// `p −= lr / (1 − beta1ᵗ) m / (√v / √(1 − beta2ᵗ) + eps)`.
+///
+/// Weight decay is added to g, or, decoupled (Loshchilov and Hutter 2019), `p −= lr weight_decay p` comes first. With a
+/// `largest`, that takes the place of v in the root (AMSGrad: Reddi, Kale and Kumar 2018).
+pub fn adam<T: Element>(p: &mut [T], g: &[T], state: AdamState<T>, rule: &Adam, t: u64) {
+    let AdamState { mean, square, largest } = state;
+    match largest {
+        None => adam_pass(p, g, mean, square, [], rule.at(t)),
+        Some(largest) => adam_pass(p, g, mean, square, [largest], rule.at(t)),
+    }
 }
 
 vectorize! {
-    fn adam_pass [T: Element] (
-        p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], rule: AdamAt<T>, coupled_decay: T, keep: T
+    /// The largest squares are there or not: a loop for each case.
+    fn adam_pass [T: Element, const N: usize] (
+        p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], largest: [&mut [T]; N], rule: AdamAt<T>
     ) {
+        let n = p.len();
         check_lengths(p, [g, m, v]);
-        for (((p, &g), m), v) in p.iter_mut().zip(g).zip(m).zip(v) {
-            let g = g + coupled_decay * *p;
-            *p = keep * *p - rule.step(g, m, v);
+        let (g, m, v) = (&g[..n], &mut m[..n], &mut v[..n]);
+        let mut largest = largest.map(|largest| &mut largest[..n]);
+        for i in 0..n {
+            let g = g[i] + rule.coupled_decay * p[i];
+            m[i] = rule.beta1 * m[i] + rule.rest1 * g;
+            v[i] = rule.beta2 * v[i] + rule.rest2 * g * g;
+            let mut square = v[i];
+            for largest in &mut largest {
+                square = largest[i].maximum(square);
+                largest[i] = square;
+            }
+            p[i] = rule.keep * p[i] - rule.step * m[i] / (square.sqrt() * rule.unbias + rule.eps);
         }
     }
 }
@@ -207,6 +230,54 @@ vectorize! {
             let g = g + weight_decay * *p;
             *s += g * g;
             *p = *p - lr * g / (s.sqrt() + eps);
+        }
+    }
+}
+
+/// Settings of [`lion`].
+#[derive(Clone, Copy, Debug)]
+pub struct Lion<T> {
+    /// Step size: every parameter moves by this much.
+    pub lr: T,
+    /// The mean's share in the direction of the step.
+    pub beta1: T,
+    /// Decay of the gradient's mean.
+    pub beta2: T,
+    /// Taken from the parameter, times `lr`.
+    pub weight_decay: T,
+}
+
+vectorize! {
+    /// Lion (Chen et al. 2023): `p −= lr (sign(beta1 m + (1 − beta1) g) + weight_decay p)`,
+    /// `m = beta2 m + (1 − beta2) g`.
+    pub fn lion [T: Element] (p: &mut [T], g: &[T], m: &mut [T], rule: Lion<T>) {
+        check_lengths(p, [g, m]);
+        let Lion { lr, beta1, beta2, weight_decay } = rule;
+        for ((p, &g), m) in p.iter_mut().zip(g).zip(m) {
+            let direction = beta1 * *m + (T::ONE - beta1) * g;
+            let up = if direction > T::ZERO { T::ONE } else { T::ZERO };
+            let down = if direction < T::ZERO { T::ONE } else { T::ZERO };
+            *m = beta2 * *m + (T::ONE - beta2) * g;
+            *p = *p - lr * ((up - down) + weight_decay * *p);
+        }
+    }
+}
+
+vectorize! {
+    /// `mean = decay mean + (1 − decay) x`
+    pub fn moving_average [T: Element] (mean: &mut [T], x: &[T], decay: T) {
+        check_lengths(mean, [x]);
+        for (mean, &x) in mean.iter_mut().zip(x) {
+            *mean = decay * *mean + (T::ONE - decay) * x;
+        }
+    }
+}
+
+vectorize! {
+    /// `x = sign(x) max(|x| − threshold, 0)`: the proximal map of threshold · |x|.
+    pub fn soft_threshold [T: Element] (x: &mut [T], threshold: T) {
+        for x in x {
+            *x = *x - if *x > threshold { threshold } else if *x < -threshold { -threshold } else { *x };
         }
     }
 }

@@ -1,8 +1,9 @@
 //! y = −Σ t log softmax(z) over classes, from logits: the loss of a classifier, without overflow.
 
 use crate::cotangents::Cotangents;
-use crate::element::{Accum, Element};
-use crate::ops::{Real, Reduction, Rule, Sample, SampleInput};
+use crate::element::Element;
+use crate::kernels::{map, softmax::for_each_log_sum, sum};
+use crate::ops::{Real, Reduction, Rule, Sample, SampleInput, index};
 use crate::shape::{Shape, ShapeError, Show};
 use crate::tensor::{View, ViewMut};
 use crate::var::{Indices, Var};
@@ -20,7 +21,10 @@ pub struct CrossEntropy {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Target {
     /// A class number for each sample.
-    Index,
+    Index {
+        /// The part of the probability that is spread evenly over all classes; the rest is the named one's.
+        smoothing: f64,
+    },
     /// A probability for each class of each sample.
     Probability,
 }
@@ -35,14 +39,13 @@ impl CrossEntropy {
     }
 }
 
-/// max z and ln Σ e^(z − max z)
-fn log_sum_exp<T: Element>(z: &[T]) -> (T, T) {
-    let max = z.iter().copied().fold(T::from_f64(f64::NEG_INFINITY), T::maximum);
-    let mut sum = T::ZERO;
+/// Σ (ln Σ e^z − z): the loss if every class had the probability 1.
+fn loss_of_all<T: Element>(z: &[T], shift: T, log: T) -> T {
+    let mut total = T::ZERO;
     for &z in z {
-        sum += (z - max).exp();
+        total += log - (z - shift);
     }
-    (max, sum.ln())
+    total
 }
 
 impl Rule for CrossEntropy {
@@ -54,7 +57,7 @@ impl Rule for CrossEntropy {
         let (logits, target) = (x[0], x[1]);
         let fits = match (self.target, logits) {
             (_, [] | [.., 0]) => false,
-            (Target::Index, [samples @ .., _]) => samples == target,
+            (Target::Index { .. }, [samples @ .., _]) => samples == target,
             (Target::Probability, _) => logits == target,
         };
         if fits {
@@ -65,7 +68,7 @@ impl Rule for CrossEntropy {
             Show(logits),
             Show(target),
             match self.target {
-                Target::Index => "a class for each row",
+                Target::Index { .. } => "a class for each row",
                 Target::Probability => "the same shape, with a class axis",
             }
         )))
@@ -75,17 +78,23 @@ impl Rule for CrossEntropy {
         let (z, t) = (x[0].data, x[1].data);
         let classes = x[0].shape[x[0].shape.len() - 1];
         let mut loss = T::ZERO;
-        for (row, z) in z.chunks_exact(classes).enumerate() {
-            let (max, log_sum) = log_sum_exp(z);
+        for_each_log_sum(z, classes, |row, shift, log| {
+            let place = row * classes..(row + 1) * classes;
+            let z = &z[place.clone()];
             match self.target {
-                Target::Index => loss += log_sum - (z[class(t[row])] - max),
+                Target::Index { smoothing } => {
+                    loss += T::from_f64(1.0 - smoothing) * (log - (z[index(t[row])] - shift));
+                    if smoothing > 0.0 {
+                        loss += T::from_f64(smoothing / classes as f64) * loss_of_all(z, shift, log);
+                    }
+                }
                 Target::Probability => {
-                    for (&t, &z) in t[row * classes..].iter().zip(z) {
-                        loss += t * (log_sum - (z - max));
+                    for (&t, &z) in t[place].iter().zip(z) {
+                        loss += t * (log - (z - shift));
                     }
                 }
             }
-        }
+        });
         y.data[0] = loss * self.factor(x[0].shape);
     }
 
@@ -94,41 +103,33 @@ impl Rule for CrossEntropy {
         let (z, t) = (x[0].data, x[1].data);
         let classes = x[0].shape[x[0].shape.len() - 1];
         let g = gy.data[0] * self.factor(x[0].shape);
-        let put = |slot: &mut T, value, accum| match accum {
-            Accum::Replace => *slot = value,
-            Accum::Add => *slot += value,
-        };
         gx.add(0, |gz, accum| {
-            for (row, (z, gz)) in z.chunks_exact(classes).zip(gz.data.chunks_exact_mut(classes)).enumerate() {
-                let (max, log_sum) = log_sum_exp(z);
-                let soft = |z: T| (z - max - log_sum).exp();
+            for_each_log_sum(z, classes, |row, shift, log| {
+                let place = row * classes..(row + 1) * classes;
+                let (z, gz) = (&z[place.clone()], &mut gz.data[place.clone()]);
                 match self.target {
-                    Target::Index => {
-                        for (gz, &z) in gz.iter_mut().zip(z) {
-                            put(gz, g * soft(z), accum);
-                        }
-                        gz[class(t[row])] += -g;
+                    Target::Index { smoothing } => {
+                        let spread = T::from_f64(smoothing / classes as f64);
+                        map([z], gz, accum, |[z]: [T; 1]| g * (((z - shift) - log).exp() - spread));
+                        gz[index(t[row])] += -g * T::from_f64(1.0 - smoothing);
                     }
                     Target::Probability => {
-                        let t = &t[row * classes..(row + 1) * classes];
-                        let total = t.iter().fold(T::ZERO, |sum, &t| sum + t);
-                        for ((gz, &z), &t) in gz.iter_mut().zip(z).zip(t) {
-                            put(gz, g * (soft(z) * total - t), accum);
-                        }
+                        let t = &t[place];
+                        let total = sum(t);
+                        let slope = |[z, t]: [T; 2]| g * (((z - shift) - log).exp() * total - t);
+                        map([z, t], gz, accum, slope);
                     }
                 }
-            }
+            });
         });
-        if self.target == Target::Index {
+        if self.target != Target::Probability {
             return;
         }
         gx.add(1, |gt, accum| {
-            for (z, gt) in z.chunks_exact(classes).zip(gt.data.chunks_exact_mut(classes)) {
-                let (max, log_sum) = log_sum_exp(z);
-                for (gt, &z) in gt.iter_mut().zip(z) {
-                    put(gt, g * (log_sum - (z - max)), accum);
-                }
-            }
+            for_each_log_sum(z, classes, |row, shift, log| {
+                let place = row * classes..(row + 1) * classes;
+                map([&z[place.clone()]], &mut gt.data[place], accum, |[z]: [T; 1]| g * (log - (z - shift)));
+            });
         });
     }
 
@@ -139,25 +140,22 @@ impl Rule for CrossEntropy {
                 let op = CrossEntropy { target: Target::Probability, reduction };
                 samples.push(Sample::within(op, [(shape, (-2.0, 2.0)), (shape, (0.1, 1.0))]));
                 let rows = Shape::from(&shape[..shape.len() - 1]);
-                let op = CrossEntropy { target: Target::Index, reduction };
-                samples.push(Sample {
-                    op: op.into(),
-                    inputs: vec![
-                        SampleInput::Real(shape.into(), (-2.0, 2.0)),
-                        SampleInput::Index(rows, shape[shape.len() - 1]),
-                    ],
-                });
+                for smoothing in [0.0, 0.2] {
+                    let op = CrossEntropy { target: Target::Index { smoothing }, reduction };
+                    samples.push(Sample {
+                        op: op.into(),
+                        inputs: vec![
+                            SampleInput::Real(shape.into(), (-2.0, 2.0)),
+                            SampleInput::Index(rows.clone(), shape[shape.len() - 1]),
+                        ],
+                    });
+                }
             }
         }
         let op = CrossEntropy { target: Target::Probability, reduction: Reduction::Sum };
         samples.push(Sample::new(op, [&[0, 3], &[0, 3]]));
         samples
     }
-}
-
-/// A class number, stored as an element.
-fn class<T: Element>(t: T) -> usize {
-    t.to_f64() as usize
 }
 
 impl<'r, T: Real> Var<'r, T> {
@@ -177,8 +175,25 @@ impl<'r, T: Real> Var<'r, T> {
     /// ```
     #[track_caller]
     pub fn cross_entropy(self, classes: Indices<'r, T>, reduction: Reduction) -> Self {
+        self.cross_entropy_smoothed(classes, 0.0, reduction)
+    }
+
+    /// As [`cross_entropy`](Var::cross_entropy), with label smoothing: each class has the target probability
+    /// `smoothing` / classes, and the named one 1 − `smoothing` more.
+    ///
+    /// Source: C. Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2016, section 7.
+    ///
+    /// # Panics
+    /// As `cross_entropy`.
+    #[track_caller]
+    pub fn cross_entropy_smoothed(
+        self,
+        classes: Indices<'r, T>,
+        smoothing: f64,
+        reduction: Reduction,
+    ) -> Self {
         classes.check_below("cross_entropy", self.shape().last().copied().unwrap_or(0));
-        self.apply(CrossEntropy { target: Target::Index, reduction }, &[self, classes.0])
+        self.apply(CrossEntropy { target: Target::Index { smoothing }, reduction }, &[self, classes.0])
     }
 
     /// −Σ t log softmax(logits) for target probabilities t of the same shape, or the mean over samples.
@@ -189,5 +204,27 @@ impl<'r, T: Real> Var<'r, T> {
     pub fn cross_entropy_soft(self, target: Self, reduction: Reduction) -> Self {
         let op = CrossEntropy { target: Target::Probability, reduction };
         self.apply(op, &[self, target])
+    }
+
+    /// −Σ log p\[class\] of log-probabilities, or the mean over samples: the negative log-likelihood. Classes lie along
+    /// the last axis.
+    ///
+    /// # Panics
+    /// If there is not one class number a row, or one is out of range.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Reduction, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let log_p = r.constant(&Tensor::from([[-0.5, -1.0], [-2.0, -0.25]]));
+    /// assert_eq!(log_p.nll(r.indices([2], &[1, 1]), Reduction::Sum).item(), 1.25);
+    /// ```
+    #[track_caller]
+    pub fn nll(self, classes: Indices<'r, T>, reduction: Reduction) -> Self {
+        let last = self.shape().rank().saturating_sub(1);
+        let picked = self.gather(last, Indices(classes.0.unsqueeze(last)));
+        let total = if reduction == Reduction::Sum { picked.sum() } else { picked.mean() };
+        -total
     }
 }

@@ -6,17 +6,36 @@
 
 pub mod binary;
 pub mod broadcast;
+pub mod compare;
+pub mod concat;
 pub mod cross_entropy;
+pub mod cumsum;
+pub mod custom;
 pub mod detach;
+pub mod dropout;
+pub mod extremum;
+pub mod flip;
+pub mod gather;
+pub mod index_select;
 pub mod linear;
+pub mod log_sum_exp;
 pub mod map_sum;
 pub mod matmul;
-pub mod max;
+pub mod norm;
+pub mod one_hot;
+pub mod pad;
 pub mod pair_sum;
 pub mod permute;
 pub mod reshape;
+pub mod slice;
+pub mod softmax;
 pub mod sum;
+pub mod top_k;
 pub mod unary;
+pub mod variance;
+pub mod where_cond;
+
+pub use custom::{Custom, CustomRule};
 
 use std::fmt::Debug;
 
@@ -42,10 +61,10 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError>;
 
     /// y = f(x); overwrites y.
-    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>);
+    fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>);
 
     /// gx += Jᵀ gy, for each input that wants it.
-    fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>);
+    fn vjp<T: Real>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>);
 
     /// Where the output's cotangent is read by `vjp`.
     fn demand(&self) -> Demand {
@@ -98,6 +117,11 @@ impl Reduction {
             Reduction::PerSample => 1.0 / shape.first().copied().unwrap_or(1) as f64,
         }
     }
+}
+
+/// A whole number that is stored as an element.
+pub(crate) fn index<T: Element>(x: T) -> usize {
+    x.to_f64() as usize
 }
 
 /// How a tensor stands in memory: its shape, and its strides unless it is row-major without gaps.
@@ -191,11 +215,28 @@ ops! {
     matmul::MatMul,
     linear::Linear,
     sum::Sum,
-    max::Max,
+    extremum::Extremum,
+    norm::Norm,
+    variance::Variance,
+    softmax::Softmax,
+    log_sum_exp::LogSumExp,
+    cumsum::CumSum,
+    top_k::TopK,
+    dropout::Dropout,
+    compare::Compare,
+    where_cond::WhereCond,
     reshape::Reshape,
     permute::Permute,
     broadcast::BroadcastTo,
+    slice::Slice,
+    concat::Concat,
+    pad::Pad,
+    flip::Flip,
+    gather::Gather,
+    index_select::IndexSelect,
+    one_hot::OneHot,
     detach::Detach,
+    custom::Custom,
 }
 
 impl Op {
@@ -234,6 +275,9 @@ pub trait Real: Element {
     fn forward(op: &Op, x: &[View<Self>], y: ViewMut<Self>);
     #[doc(hidden)]
     fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: View<Self>, gx: &mut Cotangents<Self>);
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn custom(op: &Custom) -> &dyn custom::RuleFor<Self>;
 }
 
 macro_rules! real {
@@ -245,6 +289,11 @@ macro_rules! real {
 
             fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: View<Self>, gx: &mut Cotangents<Self>) {
                 each!(op, rule => rule.vjp(x, y, gy, gx))
+            }
+
+            #[allow(private_interfaces)]
+            fn custom(op: &Custom) -> &dyn custom::RuleFor<Self> {
+                op.rule()
             }
         })*
     };

@@ -4,7 +4,7 @@ use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{self, Strided};
 use crate::ops::{Alias, Layout, Real, Rule, Sample};
-use crate::shape::{Shape, ShapeError, Show, Strides, row_major};
+use crate::shape::{Axes, Shape, ShapeError, Show, Strides, row_major};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
@@ -102,5 +102,30 @@ impl<T: Real> Var<'_, T> {
         let rank = self.shape().rank();
         assert!(rank >= 2, "t: a tensor of shape {} is no matrix", self.shape());
         self.transpose(rank - 2, rank - 1)
+    }
+
+    /// This axis and the last exchanged; itself if they are one.
+    #[track_caller]
+    pub(super) fn swap(self, axis: usize, last: usize) -> Self {
+        if axis == last { self } else { self.transpose(axis, last) }
+    }
+
+    /// The number of the last axis, if `axis` is one of the tensor's.
+    #[track_caller]
+    pub(super) fn last(self, method: &str, axis: usize) -> usize {
+        let shape = self.shape();
+        assert!(axis < shape.rank(), "{method}: no axis {axis} in a tensor of shape {shape}");
+        shape.rank() - 1
+    }
+
+    /// These axes flattened to one, the last: what a reduction of rows takes. No copy if they are the last already.
+    #[track_caller]
+    pub(super) fn rows(self, axes: Axes) -> Self {
+        let shape = self.shape();
+        let order = axes.inside(shape.rank());
+        let ordered = order.iter().enumerate().all(|(i, &axis)| i == axis);
+        let rows: Shape = axes.drop(&shape).iter().copied().chain([axes.count(&shape)]).collect();
+        let x = if ordered { self } else { self.permute(&order) };
+        if axes.len() == 1 { x } else { x.reshape(rows) }
     }
 }

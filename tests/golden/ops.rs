@@ -2,31 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use quietgrad::pointwise::{BceWithLogits, Binary, Huber, SquaredError};
+use quietgrad::pointwise::{BceWithLogits, Binary, Huber, KlDiv, KlDivLog, SquaredError};
 use quietgrad::{Indices, Params, Reduction, Tape, Tensor, Var, loss, reg};
 use serde_json::Value;
 
 use super::{Array, Fixture, compare};
 
 /// Operations of the fixtures that the crate does not have.
-const NOT_YET: &[&str] = &[
-    "softmax",
-    "log_softmax",
-    "logsumexp",
-    "concat",
-    "slice",
-    "gather",
-    "index_select",
-    "embedding",
-    "conv2d",
-    "max_pool2d",
-    "avg_pool2d",
-    "layer_norm",
-    "batch_norm_train",
-    "lstm_cell",
-    "gru_cell",
-    "kl_div",
-];
+const NOT_YET: &[&str] =
+    &["conv2d", "max_pool2d", "avg_pool2d", "layer_norm", "batch_norm_train", "lstm_cell", "gru_cell"];
 
 /// Operations that evaluate a transcendental function: two libraries may differ in its last digits.
 const TRANSCENDENTAL: &[&str] = &[
@@ -42,6 +26,10 @@ const TRANSCENDENTAL: &[&str] = &[
     "gelu",
     "bce_with_logits",
     "cross_entropy",
+    "softmax",
+    "log_softmax",
+    "logsumexp",
+    "kl_div",
 ];
 
 fn tolerance(op: &str) -> f64 {
@@ -84,6 +72,22 @@ fn call<'r>(
         ("transpose", &[x]) => x.transpose(args.size("dim0"), args.size("dim1")),
         ("permute", &[x]) => x.permute(&args.sizes("dims")),
         ("reshape", &[x]) => x.reshape(&args.sizes("shape")[..]),
+        ("softmax", &[x]) => x.softmax(args.axis(x)),
+        ("log_softmax", &[x]) => x.log_softmax(args.axis(x)),
+        ("logsumexp", &[x]) => x.log_sum_exp_axes(&[args.axis(x)]),
+        ("concat", parts) => Var::concat(parts, args.axis(parts[0])),
+        ("slice", &[x]) => args
+            .ranges()
+            .enumerate()
+            .fold(x, |x, (axis, [from, to, step])| x.slice_step(axis, from..to, step)),
+        ("gather", &[x]) => x.gather(args.axis(x), indices?),
+        ("index_select", &[x]) => x.index_select(args.axis(x), indices?),
+        ("embedding", &[table]) => table.embedding(indices?),
+        ("kl_div", &[z, t]) if args.is("reduction", "batchmean") => loss::kl_div(z, t),
+        ("kl_div", &[z, t]) if args.0["log_target"] == true => {
+            z.pair_sum(t, Binary::KlDivLog(KlDivLog {}), Reduction::Sum)
+        }
+        ("kl_div", &[z, t]) => z.pair_sum(t, Binary::KlDiv(KlDiv {}), Reduction::Sum),
         ("bce_with_logits", &[z, t]) if args.is("reduction", "mean") => loss::bce_with_logits(z, t),
         ("bce_with_logits", &[z, t]) => {
             z.pair_sum(t, Binary::BceWithLogits(BceWithLogits {}), Reduction::Sum)
@@ -120,6 +124,18 @@ impl Args<'_> {
 
     fn size(self, name: &str) -> usize {
         self.sizes(name)[0]
+    }
+
+    /// The axis `dim`, counted from the end if negative.
+    fn axis(self, x: Var<f64>) -> usize {
+        let axis = self.0["dim"].as_i64().expect("an axis");
+        axis.rem_euclid(x.shape().rank() as i64) as usize
+    }
+
+    /// Beginning, end and step along each axis.
+    fn ranges(self) -> impl Iterator<Item = [usize; 3]> {
+        let ranges = self.0["ranges"].as_array().expect("a list of ranges").clone();
+        ranges.into_iter().map(|range| [0, 1, 2].map(|i| range[i].as_u64().expect("a number") as usize))
     }
 
     /// A list of whole numbers; one number is a list of one.

@@ -1,25 +1,13 @@
 //! Whole training runs, from the file's initial values and in its order of data.
 
-use std::collections::BTreeSet;
 use std::fs;
 
 use quietgrad::nn::Dense;
-use quietgrad::optim::{Adam, Optimizer, Sgd};
+use quietgrad::optim::{Adagrad, Adam, Optimizer, RmsProp, Sgd};
 use quietgrad::{Params, Recording, Tape, Tensor, Var, loss, reg};
 use serde_json::Value;
 
 use super::{Array, Fixture, compare};
-
-/// Runs of `train_optimizers` whose optimizer the crate does not have.
-const NOT_YET: &[&str] = &[
-    "opt/momentum",
-    "opt/nesterov",
-    "opt/rmsprop",
-    "opt/rmsprop_momentum_centered",
-    "opt/adam_amsgrad",
-    "opt/adamw",
-    "opt/adagrad",
-];
 
 /// One run of a file.
 #[derive(Clone, Copy)]
@@ -244,36 +232,42 @@ fn sparse_autoencoders_follow_the_recorded_runs() {
     }
 }
 
-/// The optimizer of a run; none if the crate does not have it.
-fn optimizer(run: Run) -> Option<Box<dyn Optimizer<f64>>> {
+/// The optimizer of a run.
+fn optimizer(run: Run) -> Box<dyn Optimizer<f64>> {
     let hyper = |name: &str| run.manifest["hyper"][name].as_f64().unwrap_or(0.0);
-    Some(match run.name() {
-        "opt/sgd" | "opt/sgd_weight_decay" => {
-            Box::new(Sgd { weight_decay: hyper("weight_decay"), ..Sgd::new(hyper("lr")) })
+    let is = |name: &str| run.manifest["hyper"][name] == true;
+    let (lr, momentum, weight_decay) = (hyper("lr"), hyper("momentum"), hyper("weight_decay"));
+    match run.manifest["optimizer"].as_str().expect("a name") {
+        "torch.optim.SGD" => {
+            let mut sgd = Sgd::momentum(lr, momentum);
+            (sgd.nesterov, sgd.weight_decay) = (is("nesterov"), weight_decay);
+            Box::new(sgd)
         }
-        "opt/adam" | "opt/adam_l2" => {
-            let mut adam = Adam::new(hyper("lr"));
-            adam.rule.weight_decay = hyper("weight_decay");
+        "torch.optim.RMSprop" => {
+            let mut rmsprop = RmsProp::new(lr);
+            (rmsprop.alpha, rmsprop.momentum, rmsprop.centered) = (hyper("alpha"), momentum, is("centered"));
+            Box::new(rmsprop)
+        }
+        "torch.optim.Adam" => {
+            let mut adam = Adam::new(lr);
+            (adam.amsgrad, adam.rule.weight_decay) = (is("amsgrad"), weight_decay);
             Box::new(adam)
         }
-        _ => return None,
-    })
+        "torch.optim.AdamW" => Box::new(Adam::adamw(lr, weight_decay)),
+        "torch.optim.Adagrad" => Box::new(Adagrad::new(lr)),
+        name => panic!("no optimizer {name}"),
+    }
 }
 
 #[test]
-fn every_known_optimizer_follows_its_recorded_run() {
+fn every_optimizer_follows_its_recorded_run() {
     let fixture = Fixture::read("train_optimizers");
     let (x, y) = (fixture.tensor("opt/x"), fixture.tensor("opt/y"));
-    let mut missing = BTreeSet::new();
     for run in Run::all(&fixture) {
-        let Some(mut optimizer) = optimizer(run) else {
-            missing.insert(run.name());
-            continue;
-        };
         let (mut params, net) = Net::read(&fixture, "opt", |z| z.tanh());
         run.reproduce(
             &mut params,
-            &mut *optimizer,
+            &mut *optimizer(run),
             |_, r| {
                 let [_, prediction] = net.forward(r.constant(x));
                 loss::mse(prediction, r.constant(y))
@@ -281,5 +275,4 @@ fn every_known_optimizer_follows_its_recorded_run() {
             |_, _| (),
         );
     }
-    assert_eq!(missing, NOT_YET.iter().copied().collect(), "the runs left out are those of NOT_YET");
 }

@@ -162,9 +162,25 @@ impl Vector for __m256d {
 
 microkernel!(
     /// 16 x 6 `f32`.
-    F32: std::arch::x86_64::__m256, features "avx2,fma", vecs [1 2], cols [1 2 3 4 5 6]
+    F32: std::arch::x86_64::__m256, features "avx2,fma",
+    tile [2, 6], flat [1, 12], tall [4, 3],
+    direct [
+        1: [1 2 3 4 5 6 7 8 9 10 11 12],
+        2: [1 2 3 4 5 6],
+        3: [1 2 3],
+        4: [1 2 3]
+    ],
+    packed [1: [1 2 3 4 5 6], 2: [1 2 3 4 5 6]]
 );
 microkernel!(
     /// 8 x 6 `f64`.
-    F64: std::arch::x86_64::__m256d, features "avx2,fma", vecs [1 2], cols [1 2 3 4 5 6]
+    F64: std::arch::x86_64::__m256d, features "avx2,fma",
+    tile [2, 6], flat [1, 12], tall [4, 3],
+    direct [
+        1: [1 2 3 4 5 6 7 8 9 10 11 12],
+        2: [1 2 3 4 5 6],
+        3: [1 2 3],
+        4: [1 2 3]
+    ],
+    packed [1: [1 2 3 4 5 6], 2: [1 2 3 4 5 6]]
 );

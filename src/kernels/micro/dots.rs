@@ -1,22 +1,15 @@
 //! Dot products of many rows with one vector, once for every instruction set.
 
 use super::tile::{self, store_one};
-use super::{Finish, MAX_LANES, Tile, Vector};
+use super::{MAX_LANES, Product, Vector};
 use crate::element::Element;
 
 /// See [`Microkernel::dots`].
 ///
 /// A row's sum runs in LANES strands that are then added by halves, whichever group of rows it is taken in.
 #[inline(always)]
-pub(super) unsafe fn dots<V: Vector>(
-    rows: usize,
-    k: usize,
-    a: *const V::Element,
-    a_row: usize,
-    b: *const V::Element,
-    c: *mut V::Element,
-    finish: Finish<V::Element>,
-) {
+pub(super) unsafe fn dots<V: Vector>(p: &Product<V::Element>) {
+    let Product { m: rows, k, a, a_row, b, c, finish, .. } = *p;
     // SAFETY: the caller vouches for the instruction set and the memory.
     unsafe {
         let mut i = 0;
@@ -32,19 +25,7 @@ pub(super) unsafe fn dots<V: Vector>(
                 }
                 half /= 2;
             }
-            let one = Tile {
-                rows: V::LANES,
-                k: 0,
-                cols: 1,
-                a,
-                a_col: 0,
-                b,
-                b_row: 0,
-                b_col: 0,
-                c: c.add(i),
-                c_col: 0,
-                finish: finish.below(i),
-            };
+            let one = Product { c: c.add(i), finish: finish.below(i), ..*p };
             let head = V::head(V::LANES);
             let mut sums = [[strands[0]]];
             tile::finish::<V, 1, 1>(&mut sums, &one, head);

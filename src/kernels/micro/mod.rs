@@ -85,22 +85,46 @@ impl<T> Finish<T> {
     }
 }
 
-/// One tile of work: `c (+)= a b`, a product of `rows x k` and `k x cols`.
-pub(super) struct Tile<T> {
-    pub rows: usize,
+/// A product of matrices, `c = finish(a b)`: the whole of it, a block, or one tile.
+///
+/// Element (i, p) of `a` stands at `a[i * a_row + p * a_col]`; so do (p, j) of `b` and (i, j) of `c`.
+#[derive(Clone, Copy)]
+pub(super) struct Product<T> {
+    pub m: usize,
     pub k: usize,
-    pub cols: usize,
-    /// Element (i, p) stands at `a[i + p * a_col]`.
+    pub n: usize,
     pub a: *const T,
+    pub a_row: usize,
     pub a_col: usize,
-    /// Element (p, j) stands at `b[p * b_row + j * b_col]`.
     pub b: *const T,
     pub b_row: usize,
     pub b_col: usize,
-    /// Element (i, j) stands at `c[i + j * c_col]`.
     pub c: *mut T,
+    pub c_row: usize,
     pub c_col: usize,
     pub finish: Finish<T>,
+}
+
+impl<T> Product<T> {
+    /// `cᵀ = bᵀ aᵀ`
+    #[inline(always)]
+    pub fn transposed(self) -> Self {
+        Product {
+            m: self.n,
+            k: self.k,
+            n: self.m,
+            a: self.b,
+            a_row: self.b_col,
+            a_col: self.b_row,
+            b: self.a,
+            b_row: self.a_col,
+            b_col: self.a_row,
+            c: self.c,
+            c_row: self.c_col,
+            c_col: self.c_row,
+            finish: self.finish,
+        }
+    }
 }
 
 /// The dense inner loops of one instruction set.
@@ -114,95 +138,90 @@ pub(super) trait Microkernel {
     const MR: usize;
     /// Columns of the tile.
     const NR: usize;
+    /// A tile of as many registers for products with few rows: one vector by many columns.
+    const FLAT: [usize; 2];
+    /// A tile of as many registers for products with few columns: many vectors by few columns.
+    const TALL: [usize; 2];
 
-    /// Computes a tile of at most MR x NR with both operands where the caller has them.
-    unsafe fn direct(tile: &Tile<Self::Element>);
+    /// Computes a tile within MR x NR, FLAT or TALL with both operands where the caller has them. The columns of
+    /// `a` and `c` are contiguous: `a_row` and `c_row` count as 1.
+    unsafe fn direct(tile: &Product<Self::Element>);
 
-    /// The same with packed operands: `a_col` is MR, `b_row` is NR, `b_col` is 1, and every column of `a` has MR
-    /// elements in memory, whatever `rows` says.
-    unsafe fn packed(tile: &Tile<Self::Element>);
+    /// The same within MR x NR, with packed operands: `a_col` is MR, `b_row` is NR, `b_col` is 1, and every column of `a` has MR
+    /// elements in memory, whatever `m` says.
+    unsafe fn packed(tile: &Product<Self::Element>);
 
-    /// Copies a panel: element (w, p) of `width x k`, at `from[w * step_w + p * step_p]`, goes to
-    /// `to[p * panel + w]`, where `panel >= width`. May scribble over [`MAX_LANES`] elements after the panel.
+    /// Copies a block in panels: element (w, p) of `width x k`, at `from[w * step_w + p * step_p]`, goes to
+    /// `to[w / panel * panel * k + p * panel + w % panel]`. May scribble over unused rows of the last panel, and
+    /// over [`MAX_LANES`] elements after it.
     unsafe fn pack(
         panel: usize,
-        width: usize,
-        k: usize,
+        width_k: [usize; 2],
         from: *const Self::Element,
-        step_w: usize,
-        step_p: usize,
+        steps: [usize; 2],
         to: *mut Self::Element,
     );
 
-    /// `c[i] (+)= Σ a[i * a_row + p] b[p]` over `p < k` for `i < rows`: a matrix of contiguous rows times a
-    /// contiguous vector.
-    unsafe fn dots(
-        rows: usize,
-        k: usize,
-        a: *const Self::Element,
-        a_row: usize,
-        b: *const Self::Element,
-        c: *mut Self::Element,
-        finish: Finish<Self::Element>,
-    );
+    /// Computes a product with n = 1: dot products of the rows of `a` with `b`. Rows of `a`, `b` and `c` are
+    /// contiguous: `a_col`, `b_row` and `c_row` count as 1.
+    unsafe fn dots(product: &Product<Self::Element>);
 }
 
-/// Makes a unit struct a [`Microkernel`]: the generic code above, compiled with the instruction set's features
-/// for tiles of `$vecs` vectors by as many columns as `$cols` lists.
+/// Makes a unit struct a [`Microkernel`]: the generic code, compiled with the instruction set's features for each
+/// number of vectors and of columns that a tile may have.
 macro_rules! microkernel {
     (
         $(#[$meta:meta])* $name:ident: $vector:ty, $(features $features:literal,)?
-        vecs [$($vecs:literal)*], cols [$($cols:literal)*]
+        tile $tile:tt, flat $flat:tt, tall $tall:tt,
+        direct $direct:tt, packed $packed:tt
     ) => {
         $(#[$meta])*
         pub(in crate::kernels) struct $name;
 
         const _: () = {
-            use super::{Finish, Tile, Vector};
+            use super::{Product, Vector};
             type E = <$vector as Vector>::Element;
             const LANES: usize = <$vector as Vector>::LANES;
 
             $(#[target_feature(enable = $features)])?
-            unsafe fn tile<const VECS: usize, const COLS: usize, const PACKED: bool>(t: &Tile<E>) {
+            unsafe fn tile<const VECS: usize, const COLS: usize, const PACKED: bool>(t: &Product<E>) {
                 // SAFETY: the features are enabled here; the rest is the caller's.
                 unsafe { super::tile::tile::<$vector, VECS, COLS, PACKED>(t) }
             }
 
-            #[inline(always)]
-            unsafe fn choose<const PACKED: bool>(t: &Tile<E>) {
-                $crate::kernels::micro::tile_table!(t, LANES, PACKED, [$($vecs)*] [$($cols)*]);
+            const fn shape([vecs, cols]: [usize; 2]) -> [usize; 2] {
+                [vecs * LANES, cols]
             }
 
             impl super::Microkernel for $name {
                 type Element = E;
-                const MR: usize = LANES * $crate::kernels::micro::last!($($vecs)*);
-                const NR: usize = $crate::kernels::micro::last!($($cols)*);
+                const MR: usize = shape($tile)[0];
+                const NR: usize = shape($tile)[1];
+                const FLAT: [usize; 2] = shape($flat);
+                const TALL: [usize; 2] = shape($tall);
 
-                unsafe fn direct(t: &Tile<E>) {
-                    // SAFETY: the caller's.
-                    unsafe { choose::<false>(t) }
+                #[inline]
+                unsafe fn direct(t: &Product<E>) {
+                    $crate::kernels::micro::tile_table!(t, LANES, false, $direct);
                 }
 
-                unsafe fn packed(t: &Tile<E>) {
-                    // SAFETY: the caller's.
-                    unsafe { choose::<true>(t) }
+                #[inline]
+                unsafe fn packed(t: &Product<E>) {
+                    $crate::kernels::micro::tile_table!(t, LANES, true, $packed);
                 }
 
                 $(#[target_feature(enable = $features)])?
                 unsafe fn pack(
-                    panel: usize, width: usize, k: usize,
-                    from: *const E, step_w: usize, step_p: usize, to: *mut E,
+                    panel: usize, width_k: [usize; 2], from: *const E, steps: [usize; 2], to: *mut E,
                 ) {
                     // SAFETY: the features are enabled here; the rest is the caller's.
-                    unsafe { super::panel::pack::<$vector>(panel, width, k, from, step_w, step_p, to) }
+                    unsafe { super::panel::pack::<$vector>(panel, width_k, from, steps, to) }
                 }
 
                 $(#[target_feature(enable = $features)])?
-                unsafe fn dots(
-                    rows: usize, k: usize, a: *const E, a_row: usize, b: *const E, c: *mut E, finish: Finish<E>,
-                ) {
+                unsafe fn dots(p: &Product<E>) {
                     // SAFETY: the features are enabled here; the rest is the caller's.
-                    unsafe { super::dots::dots::<$vector>(rows, k, a, a_row, b, c, finish) }
+                    unsafe { super::dots::dots::<$vector>(p) }
                 }
             }
         };
@@ -210,26 +229,19 @@ macro_rules! microkernel {
 }
 pub(super) use microkernel;
 
-/// The last of a list of literals.
-macro_rules! last {
-    ($last:literal) => { $last };
-    ($first:literal $($rest:literal)+) => { $crate::kernels::micro::last!($($rest)+) };
-}
-pub(super) use last;
-
 /// Calls the copy of `tile` made for a tile's number of vectors and columns.
 macro_rules! tile_table {
-    ($t:ident, $lanes:ident, $packed:ident, [$($vecs:literal)*] $cols:tt) => {
-        match $t.rows.div_ceil($lanes) {
+    ($t:ident, $lanes:ident, $packed:literal, [$($vecs:literal: $cols:tt),*]) => {
+        match $t.m.div_ceil($lanes) {
             $($vecs => $crate::kernels::micro::tile_table!(@ $t, $packed, $vecs, $cols),)*
-            _ => unreachable!("a tile has 1 to MR rows"),
+            _ => unreachable!("no tile has that many rows"),
         }
     };
-    (@ $t:ident, $packed:ident, $vecs:literal, [$($cols:literal)*]) => {
-        match $t.cols {
+    (@ $t:ident, $packed:literal, $vecs:literal, [$($cols:literal)*]) => {
+        match $t.n {
             // SAFETY: the caller's.
             $($cols => unsafe { tile::<$vecs, $cols, $packed>($t) },)*
-            _ => unreachable!("a tile has 1 to NR columns"),
+            _ => unreachable!("no tile has that many columns"),
         }
     };
 }

@@ -132,9 +132,25 @@ impl Vector for float64x2_t {
 
 microkernel!(
     /// 12 x 8 `f32`.
-    F32: std::arch::aarch64::float32x4_t, features "neon", vecs [1 2 3], cols [1 2 3 4 5 6 7 8]
+    F32: std::arch::aarch64::float32x4_t, features "neon",
+    tile [3, 8], flat [1, 16], tall [4, 6],
+    direct [
+        1: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16],
+        2: [1 2 3 4 5 6 7 8],
+        3: [1 2 3 4 5 6 7 8],
+        4: [1 2 3 4 5 6]
+    ],
+    packed [1: [1 2 3 4 5 6 7 8], 2: [1 2 3 4 5 6 7 8], 3: [1 2 3 4 5 6 7 8]]
 );
 microkernel!(
     /// 6 x 8 `f64`.
-    F64: std::arch::aarch64::float64x2_t, features "neon", vecs [1 2 3], cols [1 2 3 4 5 6 7 8]
+    F64: std::arch::aarch64::float64x2_t, features "neon",
+    tile [3, 8], flat [1, 16], tall [4, 6],
+    direct [
+        1: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16],
+        2: [1 2 3 4 5 6 7 8],
+        3: [1 2 3 4 5 6 7 8],
+        4: [1 2 3 4 5 6]
+    ],
+    packed [1: [1 2 3 4 5 6 7 8], 2: [1 2 3 4 5 6 7 8], 3: [1 2 3 4 5 6 7 8]]
 );

@@ -75,9 +75,25 @@ impl<T: Element, const N: usize> Vector for Lanes<T, N> {
 
 microkernel!(
     /// 8 x 6 `f32`.
-    F32: super::portable::Lanes<f32, 4>, vecs [1 2], cols [1 2 3 4 5 6]
+    F32: super::portable::Lanes<f32, 4>,
+    tile [2, 6], flat [1, 12], tall [4, 3],
+    direct [
+        1: [1 2 3 4 5 6 7 8 9 10 11 12],
+        2: [1 2 3 4 5 6],
+        3: [1 2 3],
+        4: [1 2 3]
+    ],
+    packed [1: [1 2 3 4 5 6], 2: [1 2 3 4 5 6]]
 );
 microkernel!(
     /// 4 x 6 `f64`.
-    F64: super::portable::Lanes<f64, 2>, vecs [1 2], cols [1 2 3 4 5 6]
+    F64: super::portable::Lanes<f64, 2>,
+    tile [2, 6], flat [1, 12], tall [4, 3],
+    direct [
+        1: [1 2 3 4 5 6 7 8 9 10 11 12],
+        2: [1 2 3 4 5 6],
+        3: [1 2 3],
+        4: [1 2 3]
+    ],
+    packed [1: [1 2 3 4 5 6], 2: [1 2 3 4 5 6]]
 );

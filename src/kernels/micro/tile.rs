@@ -1,18 +1,18 @@
 //! The tile product, once for every instruction set.
 
 use super::Finish;
-use super::{Tile, Vector};
+use super::{Product, Vector};
 use crate::element::Element;
 
 /// The tile product. `VECS` vectors make a column, the last one partial unless the operands are `PACKED`.
 #[inline(always)]
 pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const PACKED: bool>(
-    t: &Tile<V::Element>,
+    t: &Product<V::Element>,
 ) {
     // SAFETY: the caller vouches for the instruction set and for the memory that the tile describes. `a` and `b`
     // step past their ends after the last round only, without being read there, hence `wrapping_add`.
     unsafe {
-        let lanes = t.rows - (VECS - 1) * V::LANES;
+        let lanes = t.m - (VECS - 1) * V::LANES;
         let head = V::head(lanes);
         if PACKED {
             // C is needed in some thousand cycles.
@@ -23,8 +23,10 @@ pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const
             }
         }
         let mut ab = [[V::zero(); VECS]; COLS];
-        let (mut a, mut b) = (t.a, t.b);
-        let (b_row, b_col) = (t.b_row, if PACKED { 1 } else { t.b_col });
+        let mut a = t.a;
+        let b_col = if PACKED { 1 } else { t.b_col };
+        // One pointer for every four columns: addresses then need no chain of additions.
+        let mut b: [_; COLS] = std::array::from_fn(|j| t.b.wrapping_add(j / 4 * 4 * b_col));
         for _ in 0..t.k {
             let mut column = [V::zero(); VECS];
             for v in 0..VECS {
@@ -33,13 +35,13 @@ pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const
                 column[v] = if whole { V::load(from) } else { V::load_head(from, head) };
             }
             for j in 0..COLS {
-                let x = V::splat(*b.wrapping_add(j * b_col));
+                let x = V::splat(*b[j].wrapping_add(j % 4 * b_col));
                 for v in 0..VECS {
                     ab[j][v] = column[v].mul_add(x, ab[j][v]);
                 }
             }
             a = a.wrapping_add(t.a_col);
-            b = b.wrapping_add(b_row);
+            b = b.map(|b| b.wrapping_add(t.b_row));
         }
         finish::<V, VECS, COLS>(&mut ab, t, head);
         if lanes == V::LANES {
@@ -63,7 +65,7 @@ pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const
 #[inline(always)]
 pub(super) unsafe fn finish<V: Vector, const VECS: usize, const COLS: usize>(
     ab: &mut [[V; VECS]; COLS],
-    t: &Tile<V::Element>,
+    t: &Product<V::Element>,
     head: V::Head,
 ) {
     // SAFETY: as in `tile`; `c` has the tile's rows and columns, and so has the bias unless it is one number.

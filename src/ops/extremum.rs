@@ -1,4 +1,4 @@
-//! y = max x over chosen axes. Equal maxima share the gradient evenly.
+//! y = max x, or min x, over chosen axes. Equal ones share the gradient evenly.
 
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
@@ -8,14 +8,27 @@ use crate::shape::{Axes, Shape, ShapeError, Show, Strides, broadcast_strides, ro
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
-/// The largest element over some axes.
+/// The largest element over some axes, or the smallest.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Max {
+pub struct Extremum {
     /// The axes that go.
     pub axes: Axes,
+    /// The smallest instead of the largest.
+    pub smallest: bool,
 }
 
-impl Max {
+impl Extremum {
+    /// The larger of two, or the smaller; NaN if either is.
+    #[inline(always)]
+    fn of<T: Element>(&self, a: T, b: T) -> T {
+        if self.smallest { -(-a).maximum(-b) } else { a.maximum(b) }
+    }
+
+    /// What every number is larger than, or smaller.
+    fn start(&self) -> f64 {
+        if self.smallest { f64::INFINITY } else { f64::NEG_INFINITY }
+    }
+
     /// Strides that walk the output while the input's elements are walked in row-major order.
     fn output_strides(&self, shape: &[usize]) -> Strides {
         let kept = self.axes.keep(shape);
@@ -23,14 +36,14 @@ impl Max {
     }
 }
 
-impl Rule for Max {
+impl Rule for Extremum {
     fn name(&self) -> &'static str {
-        "max"
+        if self.smallest { "min" } else { "max" }
     }
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         if self.axes.count(x[0]) == 0 {
-            return Err(ShapeError::new(format!("{} has no elements to take the maximum of", Show(x[0]))));
+            return Err(ShapeError::new(format!("{} has no elements to choose from", Show(x[0]))));
         }
         Ok(self.axes.drop(x[0]))
     }
@@ -39,16 +52,16 @@ impl Rule for Max {
         true
     }
 
-    /// A NaN among the elements is the maximum.
+    /// A NaN among the elements is the result.
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let x = x[0];
-        y.data.fill(T::from_f64(f64::NEG_INFINITY));
+        y.data.fill(T::from_f64(self.start()));
         for_each_offset(x.shape, [&x.strides(), &self.output_strides(x.shape)], |[from, to]| {
-            y.data[to] = y.data[to].maximum(x.data[from]);
+            y.data[to] = self.of(y.data[to], x.data[from]);
         });
     }
 
-    /// gx = gy / (number of maxima) where x = y, else 0
+    /// gx = gy / (how many are equal) where x = y, else 0
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let x = x[0];
         let to = self.output_strides(x.shape);
@@ -83,13 +96,13 @@ impl Rule for Max {
         });
     }
 
-    /// Which element of each slice is the largest.
+    /// Which element of each slice is the one.
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
         let x = x[0];
-        let mut best = vec![(f64::NEG_INFINITY, 0); self.axes.drop(x.shape).elements()];
+        let mut best = vec![(self.start(), 0); self.axes.drop(x.shape).elements()];
         let mut number = 0;
         for_each_offset(x.shape, [&x.strides(), &self.output_strides(x.shape)], |[from, to]| {
-            if x.data[from] > best[to].0 {
+            if self.of(x.data[from], best[to].0) != best[to].0 {
                 best[to] = (x.data[from], number);
             }
             number += 1;
@@ -107,7 +120,10 @@ impl Rule for Max {
             (&[], &[]),
             (&[0, 3], &[1]),
         ];
-        cases.map(|(shape, axes)| Sample::new(Max { axes: Axes::new(axes) }, [shape])).to_vec()
+        let sample = |(shape, axes): (&[usize], &[usize])| {
+            [false, true].map(|smallest| Sample::new(Extremum { axes: Axes::new(axes), smallest }, [shape]))
+        };
+        cases.into_iter().flat_map(sample).collect()
     }
 }
 
@@ -128,7 +144,7 @@ impl<T: Real> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn max(self) -> Self {
-        self.apply(Max { axes: Axes::all(self.shape().rank()) }, &[self])
+        self.apply(Extremum { axes: Axes::all(self.shape().rank()), smallest: false }, &[self])
     }
 
     /// The largest over these axes, which go.
@@ -138,6 +154,25 @@ impl<T: Real> Var<'_, T> {
     #[track_caller]
     pub fn max_axes(self, axes: &[usize]) -> Self {
         let axes = self.axes("max_axes", axes);
-        self.apply(Max { axes }, &[self])
+        self.apply(Extremum { axes, smallest: false }, &[self])
+    }
+
+    /// The smallest of all elements; ties share the gradient evenly. NaN if any element is.
+    ///
+    /// # Panics
+    /// If there are no elements.
+    #[track_caller]
+    pub fn min(self) -> Self {
+        self.apply(Extremum { axes: Axes::all(self.shape().rank()), smallest: true }, &[self])
+    }
+
+    /// The smallest over these axes, which go.
+    ///
+    /// # Panics
+    /// If there is no such axis, one is named twice, or there are no elements along them.
+    #[track_caller]
+    pub fn min_axes(self, axes: &[usize]) -> Self {
+        let axes = self.axes("min_axes", axes);
+        self.apply(Extremum { axes, smallest: true }, &[self])
     }
 }

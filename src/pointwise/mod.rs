@@ -16,9 +16,12 @@
 //! why. A line of [`binary_table`] has two arguments and two derivatives, and its kink is where an expression changes
 //! sign.
 
+mod rule;
+
+pub use rule::*;
+pub(crate) use rule::{Slope, SlopeA, SlopeB, Value};
+
 use crate::element::Element;
-use crate::kernels::Each;
-use crate::sparsity::Demand;
 
 /// Calls `$then!` with every elementwise function of one argument.
 macro_rules! unary_table {
@@ -63,6 +66,11 @@ macro_rules! unary_table {
             /// x above 0, `alpha` (eˣ − 1) from there down.
             elu Elu(alpha = 0.8) on (-2.0, 2.0), kinks [0.0], Everywhere:
                 |x, y| select(x > T::ZERO, x, alpha * x.exp_m1()) => if x > T::ZERO { T::ONE } else { y + alpha };
+            /// λ x above 0, λ α (eˣ − 1) from there down, with the constants that keep mean 0 and variance 1
+            /// (Klambauer et al. 2017).
+            selu Selu() on (-2.0, 2.0), kinks [0.0], Everywhere:
+                |x, _| T::from_f64(SELU_SCALE) * select(x > T::ZERO, x, T::from_f64(SELU_ALPHA) * x.exp_m1())
+                => T::from_f64(SELU_SCALE) * select(x > T::ZERO, T::ONE, T::from_f64(SELU_ALPHA) * x.exp());
             /// x Φ(x), with Φ the normal distribution function.
             gelu Gelu() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x * normal_cdf(x)
                 => normal_cdf(x) + x * T::from_f64(NORMAL_PEAK) * (T::from_f64(-0.5) * x * x).exp();
@@ -87,6 +95,15 @@ macro_rules! unary_table {
             sin Sin() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.sin() => x.cos();
             /// Cosine of an angle in radians.
             cos Cos() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.cos() => -x.sin();
+            /// x tanh(ln(1 + eˣ)) (Misra 2019).
+            mish Mish() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x * x.softplus().tanh()
+                => { let t = x.softplus().tanh(); t + x * (T::ONE - t) * (T::ONE + t) * x.sigmoid() };
+            /// x / (1 + |x|)
+            softsign Softsign() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x / (T::ONE + x.abs())
+                => { let d = T::ONE + x.abs(); T::ONE / (d * d) };
+            /// ln σ(x), without overflow.
+            log_sigmoid LogSigmoid() on (-2.0, 2.0), kinks [], Everywhere: |x, _| -(-x).softplus()
+                => (-x).sigmoid();
             /// The error function.
             erf Erf() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.erf()
                 => T::from_f64(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp();
@@ -94,6 +111,15 @@ macro_rules! unary_table {
             clamp Clamp(lo = -1.0, hi = 0.5) on (-2.0, 2.0), kinks [lo, hi], Everywhere:
                 |x, _| if x < lo { lo } else if x > hi { hi } else { x }
                 => if x < lo || x > hi { T::ZERO } else { T::ONE };
+            /// x, held between −1 and 1; slope 0 at the bounds themselves.
+            hardtanh Hardtanh() on (-2.0, 2.0), kinks [-1.0, 1.0], Everywhere: |x, _| hold(x, T::ONE)
+                => if x <= -T::ONE || x >= T::ONE { T::ZERO } else { T::ONE };
+            /// |x| to a constant power, with slope 0 at 0.
+            abs_powf AbsPowf(exponent = 2.5) on (-2.0, 2.0), kinks [0.0], Everywhere: |x, _| x.abs().powf(exponent)
+                => if x == T::ZERO { T::ZERO } else { exponent * x.abs().powf(exponent - T::ONE) * sign(x) };
+            /// ln(1 + x² / s), for a constant s.
+            log1p_square Log1pSquare(s = 0.7) on (-2.0, 2.0), kinks [], Everywhere: |x, _| (x * x / s).ln_1p()
+                => (x + x) / (s + x * x);
             /// x moved towards 0 by `lambda`, and 0 if it would cross: the proximal map of λ|x|.
             soft_threshold SoftThreshold(lambda = 0.5) on (-2.0, 2.0), kinks [-lambda, lambda], Support:
                 |x, y| if x > lambda { x - lambda } else if x < -lambda { x + lambda } else { zero_or_nan(x) }
@@ -142,6 +168,13 @@ macro_rules! binary_table {
             /// ln(1 + eᶻ) − z t: the cross-entropy of σ(z) with a target probability t, without overflow.
             bce_with_logits BceWithLogits() on (-2.0, 2.0) (0.0, 1.0), kink (T::ONE):
                 |z, t, _| z.softplus() - z * t => z.sigmoid() - t, -z;
+            /// t (ln t − z): a summand of the Kullback-Leibler divergence of a distribution t from one with the
+            /// log-probabilities z; 0 where t = 0, though without a derivative by t there (NaN).
+            kl_div KlDiv() on (-2.0, 0.0) (0.1, 1.0), kink (T::ONE):
+                |z, t, _| select(t == T::ZERO, T::ZERO, t * (t.ln() - z)) => -t, t.ln() + t / t - z;
+            /// eᵗ (t − z): the same, with log-probabilities on both sides.
+            kl_div_log KlDivLog() on (-2.0, 0.0) (-2.0, 0.0), kink (T::ONE):
+                |z, t, y| t.exp() * (t - z) => -t.exp(), y + t.exp();
         }
     };
 }
@@ -152,6 +185,10 @@ const NORMAL_PEAK: f64 = 0.398_942_280_401_432_7;
 /// √(2/π), and the cubic coefficient, of gelu's tanh approximation (Hendrycks and Gimpel 2016, section 2).
 const GELU_SCALE: f64 = 0.797_884_560_802_865_4;
 const GELU_CUBIC: f64 = 0.044715;
+
+/// The constants of selu (Klambauer et al. 2017, equation 14).
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 
 #[inline(always)]
 fn normal_cdf<T: Element>(x: T) -> T {
@@ -205,247 +242,5 @@ fn hold<T: Element>(x: T, bound: T) -> T {
         -bound
     } else {
         x
-    }
-}
-
-/// One line of the unary table.
-pub trait UnaryRule: Copy {
-    /// Where the derivative needs the cotangent of the output.
-    const DEMAND: Demand;
-    /// Whether the derivative is written in terms of y.
-    const USES_VALUE: bool;
-    /// f(x)
-    fn f<T: Element>(self, x: T) -> T;
-    /// f'(x), with y = f(x) at hand.
-    fn df<T: Element>(self, x: T, y: T) -> T;
-}
-
-/// One line of the binary table.
-pub trait BinaryRule: Copy {
-    /// Whether the derivatives are written in terms of y.
-    const USES_VALUE: bool;
-    /// f(a, b)
-    fn f<T: Element>(self, a: T, b: T) -> T;
-    /// ∂f/∂a, with y = f(a, b) at hand.
-    fn da<T: Element>(self, a: T, b: T, y: T) -> T;
-    /// ∂f/∂b, with y = f(a, b) at hand.
-    fn db<T: Element>(self, a: T, b: T, y: T) -> T;
-}
-
-/// Something to be done with a line of the unary table, compiled once for each line.
-pub trait UnaryVisitor {
-    /// What comes back.
-    type Output;
-    /// Does it.
-    fn visit<R: UnaryRule>(self, rule: R) -> Self::Output;
-}
-
-/// Something to be done with a line of the binary table, compiled once for each line.
-pub trait BinaryVisitor {
-    /// What comes back.
-    type Output;
-    /// Does it.
-    fn visit<R: BinaryRule>(self, rule: R) -> Self::Output;
-}
-
-/// Whether a line gives y a name.
-macro_rules! is_named {
-    (_) => {
-        false
-    };
-    ($y:ident) => {
-        true
-    };
-}
-
-macro_rules! unary_rules {
-    ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on ($lo:expr, $hi:expr),
-        kinks [$($kink:expr),*], $demand:ident: |$x:ident, $y:tt| $f:expr => $df:expr;)*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Copy, PartialEq, Debug)]
-            pub struct $Rule {
-                $(#[allow(missing_docs)] pub $arg: f64,)*
-            }
-
-            impl UnaryRule for $Rule {
-                const DEMAND: Demand = Demand::$demand;
-                const USES_VALUE: bool = is_named!($y);
-                #[inline(always)]
-                fn f<T: Element>(self, $x: T) -> T {
-                    $(let $arg = T::from_f64(self.$arg);)*
-                    $f
-                }
-                #[inline(always)]
-                #[allow(unused_variables)]
-                fn df<T: Element>(self, $x: T, $y: T) -> T {
-                    $(let $arg = T::from_f64(self.$arg);)*
-                    $df
-                }
-            }
-        )*
-
-        /// An elementwise function of one argument: a line of the table, as data.
-        #[derive(Clone, Copy, PartialEq, Debug)]
-        pub enum Unary {
-            $($(#[$doc])* $Rule($Rule),)*
-        }
-
-        impl Unary {
-            /// Every line, with the parameters to test it with.
-            pub fn all() -> Vec<Unary> {
-                vec![$(Unary::$Rule($Rule { $($arg: $sample),* }),)*]
-            }
-
-            /// The function's name, as its method is called.
-            pub fn name(self) -> &'static str {
-                match self { $(Unary::$Rule(_) => stringify!($name),)* }
-            }
-
-            /// An interval inside its domain.
-            pub fn range(self) -> (f64, f64) {
-                match self { $(Unary::$Rule(_) => ($lo, $hi),)* }
-            }
-
-            /// Where the derivative jumps.
-            #[allow(unused_variables)]
-            pub fn kinks(self) -> Vec<f64> {
-                match self { $(Unary::$Rule($Rule { $($arg),* }) => vec![$($kink),*],)* }
-            }
-
-            /// Where the derivative needs the cotangent of the output.
-            pub fn demand(self) -> Demand {
-                match self { $(Unary::$Rule(_) => $Rule::DEMAND,)* }
-            }
-
-            /// Hands the line to a visitor.
-            #[inline]
-            pub fn accept<V: UnaryVisitor>(self, visitor: V) -> V::Output {
-                match self { $(Unary::$Rule(rule) => visitor.visit(rule),)* }
-            }
-        }
-    };
-}
-unary_table!(unary_rules);
-
-macro_rules! binary_rules {
-    ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range_a:tt $range_b:tt,
-        kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr;)*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Copy, PartialEq, Debug)]
-            pub struct $Rule {
-                $(#[allow(missing_docs)] pub $arg: f64,)*
-            }
-
-            #[allow(unused_variables)]
-            impl BinaryRule for $Rule {
-                const USES_VALUE: bool = is_named!($y);
-                #[inline(always)]
-                fn f<T: Element>(self, $a: T, $b: T) -> T {
-                    $(let $arg = T::from_f64(self.$arg);)*
-                    $f
-                }
-                #[inline(always)]
-                fn da<T: Element>(self, $a: T, $b: T, $y: T) -> T {
-                    $(let $arg = T::from_f64(self.$arg);)*
-                    $da
-                }
-                #[inline(always)]
-                fn db<T: Element>(self, $a: T, $b: T, $y: T) -> T {
-                    $(let $arg = T::from_f64(self.$arg);)*
-                    $db
-                }
-            }
-        )*
-
-        /// An elementwise function of two arguments: a line of the table, as data.
-        #[derive(Clone, Copy, PartialEq, Debug)]
-        pub enum Binary {
-            $($(#[$doc])* $Rule($Rule),)*
-        }
-
-        impl Binary {
-            /// Every line, with the parameters to test it with.
-            pub fn all() -> Vec<Binary> {
-                vec![$(Binary::$Rule($Rule { $($arg: $sample),* }),)*]
-            }
-
-            /// The function's name, as its method is called.
-            pub fn name(self) -> &'static str {
-                match self { $(Binary::$Rule(_) => stringify!($name),)* }
-            }
-
-            /// An interval for each argument inside its domain.
-            pub fn ranges(self) -> [(f64, f64); 2] {
-                match self { $(Binary::$Rule(_) => [$range_a, $range_b],)* }
-            }
-
-            /// An expression that changes sign where the derivative jumps.
-            #[allow(unused_variables)]
-            pub fn kink(self, a: f64, b: f64) -> f64 {
-                /// The table's formulas are written for any element.
-                type T = f64;
-                match self { $(Binary::$Rule($Rule { $($arg),* }) => { let ($a, $b) = (a, b); $kink })* }
-            }
-
-            /// Hands the line to a visitor.
-            #[inline]
-            pub fn accept<V: BinaryVisitor>(self, visitor: V) -> V::Output {
-                match self { $(Binary::$Rule(rule) => visitor.visit(rule),)* }
-            }
-        }
-    };
-}
-binary_table!(binary_rules);
-
-/// `[x] -> f(x)`
-#[derive(Clone, Copy)]
-pub(crate) struct Value<R>(pub R);
-
-impl<T: Element, R: UnaryRule> Each<T, 1> for Value<R> {
-    #[inline(always)]
-    fn at(self, [x]: [T; 1]) -> T {
-        self.0.f(x)
-    }
-}
-
-impl<T: Element, R: BinaryRule> Each<T, 2> for Value<R> {
-    #[inline(always)]
-    fn at(self, [a, b]: [T; 2]) -> T {
-        self.0.f(a, b)
-    }
-}
-
-/// `[x, y, gy] -> gy f'(x, y)`; a function that demands its support *selects*, because gy is unspecified off it.
-#[derive(Clone, Copy)]
-pub(crate) struct Slope<R>(pub R);
-
-impl<T: Element, R: UnaryRule> Each<T, 3> for Slope<R> {
-    #[inline(always)]
-    fn at(self, [x, y, gy]: [T; 3]) -> T {
-        if R::DEMAND == Demand::Support && y == T::ZERO { T::ZERO } else { gy * self.0.df(x, y) }
-    }
-}
-
-/// `[a, b, y, gy] -> gy ∂f/∂a`
-#[derive(Clone, Copy)]
-pub(crate) struct SlopeA<R>(pub R);
-
-impl<T: Element, R: BinaryRule> Each<T, 4> for SlopeA<R> {
-    #[inline(always)]
-    fn at(self, [a, b, y, gy]: [T; 4]) -> T {
-        gy * self.0.da(a, b, y)
-    }
-}
-
-/// `[a, b, y, gy] -> gy ∂f/∂b`
-#[derive(Clone, Copy)]
-pub(crate) struct SlopeB<R>(pub R);
-
-impl<T: Element, R: BinaryRule> Each<T, 4> for SlopeB<R> {
-    #[inline(always)]
-    fn at(self, [a, b, y, gy]: [T; 4]) -> T {
-        gy * self.0.db(a, b, y)
     }
 }

@@ -1,0 +1,77 @@
+//! The threads that large kernels share: a pool of rayon's, started when a kernel first wants more than one.
+//!
+//! Work is cut into parts by output, so that the result has the same bits for any number of threads. To hand a part
+//! to another thread costs some microseconds; each kernel says from which size on it asks for that. With one thread
+//! nothing is started.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rayon_core::{ThreadPool, ThreadPoolBuilder};
+
+/// 0 until first asked for.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// The pool, and the number of threads it was made with.
+static POOL: Mutex<Option<(usize, Arc<ThreadPool>)>> = Mutex::new(None);
+
+/// The number of threads that a kernel may use.
+///
+/// At first this is `QUIETGRAD_THREADS` if the environment has it, else what the machine offers.
+pub fn threads() -> usize {
+    match THREADS.load(Ordering::Relaxed) {
+        0 => detect(),
+        threads => threads,
+    }
+}
+
+/// Lets kernels use `threads` threads from now on, in the whole process; 0 counts as 1.
+///
+/// With 1, kernels run on the calling thread alone, and no other is ever started.
+pub fn set_threads(threads: usize) {
+    THREADS.store(threads.max(1), Ordering::Relaxed);
+}
+
+#[cold]
+fn detect() -> usize {
+    let asked = std::env::var("QUIETGRAD_THREADS").ok().and_then(|threads| threads.parse().ok());
+    let offered = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    set_threads(asked.unwrap_or_else(offered));
+    THREADS.load(Ordering::Relaxed)
+}
+
+type Task<'a> = dyn Fn(usize) + Sync + 'a;
+
+/// Calls `task(0)` … `task(parts - 1)`, each once, on the threads there are, and returns when all have returned.
+pub(crate) fn parallel(parts: usize, task: &Task) {
+    if parts <= 1 {
+        return (0..parts).for_each(task);
+    }
+    match pool() {
+        Some(pool) => pool.install(|| split(0..parts, task)),
+        None => (0..parts).for_each(task),
+    }
+}
+
+/// Halves the parts between two threads, and each half again. (A join keeps its task on the stack: nothing is
+/// allocated.)
+fn split(parts: Range<usize>, task: &Task) {
+    if parts.len() <= 1 {
+        return parts.for_each(task);
+    }
+    let middle = parts.start + parts.len() / 2;
+    rayon_core::join(|| split(parts.start..middle, task), || split(middle..parts.end, task));
+}
+
+/// The pool of the wanted size; none if the system gives no threads.
+fn pool() -> Option<Arc<ThreadPool>> {
+    let wanted = threads();
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    if pool.as_ref().is_none_or(|(threads, _)| *threads != wanted) {
+        let name = |number| format!("quietgrad {number}");
+        let built = ThreadPoolBuilder::new().num_threads(wanted).thread_name(name).build().ok()?;
+        *pool = Some((wanted, Arc::new(built)));
+    }
+    pool.as_ref().map(|(_, pool)| Arc::clone(pool))
+}

@@ -1,0 +1,138 @@
+//! y = any number of tensors, one after the other along an axis.
+
+use crate::cotangents::Cotangents;
+use crate::element::Element;
+use crate::kernels::put;
+use crate::ops::{Real, Rule, Sample};
+use crate::shape::{Shape, ShapeError, Show, around, size_of, with_size};
+use crate::tensor::{View, ViewMut};
+use crate::var::Var;
+
+/// Tensors joined along an axis.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Concat {
+    /// The axis along which they follow each other.
+    pub axis: usize,
+}
+
+impl Concat {
+    /// Calls `each` with the place in y, and the place in the part of this width and beginning, of every block.
+    fn for_each_block(
+        &self,
+        [y, part]: [&[usize]; 2],
+        start: usize,
+        mut each: impl FnMut(std::ops::Range<usize>, std::ops::Range<usize>),
+    ) {
+        let [outer, total, inner] = around(y, self.axis);
+        let (row, width) = (total * inner, part[self.axis] * inner);
+        for o in 0..outer {
+            let place = o * row + start * inner;
+            each(place..place + width, o * width..(o + 1) * width);
+        }
+    }
+}
+
+impl Rule for Concat {
+    fn name(&self) -> &'static str {
+        "concat"
+    }
+
+    fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        let mut total = 0;
+        for part in x {
+            total += size_of(part, self.axis)?;
+            if with_size(part, self.axis, 1) != with_size(x[0], self.axis, 1) {
+                let axis = self.axis;
+                return Err(ShapeError::new(format!(
+                    "{} and {} differ in another axis than {axis}",
+                    Show(x[0]),
+                    Show(part)
+                )));
+            }
+        }
+        Ok(with_size(x[0], self.axis, total))
+    }
+
+    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
+        let mut start = 0;
+        for x in x {
+            self.for_each_block([y.shape, x.shape], start, |place, part| {
+                y.data[place].copy_from_slice(&x.data[part]);
+            });
+            start += x.shape[self.axis];
+        }
+    }
+
+    /// gx = its part of gy
+    fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+        let mut start = 0;
+        for (k, x) in x.iter().enumerate() {
+            gx.add(k, |gx, accum| {
+                self.for_each_block([gy.shape, x.shape], start, |place, part| {
+                    put(&mut gx.data[part], gy.data[place].iter().copied(), accum);
+                });
+            });
+            start += x.shape[self.axis];
+        }
+    }
+
+    fn samples() -> Vec<Sample> {
+        let two: [([&[usize]; 2], usize); 6] = [
+            ([&[2, 3], &[4, 3]], 0),
+            ([&[2, 3], &[2, 1]], 1),
+            ([&[2, 3, 4], &[2, 2, 4]], 1),
+            ([&[0, 3], &[2, 3]], 0),
+            ([&[2, 3], &[2, 3]], 1),
+            ([&[0], &[0]], 0),
+        ];
+        let two = two.map(|(shapes, axis)| Sample::new(Concat { axis }, shapes));
+        let shapes: [&[usize]; 5] = [&[2, 1, 3], &[2, 4, 3], &[2, 0, 3], &[2, 2, 3], &[2, 1, 3]];
+        two.into_iter()
+            .chain([Sample::new(Concat { axis: 0 }, [&[3]]), Sample::new(Concat { axis: 1 }, shapes)])
+            .collect()
+    }
+}
+
+impl<'r, T: Real> Var<'r, T> {
+    /// Tensors one after the other along an axis; their other sizes are equal.
+    ///
+    /// # Panics
+    /// If there are none, there is no such axis, or the shapes do not fit.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor, Var};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let a = r.constant(&Tensor::from([[1.0], [2.0]]));
+    /// let b = r.constant(&Tensor::from([[3.0, 4.0], [5.0, 6.0]]));
+    /// assert_eq!(Var::concat(&[a, b], 1).value(), Tensor::from([[1.0, 3.0, 4.0], [2.0, 5.0, 6.0]]));
+    /// ```
+    #[track_caller]
+    pub fn concat(parts: &[Var<'r, T>], axis: usize) -> Self {
+        let Some(first) = parts.first() else { panic!("concat: no tensors") };
+        first.apply(Concat { axis }, parts)
+    }
+
+    /// Tensors of one shape beside each other along a new axis.
+    ///
+    /// # Panics
+    /// If there are none, the shapes differ, or `axis` is more than their rank.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor, Var};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let (a, b) = (r.constant(&Tensor::from([1.0, 2.0])), r.constant(&Tensor::from([3.0, 4.0])));
+    /// assert_eq!(Var::stack(&[a, b], 1).value(), Tensor::from([[1.0, 3.0], [2.0, 4.0]]));
+    /// ```
+    #[track_caller]
+    pub fn stack(parts: &[Var<'r, T>], axis: usize) -> Self {
+        let mut rows: smallvec::SmallVec<[Self; 8]> = smallvec::SmallVec::new();
+        for part in parts {
+            rows.push(part.unsqueeze(axis));
+        }
+        Var::concat(&rows, axis)
+    }
+}

@@ -1,0 +1,69 @@
+//! y = the sum of all elements up to each, along an axis.
+
+use crate::cotangents::Cotangents;
+use crate::element::{Accum, Element};
+use crate::kernels;
+use crate::ops::{Real, Rule, Sample};
+use crate::shape::{Shape, ShapeError, around, size_of};
+use crate::tensor::{View, ViewMut};
+use crate::var::Var;
+
+/// The running sum along an axis.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct CumSum {
+    /// The axis along which is summed.
+    pub axis: usize,
+}
+
+impl Rule for CumSum {
+    fn name(&self) -> &'static str {
+        "cumsum"
+    }
+
+    fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        size_of(x[0], self.axis).map(|_| x[0].into())
+    }
+
+    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
+        kernels::running_sum(around(y.shape, self.axis), x[0].data, y.data, Accum::Replace, false);
+    }
+
+    /// gx = the running sum of gy from the other end
+    fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+        let sizes = around(gy.shape, self.axis);
+        gx.add(0, |gx, accum| kernels::running_sum(sizes, gy.data, gx.data, accum, true));
+    }
+
+    fn samples() -> Vec<Sample> {
+        let cases: [(&[usize], usize); 7] = [
+            (&[6], 0),
+            (&[3, 4], 0),
+            (&[3, 4], 1),
+            (&[2, 3, 4], 1),
+            (&[1, 1], 1),
+            (&[0, 2], 0),
+            (&[3, 150], 0),
+        ];
+        cases.map(|(shape, axis)| Sample::new(CumSum { axis }, [shape])).to_vec()
+    }
+}
+
+impl<T: Real> Var<'_, T> {
+    /// The running sum along an axis.
+    ///
+    /// # Panics
+    /// If there is no such axis.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([1.0, 2.0, 3.0]));
+    /// assert_eq!(x.cumsum(0).value(), Tensor::from([1.0, 3.0, 6.0]));
+    /// ```
+    #[track_caller]
+    pub fn cumsum(self, axis: usize) -> Self {
+        self.apply(CumSum { axis }, &[self])
+    }
+}

@@ -1,0 +1,145 @@
+//! y = Σ|x|, or √Σx², over chosen axes. Both have slope 0 where they are 0.
+
+use crate::cotangents::Cotangents;
+use crate::element::{Accum, Element};
+use crate::kernels::{self, Row, Strided};
+use crate::ops::{Real, Rule, Sample};
+use crate::pointwise::{Abs, Unary, UnaryRule};
+use crate::shape::{Axes, Shape, ShapeError, broadcast_strides, row_major};
+use crate::tensor::{View, ViewMut};
+use crate::var::Var;
+
+/// A norm over some axes.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Norm {
+    /// Which norm.
+    pub order: Order,
+    /// The axes that go.
+    pub axes: Axes,
+}
+
+/// A norm of a vector.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Order {
+    /// Σ|x|
+    L1,
+    /// √Σx²
+    L2,
+}
+
+impl Rule for Norm {
+    fn name(&self) -> &'static str {
+        match self.order {
+            Order::L1 => "l1_norm",
+            Order::L2 => "l2_norm",
+        }
+    }
+
+    fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        Ok(self.axes.drop(x[0]))
+    }
+
+    fn takes_strides(&self, _: usize) -> bool {
+        true
+    }
+
+    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
+        let kept = self.axes.keep(x[0].shape);
+        let to = broadcast_strides(&kept, &row_major(&kept), x[0].shape);
+        let x_strided = Strided { data: x[0].data, strides: &x[0].strides() };
+        let term: Row<T, 1> = match self.order {
+            Order::L1 => &kernels::row(|[x]: [T; 1]| x.abs()),
+            Order::L2 => &kernels::row(|[x]: [T; 1]| x * x),
+        };
+        kernels::sum_strided(x[0].shape, [x_strided], y.data, &to, Accum::Replace, term);
+        if self.order == Order::L2 {
+            for y in y.data {
+                *y = y.sqrt();
+            }
+        }
+    }
+
+    /// L1: gx = gy sign(x). L2: gx = gy x / y, and 0 where y = 0: the middle of the cone's slopes.
+    fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+        let kept = self.axes.keep(x[0].shape);
+        let along = broadcast_strides(&kept, &row_major(&kept), x[0].shape);
+        let x_strided = Strided { data: x[0].data, strides: &x[0].strides() };
+        let [y, gy] = [y.data, gy.data].map(|data| Strided { data, strides: &along });
+        let slope: Row<T, 3> = match self.order {
+            Order::L1 => &kernels::row(|[x, y, gy]: [T; 3]| gy * Abs {}.df(x, y)),
+            Order::L2 => &kernels::row(|[x, y, gy]: [T; 3]| if y == T::ZERO { T::ZERO } else { gy * x / y }),
+        };
+        gx.add(0, |gx, accum| {
+            kernels::map_strided(gx.shape, [x_strided, y, gy], gx.data, accum, slope);
+        });
+    }
+
+    fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
+        match self.order {
+            Order::L1 => super::unary::Elementwise(Unary::Abs(Abs {})).pieces(x),
+            Order::L2 => Vec::new(),
+        }
+    }
+
+    fn samples() -> Vec<Sample> {
+        let cases: [(&[usize], &[usize]); 7] = [
+            (&[3, 4], &[1]),
+            (&[3, 4], &[0]),
+            (&[2, 3, 4], &[0, 2]),
+            (&[2, 2], &[0, 1]),
+            (&[3, 1], &[1]),
+            (&[], &[]),
+            (&[0, 3], &[0]),
+        ];
+        let sample = |(shape, axes): (&[usize], &[usize])| {
+            [Order::L1, Order::L2].map(|order| Sample::new(Norm { order, axes: Axes::new(axes) }, [shape]))
+        };
+        cases.into_iter().flat_map(sample).collect()
+    }
+}
+
+impl<T: Real> Var<'_, T> {
+    /// Σ|x| over these axes, which go. The slope of each |x| at 0 is 0.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    #[track_caller]
+    pub fn l1_norm_axes(self, axes: &[usize]) -> Self {
+        let axes = self.axes("l1_norm_axes", axes);
+        self.apply(Norm { order: Order::L1, axes }, &[self])
+    }
+
+    /// √Σx² over these axes, which go. The gradient at the zero vector is 0.
+    ///
+    /// # Panics
+    /// If there is no such axis, or one is named twice.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.input(&Tensor::from([[3.0, 4.0], [0.0, 0.0]]));
+    /// let norms = x.l2_norm_axes(&[1]);
+    /// assert_eq!(norms.value(), Tensor::from([5.0, 0.0]));
+    /// norms.sum().backward(&mut params.zeros());
+    /// assert_eq!(x.gradient().unwrap(), Tensor::from([[0.6, 0.8], [0.0, 0.0]]));
+    /// ```
+    #[track_caller]
+    pub fn l2_norm_axes(self, axes: &[usize]) -> Self {
+        let axes = self.axes("l2_norm_axes", axes);
+        self.apply(Norm { order: Order::L2, axes }, &[self])
+    }
+
+    /// Σ|x| over all elements.
+    #[track_caller]
+    pub fn l1_norm(self) -> Self {
+        self.apply(Norm { order: Order::L1, axes: Axes::all(self.shape().rank()) }, &[self])
+    }
+
+    /// √Σx² over all elements. The gradient at zero is 0.
+    #[track_caller]
+    pub fn l2_norm(self) -> Self {
+        self.apply(Norm { order: Order::L2, axes: Axes::all(self.shape().rank()) }, &[self])
+    }
+}
