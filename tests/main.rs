@@ -10,6 +10,8 @@ mod golden;
 mod gradcheck;
 mod kernels;
 mod math;
+mod optimizers;
+mod penalties;
 mod softmax;
 mod stale;
 mod update;
