@@ -6,18 +6,15 @@ use crate::element::{Accum, Element};
 
 /// `y (=, +=) x`, one number after the other.
 #[inline(always)]
-pub fn put<T: Element>(y: &mut [T], x: impl Iterator<Item = T>, accum: Accum) {
+pub fn put<'y, T: Element>(
+    y: impl IntoIterator<Item = &'y mut T>,
+    x: impl IntoIterator<Item = T>,
+    accum: Accum,
+) {
+    let pairs = y.into_iter().zip(x);
     match accum {
-        Accum::Replace => {
-            for (y, x) in y.iter_mut().zip(x) {
-                *y = x;
-            }
-        }
-        Accum::Add => {
-            for (y, x) in y.iter_mut().zip(x) {
-                *y += x;
-            }
-        }
+        Accum::Replace => pairs.for_each(|(y, x)| *y = x),
+        Accum::Add => pairs.for_each(|(y, x)| *y += x),
     }
 }
 
@@ -170,6 +167,21 @@ vectorize! {
         let [outer, len, inner] = sizes;
         let size = outer * len * inner;
         assert!(x.len() == size && y.len() == size, "input and output are {outer} x {len} x {inner}");
+        if inner == 1 {
+            for (x, y) in x.chunks_exact(len.max(1)).zip(y.chunks_exact_mut(len.max(1))) {
+                let mut sum = T::ZERO;
+                let next = |&x: &T| {
+                    sum += x;
+                    sum
+                };
+                if backward {
+                    put(y.iter_mut().rev(), x.iter().rev().map(next), accum);
+                } else {
+                    put(y, x.iter().map(next), accum);
+                }
+            }
+            return;
+        }
         for o in 0..outer {
             for column in (0..inner).step_by(COLUMNS) {
                 let width = COLUMNS.min(inner - column);
