@@ -10,6 +10,7 @@ mod golden;
 mod gradcheck;
 mod kernels;
 mod math;
+mod ops;
 mod optimizers;
 mod penalties;
 mod softmax;

@@ -122,6 +122,42 @@ vectorize! {
     }
 }
 
+/// The larger of two, or the smaller; NaN if either is.
+#[inline(always)]
+fn better<T: Element>(a: T, b: T, smallest: bool) -> T {
+    if smallest { -(-a).maximum(-b) } else { a.maximum(b) }
+}
+
+vectorize! {
+    /// `y = max x` of each row, or `min x`; NaN if the row holds one.
+    ///
+    /// # Panics
+    /// If the rows are empty.
+    pub fn extremum [T: Element] (x: &[T], smallest: bool, y: &mut [T]) {
+        if y.is_empty() {
+            return;
+        }
+        for (x, y) in x.chunks_exact(x.len() / y.len()).zip(y) {
+            *y = fold(x, x[0], |a, b| better(a, b, smallest));
+        }
+    }
+}
+
+vectorize! {
+    /// `gx (=, +=) gy / (how many are equal)` where x is the row's y, 0 elsewhere.
+    pub fn extremum_vjp [T: Element] (x: &[T], y: &[T], gy: &[T], gx: &mut [T], accum: Accum) {
+        if y.is_empty() {
+            return;
+        }
+        let cols = x.len() / y.len();
+        let rows = x.chunks_exact(cols).zip(gx.chunks_exact_mut(cols));
+        for ((x, gx), (&y, &gy)) in rows.zip(y.iter().zip(gy)) {
+            let share = gy / sum_map([x], |[x]| if x == y { T::ONE } else { T::ZERO });
+            put(gx, x.iter().map(|&x| if x == y { share } else { T::ZERO }), accum);
+        }
+    }
+}
+
 /// Columns summed side by side.
 const COLUMNS: usize = 128;
 
