@@ -25,8 +25,8 @@
 //!     let fit = loss::bce_with_logits(output.forward(h), r.constant(&y));
 //!     let loss = fit + reg::l1(h).per_sample() * 1e-2;
 //!     loss.backward(&mut grads);
-//!     adam.step(&mut params, &grads);
 //!     last = fit.item();
+//!     adam.step(&mut params, &grads);
 //! }
 //! assert!(last < 0.05, "XOR is learned");
 //! ```
@@ -44,8 +44,6 @@
 //! methods panic, and name the op, the shapes and the caller's line. Equal seeds give equal bits ([`Random`]).
 //!
 //! The repository's `docs/` holds the book: derivations, numerics, architecture, and the decisions behind them.
-#![deny(unsafe_code)]
-#![warn(missing_docs)]
 
 mod backward;
 mod cotangents;

@@ -213,7 +213,7 @@ fn sign<T: Element>(x: T) -> T {
     } else if x < T::ZERO {
         -T::ONE
     } else {
-        zero_or_nan(x)
+        x // 0 or NaN
     }
 }
 
