@@ -64,7 +64,7 @@ impl Rule for PairSum {
         self.f.name()
     }
 
-    /// No broadcasting: a prediction [n] against a target [n, 1] would quietly compare all pairs.
+    /// No broadcasting: a prediction \[n\] against a target [n, 1] would quietly compare all pairs.
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         if x[0] == x[1] {
             return Ok(Shape::scalar());
