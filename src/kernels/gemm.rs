@@ -249,7 +249,7 @@ unsafe fn matvec<K: Microkernel>(p: &Product<K::Element>) {
 /// The product as five loops around the micro-kernel.
 unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
     let blocks = const { Blocks::of::<K>() };
-    let pack_b = pack_a && p.n * p.k * size_of::<K::Element>() > L2 / 4 && p.m > 4 * K::MR;
+    let pack_b = pack_a && p.n * p.k * size_of::<K::Element>() > L2 && p.m > 4 * K::MR;
     // k splits evenly, so that no short block is left over.
     let kc = even_step(p.k, blocks.kc);
     let mc = blocks.mc.min(p.m.next_multiple_of(K::MR));
