@@ -10,6 +10,7 @@ mod golden;
 mod gradcheck;
 mod kernels;
 mod math;
+mod seeing;
 mod softmax;
 mod stale;
 mod update;

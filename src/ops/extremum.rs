@@ -41,6 +41,10 @@ impl Rule for Extremum {
         if self.smallest { "min" } else { "max" }
     }
 
+    fn arguments(&self) -> String {
+        format!("{:?}", self.axes)
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         if self.axes.count(x[0]) == 0 {
             return Err(ShapeError::new(format!("{} has no elements to choose from", Show(x[0]))));
