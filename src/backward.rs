@@ -27,13 +27,16 @@ pub(crate) fn sweep<T: Real>(
     inner.touched.clear();
     inner.touched.resize(inner.nodes().len(), false);
     let gradients = grads.data_mut();
-    let (nodes, values, cotangents, touched) = inner.sweep_parts();
+    let (nodes, values, cotangents, touched, mut watch) = inner.sweep_parts();
     if accum == Accum::Add {
         for (touched, node) in touched.iter_mut().zip(nodes) {
             *touched = matches!(node.kind, Kind::Param(_));
         }
     }
     for &(root, seed) in roots {
+        if let Some(watch) = &watch {
+            watch.seeded(&nodes[root.index()], root, seed);
+        }
         let place = match &nodes[root.index()].cotangent {
             Place::Nowhere => continue,
             Place::Arena(range) => &mut cotangents[range.clone()],
@@ -67,7 +70,13 @@ pub(crate) fn sweep<T: Real>(
         }
         let mut gx = Cotangents { arena: past, gradients: &mut *gradients, slots };
         let y = view(node, values, params.data());
+        if let Some(watch) = &mut watch {
+            watch.begin();
+        }
         with_views(nodes, &node.inputs, values, params.data(), |x| T::vjp(op, x, y, gy, &mut gx));
+        if let Some(watch) = &mut watch {
+            watch.pulled_back(nodes, NodeId(i as u32), &gx);
+        }
         for (id, slot) in node.inputs.iter().zip(gx.slots.iter()) {
             touched[id.index()] = slot.accum == Accum::Add;
         }

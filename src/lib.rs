@@ -59,16 +59,20 @@ pub mod ops;
 pub mod optim;
 mod params;
 pub mod pointwise;
+mod profile;
 mod random;
 mod record;
 pub mod reg;
 pub mod scalar;
 mod shape;
 mod sparsity;
+mod summary;
+mod table;
 mod tape;
 mod tensor;
 pub mod terms;
 mod var;
+mod watch;
 
 pub use cotangents::Cotangents;
 pub use dual::Dual;
@@ -77,9 +81,11 @@ pub use graph::{Graph, Kind, Node, NodeId};
 pub use kernels::{set_threads, threads};
 pub use ops::{Real, Reduction};
 pub use params::{Grads, ParamId, Params};
+pub use profile::{Cost, Profile};
 pub use random::Random;
 pub use shape::{Axes, Shape, ShapeError};
 pub use sparsity::Demand;
+pub use summary::{OpSummary, Summary};
 pub use tape::{Recording, Tape};
 pub use tensor::{Tensor, View, ViewMut};
 pub use var::{Indices, Var};
@@ -98,4 +104,7 @@ mod book {
 
     #[doc = include_str!("../docs/numerics.md")]
     mod numerics {}
+
+    #[doc = include_str!("../docs/seeing.md")]
+    mod seeing {}
 }

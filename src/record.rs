@@ -16,6 +16,7 @@ use crate::ops::{Alias, Op, Real, reshape::Reshape};
 use crate::params::{ParamId, Params};
 use crate::shape::{Shape, ShapeError};
 use crate::tensor::{View, ViewMut};
+use crate::watch::Watch;
 
 #[derive(Default)]
 pub(crate) struct Inner<T> {
@@ -35,6 +36,8 @@ pub(crate) struct Inner<T> {
     param_nodes: Vec<Option<NodeId>>,
     /// Nodes that must reach the differentiated loss.
     pub obligations: Vec<Obligation>,
+    /// Looks on, if the tape was asked for that.
+    pub watch: Option<Box<Watch>>,
 }
 
 /// A node that was built to be part of the loss.
@@ -57,6 +60,11 @@ impl<T: Element> Arena<T> {
         let start = self.used;
         self.used += len;
         start..self.used
+    }
+
+    /// How many elements were taken.
+    pub fn used(&self) -> usize {
+        self.used
     }
 
     /// Makes memory of what was taken.
@@ -106,9 +114,10 @@ impl<T> Inner<T> {
 
     /// What a sweep reads (nodes, values) and writes (cotangents, which nodes it touched).
     #[allow(clippy::type_complexity)]
-    pub fn sweep_parts(&mut self) -> (&[Node], &[T], &mut [T], &mut [bool]) {
+    pub fn sweep_parts(&mut self) -> (&[Node], &[T], &mut [T], &mut [bool], Option<&mut Watch>) {
         let nodes = &self.graph.nodes[..self.recorded];
-        (nodes, &self.values.data, &mut self.cotangents.data, &mut self.touched)
+        let watch = self.watch.as_deref_mut();
+        (nodes, &self.values.data, &mut self.cotangents.data, &mut self.touched, watch)
     }
 
     /// The node of a parameter, if the recording used it.
@@ -195,6 +204,9 @@ impl<T: Real> Inner<T> {
             self.param_nodes.resize(id.index() + 1, None);
         }
         self.param_nodes[id.index()] = Some(node);
+        if let Some(watch) = &self.watch {
+            watch.entered(&self.graph.nodes[node.index()], node, params.get(id), Some(params.name(id)));
+        }
         node
     }
 
@@ -205,30 +217,33 @@ impl<T: Real> Inner<T> {
         at: &'static Location<'static>,
         fill: impl FnOnce(&mut [T]),
     ) -> NodeId {
-        if let Some(node) = self.repeat(at, |node| node.kind == kind && node.shape[..] == *shape) {
-            let Memory::Arena(range) = &self.graph.nodes[node.index()].value else {
-                unreachable!("a leaf is owned")
-            };
-            fill(&mut self.values.data[range.clone()]);
-            return node;
+        let same = |node: &Node| node.kind == kind && node.shape[..] == *shape;
+        let node = self.repeat(at, same).unwrap_or_else(|| {
+            let len = shape.iter().product();
+            let value = Memory::Arena(self.values.take(len));
+            self.values.back();
+            let active = kind == Kind::Input;
+            let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
+            let shape = Shape::from(shape);
+            self.push(Node {
+                kind,
+                inputs: SmallVec::new(),
+                shape,
+                strides: None,
+                value,
+                aliases: false,
+                cotangent,
+                at,
+            })
+        });
+        let leaf = &self.graph.nodes[node.index()];
+        let Memory::Arena(range) = &leaf.value else { unreachable!("a leaf is owned") };
+        let data = &mut self.values.data[range.clone()];
+        fill(data);
+        if let Some(watch) = &self.watch {
+            watch.entered(leaf, node, data, None);
         }
-        let len = shape.iter().product();
-        let range = self.values.take(len);
-        self.values.back();
-        fill(&mut self.values.data[range.clone()]);
-        let active = kind == Kind::Input;
-        let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
-        let (shape, value) = (Shape::from(shape), Memory::Arena(range));
-        self.push(Node {
-            kind,
-            inputs: SmallVec::new(),
-            shape,
-            strides: None,
-            value,
-            aliases: false,
-            cotangent,
-            at,
-        })
+        node
     }
 
     /// Runs an op and records it.
@@ -256,7 +271,13 @@ impl<T: Real> Inner<T> {
         if let (Kind::Op(op), Memory::Arena(range), false) = (&node.kind, &node.value, node.aliases) {
             let (past, rest) = self.values.data.split_at_mut(range.start);
             let y = ViewMut { data: &mut rest[..range.len()], shape: &node.shape };
+            if let Some(watch) = &mut self.watch {
+                watch.begin();
+            }
             with_views(before, &node.inputs, past, params, |x| T::forward(op, x, y));
+            if let Some(watch) = &mut self.watch {
+                watch.computed(node, id, &rest[..range.len()]);
+            }
         }
         Ok(id)
     }

@@ -11,10 +11,12 @@ use crate::element::Accum;
 use crate::graph::{Graph, Kind, Node, NodeId};
 use crate::ops::{Op, Real};
 use crate::params::{Grads, ParamId, Params};
+use crate::profile::Profile;
 use crate::record::{Inner, view};
 use crate::shape::Shape;
 use crate::tensor::{Tensor, View};
 use crate::var::{Indices, Var};
+use crate::watch::Watch;
 
 /// Memory for recordings. One tape serves a whole training run; after the first step it allocates nothing.
 ///
@@ -65,8 +67,55 @@ impl<T: Real> Tape<T> {
     /// What was recorded before is gone: its handles are of an earlier borrow, and the compiler has made sure that
     /// none is left.
     pub fn record<'r>(&'r mut self, params: &'r Params<T>) -> Recording<'r, T> {
-        self.inner.get_mut().start();
+        let inner = self.inner.get_mut();
+        inner.start();
+        if let Some(watch) = &mut inner.watch {
+            watch.recording_begins();
+        }
         Recording { tape: self, params }
+    }
+
+    /// Whether the first NaN or infinity panics, from now on: in the data, in a parameter, in a result, or in a
+    /// cotangent of a sweep. The message names the op, the element, and the line that recorded it.
+    ///
+    /// Off, as it is at first, it costs nothing; on, every result is read once more.
+    ///
+    /// ```should_panic
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// tape.detect_anomalies(true);
+    /// let r = tape.record(&params);
+    /// r.constant(&Tensor::from([1.0, 0.0])).log(); // panics: element [1] of log is -inf
+    /// ```
+    pub fn detect_anomalies(&mut self, on: bool) {
+        Watch::change(&mut self.inner.get_mut().watch, |watch| watch.anomalies = on);
+    }
+
+    /// Measures the time of every op from now on, forward and backward, until
+    /// [`stop_profile`](Tape::stop_profile). Begins anew if a profile is under way.
+    pub fn start_profile(&mut self) {
+        Watch::change(&mut self.inner.get_mut().watch, |watch| watch.profile = Some(Profile::default()));
+    }
+
+    /// What was measured since [`start_profile`](Tape::start_profile); an empty profile if that was not called.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let mut params = Params::new();
+    /// let w = params.add("w", Tensor::from([1.0, -2.0]));
+    /// let mut tape = Tape::<f64>::new();
+    /// tape.start_profile();
+    /// tape.record(&params).param(w).relu().sum().backward(&mut params.zeros());
+    /// let profile = tape.stop_profile();
+    /// assert_eq!(profile.steps(), 1);
+    /// println!("{profile}");
+    /// ```
+    pub fn stop_profile(&mut self) -> Profile {
+        let mut profile = None;
+        Watch::change(&mut self.inner.get_mut().watch, |watch| profile = watch.profile.take());
+        profile.unwrap_or_default()
     }
 }
 
@@ -97,9 +146,24 @@ impl<'r, T: Real> Recording<'r, T> {
         self.params
     }
 
-    /// A copy of everything recorded so far.
+    /// A copy of everything recorded so far, to look at: print it, or draw it.
     pub fn graph(self) -> Graph {
-        Graph { nodes: self.tape.inner.borrow().nodes().to_vec() }
+        let nodes = self.tape.inner.borrow().nodes().to_vec();
+        let names = self.params.ids().map(|id| self.params.name(id).into()).collect();
+        Graph { nodes, names, densities: None }
+    }
+
+    /// As [`graph`](Recording::graph), with the density of every value: the part of its elements that is not zero.
+    /// Reads every value once.
+    pub fn measured_graph(self) -> Graph {
+        let mut graph = self.graph();
+        let inner = self.tape.inner.borrow();
+        let density = |node: &Node| {
+            let value = view(node, &inner.values.data, self.params.data()).to_vec();
+            value.iter().filter(|&&x| x != T::ZERO).count() as f64 / value.len() as f64
+        };
+        graph.densities = Some(graph.nodes.iter().map(density).collect());
+        graph
     }
 
     /// The handle of a node.

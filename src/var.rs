@@ -6,7 +6,7 @@ use std::panic::Location;
 
 use crate::cotangents::Place;
 use crate::element::Accum;
-use crate::graph::{Kind, NodeId};
+use crate::graph::NodeId;
 use crate::kernels::for_each_offset;
 use crate::ops::{Op, Real};
 use crate::params::Grads;
@@ -230,18 +230,13 @@ impl<T: Real> fmt::Display for Var<'_, T> {
 /// Prints its number, what made it, and its value.
 impl<T: Real> fmt::Debug for Var<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let kind = match &self.recording.tape.inner.borrow().nodes()[self.id.index()].kind {
-            Kind::Constant => "constant",
-            Kind::Input => "input",
-            Kind::Param(_) => "param",
-            Kind::Op(op) => op.name(),
-        };
+        let kind = self.recording.tape.inner.borrow().nodes()[self.id.index()].name();
         write!(f, "{} = {kind} {:?}", self.id, self.value())
     }
 }
 
 macro_rules! operator {
-    ($Trait:ident, $method:ident, $number:expr, $number_first:expr) => {
+    ($Trait:ident, $method:ident, ($x:ident, $c:ident) $number:expr, $number_first:expr) => {
         impl<'r, T: Real> $Trait for Var<'r, T> {
             type Output = Self;
             #[track_caller]
@@ -255,8 +250,9 @@ macro_rules! operator {
             type Output = Self;
             #[track_caller]
             #[inline]
-            fn $method(self, number: f64) -> Self {
-                $number(self, number)
+            fn $method(self, $c: f64) -> Self {
+                let $x = self;
+                $number
             }
         }
 
@@ -264,17 +260,19 @@ macro_rules! operator {
             type Output = Var<'r, T>;
             #[track_caller]
             #[inline]
-            fn $method(self, var: Var<'r, T>) -> Var<'r, T> {
-                $number_first(self, var)
+            fn $method(self, $x: Var<'r, T>) -> Var<'r, T> {
+                let $c = self;
+                $number_first
             }
         }
     };
 }
 
-operator!(Add, add, |x: Var<'r, T>, c: f64| x.shift(c), |c, x: Var<'r, T>| x.shift(c));
-operator!(Sub, sub, |x: Var<'r, T>, c: f64| x.shift(-c), |c, x: Var<'r, T>| Var::neg(x).shift(c));
-operator!(Mul, mul, |x: Var<'r, T>, c: f64| x.scale(c), |c, x: Var<'r, T>| x.scale(c));
-operator!(Div, div, |x: Var<'r, T>, c: f64| x.scale(1.0 / c), |c, x: Var<'r, T>| x.recip().scale(c));
+// Expressions, not closures: a closure would stand between the op and the caller's line.
+operator!(Add, add, (x, c) x.shift(c), x.shift(c));
+operator!(Sub, sub, (x, c) x.shift(-c), Var::neg(x).shift(c));
+operator!(Mul, mul, (x, c) x.scale(c), x.scale(c));
+operator!(Div, div, (x, c) x.scale(1.0 / c), x.recip().scale(c));
 
 impl<T: Real> Neg for Var<'_, T> {
     type Output = Self;

@@ -6,17 +6,19 @@ use std::path::{Path, PathBuf};
 
 /// The modules, lowest first. A module imports from the rows above its own, and from no other.
 const LAYERS: &[&[&str]] = &[
-    &["element", "shape", "sparsity"],
+    &["element", "shape", "sparsity", "table"],
     &["dual", "random", "kernels"],
     &["pointwise", "tensor"],
     &["scalar", "cotangents", "params"],
     &["ops"],
     &["graph"],
+    &["profile"],
+    &["watch"],
     &["record"],
     &["backward"],
     &["tape"],
     &["var"],
-    &["derivatives", "terms"],
+    &["derivatives", "summary", "terms"],
     &["gradcheck", "loss", "nn", "optim", "reg"],
 ];
 

@@ -13,6 +13,7 @@ mod math;
 mod ops;
 mod optimizers;
 mod penalties;
+mod seeing;
 mod softmax;
 mod stale;
 mod update;

@@ -86,6 +86,10 @@ impl Rule for Pairwise {
         self.0.name()
     }
 
+    fn arguments(&self) -> String {
+        self.0.arguments()
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         if x[0] == x[1] { Ok(x[0].into()) } else { Shape::broadcast(x[0], x[1]) }
     }

@@ -37,6 +37,10 @@ impl Rule for Concat {
         "concat"
     }
 
+    fn arguments(&self) -> String {
+        format!("axis {}", self.axis)
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         let mut total = 0;
         for part in x {

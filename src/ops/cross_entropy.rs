@@ -53,6 +53,15 @@ impl Rule for CrossEntropy {
         "cross_entropy"
     }
 
+    fn arguments(&self) -> String {
+        let target = match self.target {
+            Target::Index { smoothing: 0.0 } => String::new(),
+            Target::Index { smoothing } => format!("smoothing {smoothing}, "),
+            Target::Probability => "probabilities, ".into(),
+        };
+        target + self.reduction.name()
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         let (logits, target) = (x[0], x[1]);
         let fits = match (self.target, logits) {

@@ -20,6 +20,10 @@ impl Rule for CumSum {
         "cumsum"
     }
 
+    fn arguments(&self) -> String {
+        format!("axis {}", self.axis)
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         size_of(x[0], self.axis).map(|_| x[0].into())
     }

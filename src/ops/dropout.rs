@@ -23,6 +23,10 @@ impl Rule for Dropout {
         "dropout"
     }
 
+    fn arguments(&self) -> String {
+        self.rate.to_string()
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         if (0.0..1.0).contains(&self.rate) {
             return Ok(x[0].into());

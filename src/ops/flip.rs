@@ -38,6 +38,10 @@ impl Rule for Flip {
         "flip"
     }
 
+    fn arguments(&self) -> String {
+        format!("axis {}", self.axis)
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         size_of(x[0], self.axis).map(|_| x[0].into())
     }

@@ -33,6 +33,14 @@ impl Rule for Gather {
         "gather"
     }
 
+    fn arguments(&self) -> String {
+        format!("axis {}", self.axis)
+    }
+
+    fn flops(&self, _: &[&[usize]], y: &[usize]) -> u64 {
+        y.iter().product::<usize>() as u64
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         let (x, indices) = (x[0], x[1]);
         size_of(x, self.axis)?;

@@ -18,6 +18,15 @@ impl Rule for Linear {
         "linear"
     }
 
+    /// The product's; the bias rides along.
+    fn flops(&self, x: &[&[usize]], y: &[usize]) -> u64 {
+        MatMul.flops(&x[..2], y)
+    }
+
+    fn vjp_flops(&self, k: usize, x: &[&[usize]], y: &[usize]) -> u64 {
+        if k == 2 { y.iter().product::<usize>() as u64 } else { self.flops(x, y) }
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         let (w, b) = (x[1], x[2]);
         if w.len() != 2 || b.len() != 1 || w[1] != b[0] {

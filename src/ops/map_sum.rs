@@ -53,6 +53,10 @@ impl Rule for MapSum {
         "map_sum"
     }
 
+    fn arguments(&self) -> String {
+        [self.f.name(), &self.f.arguments(), self.reduction.name()].join(" ").replace("  ", " ")
+    }
+
     fn shape(&self, _: &[&[usize]]) -> Result<Shape, ShapeError> {
         Ok(Shape::scalar())
     }

@@ -18,6 +18,12 @@ impl Rule for MatMul {
         "matmul"
     }
 
+    /// 2 m k n: an element of y is k multiplications and as many additions.
+    fn flops(&self, x: &[&[usize]], y: &[usize]) -> u64 {
+        let inner = x[0].last().copied().unwrap_or(1);
+        2 * (y.iter().product::<usize>() * inner) as u64
+    }
+
     /// A vector on the left counts as one row, on the right as one column, and that axis goes again; axes before the
     /// last two are batches and broadcast.
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {

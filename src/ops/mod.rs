@@ -54,6 +54,11 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// The name, as the method is called.
     fn name(&self) -> &'static str;
 
+    /// What it was made with besides its inputs, for printed graphs: the axes of a sum, a factor.
+    fn arguments(&self) -> String {
+        String::new()
+    }
+
     /// The output's shape.
     ///
     /// # Errors
@@ -86,6 +91,17 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
         true
     }
 
+    /// Floating-point operations of `forward` for dense inputs of these shapes. A function of an element counts as one.
+    fn flops(&self, x: &[&[usize]], y: &[usize]) -> u64 {
+        let elements = |shape: &[usize]| shape.iter().product::<usize>() as u64;
+        elements(y).max(x.first().map_or(0, |x| elements(x)))
+    }
+
+    /// Floating-point operations of `vjp` for the cotangent of input `k`.
+    fn vjp_flops(&self, _k: usize, x: &[&[usize]], y: &[usize]) -> u64 {
+        self.flops(x, y)
+    }
+
     /// Which smooth piece of the function each element is on; empty for a smooth function. Gradient checks compare
     /// the pieces on both sides of a point and skip it if they differ.
     fn pieces(&self, _x: &[View<f64>]) -> Vec<i64> {
@@ -109,6 +125,15 @@ pub enum Reduction {
 }
 
 impl Reduction {
+    /// In words.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Reduction::Sum => "sum",
+            Reduction::Mean => "mean",
+            Reduction::PerSample => "per sample",
+        }
+    }
+
     /// What the sum over a tensor of this shape is multiplied by.
     pub fn factor(self, shape: &[usize]) -> f64 {
         match self {
@@ -243,6 +268,21 @@ impl Op {
     /// The name, as the method is called.
     pub fn name(&self) -> &'static str {
         each!(self, rule => rule.name())
+    }
+
+    /// What it was made with besides its inputs: the axes of a sum, a factor.
+    pub fn arguments(&self) -> String {
+        each!(self, rule => rule.arguments())
+    }
+
+    /// Floating-point operations for the output, from dense inputs of these shapes.
+    pub fn flops(&self, x: &[&[usize]], y: &[usize]) -> u64 {
+        each!(self, rule => rule.flops(x, y))
+    }
+
+    /// Floating-point operations for the cotangent of input `k`.
+    pub fn vjp_flops(&self, k: usize, x: &[&[usize]], y: &[usize]) -> u64 {
+        each!(self, rule => rule.vjp_flops(k, x, y))
     }
 
     pub(crate) fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {

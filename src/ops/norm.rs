@@ -35,6 +35,10 @@ impl Rule for Norm {
         }
     }
 
+    fn arguments(&self) -> String {
+        format!("{:?}", self.axes)
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         Ok(self.axes.drop(x[0]))
     }

@@ -31,6 +31,10 @@ impl Rule for Pad {
         "pad"
     }
 
+    fn arguments(&self) -> String {
+        format!("{:?} with {}", self.widths, self.value)
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         if self.widths.len() != x[0].len() {
             let axes = self.widths.len();

@@ -64,6 +64,10 @@ impl Rule for PairSum {
         self.f.name()
     }
 
+    fn arguments(&self) -> String {
+        format!("{} {}", self.f.arguments(), self.reduction.name()).trim_start().into()
+    }
+
     /// No broadcasting: a prediction \[n\] against a target [n, 1] would quietly compare all pairs.
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         if x[0] == x[1] {

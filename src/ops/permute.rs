@@ -20,6 +20,10 @@ impl Rule for Permute {
         "permute"
     }
 
+    fn arguments(&self) -> String {
+        self.order.to_string()
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         let rank = x[0].len();
         if self.order.rank() != rank || (0..rank).any(|axis| !self.order.contains(&axis)) {

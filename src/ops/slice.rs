@@ -37,6 +37,14 @@ impl Rule for Slice {
         "slice"
     }
 
+    fn arguments(&self) -> String {
+        format!("axis {}, {} from {} by {}", self.axis, self.len, self.start, self.step)
+    }
+
+    fn flops(&self, _: &[&[usize]], y: &[usize]) -> u64 {
+        y.iter().product::<usize>() as u64
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         let size = size_of(x[0], self.axis)?;
         if self.step == 0 || (self.len > 0 && self.start + (self.len - 1) * self.step >= size) {

@@ -29,6 +29,10 @@ impl Rule for Sum {
         if self.mean { "mean" } else { "sum" }
     }
 
+    fn arguments(&self) -> String {
+        format!("{:?}", self.axes)
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         Ok(self.axes.drop(x[0]))
     }

@@ -23,6 +23,10 @@ impl Rule for TopK {
         if self.by_magnitude { "top_k_by_magnitude" } else { "top_k" }
     }
 
+    fn arguments(&self) -> String {
+        self.k.to_string()
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         size_of(x[0], x[0].len().saturating_sub(1)).map(|_| x[0].into())
     }

@@ -75,6 +75,10 @@ impl Rule for Elementwise {
         self.0.name()
     }
 
+    fn arguments(&self) -> String {
+        self.0.arguments()
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         Ok(x[0].into())
     }

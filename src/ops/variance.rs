@@ -29,6 +29,10 @@ impl Rule for Variance {
         if self.deviation { "std" } else { "variance" }
     }
 
+    fn arguments(&self) -> String {
+        format!("correction {}", self.correction)
+    }
+
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         match x[0] {
             [rows @ .., cols] if *cols > self.correction => Ok(rows.into()),

@@ -101,6 +101,14 @@ macro_rules! unary_rules {
                 match self { $(Unary::$Rule(_) => stringify!($name),)* }
             }
 
+            /// Its constants, separated by spaces.
+            pub fn arguments(self) -> String {
+                let constants: Vec<String> = match self {
+                    $(Unary::$Rule($Rule { $($arg),* }) => vec![$($arg.to_string()),*],)*
+                };
+                constants.join(" ")
+            }
+
             /// An interval inside its domain.
             pub fn range(self) -> (f64, f64) {
                 match self { $(Unary::$Rule(_) => ($lo, $hi),)* }
@@ -173,6 +181,14 @@ macro_rules! binary_rules {
             /// The function's name, as its method is called.
             pub fn name(self) -> &'static str {
                 match self { $(Binary::$Rule(_) => stringify!($name),)* }
+            }
+
+            /// Its constants, separated by spaces.
+            pub fn arguments(self) -> String {
+                let constants: Vec<String> = match self {
+                    $(Binary::$Rule($Rule { $($arg),* }) => vec![$($arg.to_string()),*],)*
+                };
+                constants.join(" ")
             }
 
             /// An interval for each argument inside its domain.

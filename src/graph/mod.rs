@@ -1,5 +1,8 @@
 //! The recorded graph: plain data, in the order in which it was computed.
 
+mod draw;
+mod print;
+
 use std::fmt;
 use std::ops::Range;
 use std::panic::Location;
@@ -89,6 +92,16 @@ impl Node {
         self.cotangent != Place::Nowhere
     }
 
+    /// A word for where its value comes from: `constant`, `input`, `param`, or the op's name.
+    pub fn name(&self) -> &'static str {
+        match &self.kind {
+            Kind::Constant => "constant",
+            Kind::Input => "input",
+            Kind::Param(_) => "param",
+            Kind::Op(op) => op.name(),
+        }
+    }
+
     pub(crate) fn layout(&self) -> Layout<'_> {
         Layout { shape: &self.shape, strides: self.strides.as_deref() }
     }
@@ -96,10 +109,28 @@ impl Node {
 
 /// Everything that was recorded since the tape's last [`record`](crate::Tape::record): a Wengert list.
 ///
-/// Printed, it is a line a node: number, what it is, inputs, shape, and the line of the program that made it.
+/// Printed, it is a line a node: number, what it is, inputs, shape, density if it was measured, and the line of the
+/// program that made it. [`to_dot`](Graph::to_dot) and [`to_mermaid`](Graph::to_mermaid) draw it.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor};
+///
+/// let mut params = Params::new();
+/// let w = params.add("w", Tensor::from([1.0, -2.0]));
+/// let mut tape = Tape::<f64>::new();
+/// let r = tape.record(&params);
+/// r.param(w).relu().sum();
+/// let text = r.measured_graph().to_string();
+/// assert!(text.contains("relu"));
+/// assert!(text.contains("50.0 %"));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
     pub(crate) nodes: Vec<Node>,
+    /// The parameters' names, in the parameters' order.
+    pub(crate) names: Vec<String>,
+    /// The part of each node's elements that is not zero, if that was measured.
+    pub(crate) densities: Option<Vec<f64>>,
 }
 
 impl Graph {
@@ -107,23 +138,10 @@ impl Graph {
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
-}
 
-impl fmt::Display for Graph {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        for (number, node) in self.nodes.iter().enumerate() {
-            write!(f, "{:>5} = ", format!("%{number}"))?;
-            match &node.kind {
-                Kind::Constant => f.write_str("constant")?,
-                Kind::Input => f.write_str("input")?,
-                Kind::Param(id) => write!(f, "param {}", id.index())?,
-                Kind::Op(op) => f.write_str(op.name())?,
-            }
-            for input in &node.inputs {
-                write!(f, " {input}")?;
-            }
-            writeln!(f, "  {}  {}:{}", node.shape, node.at.file(), node.at.line())?;
-        }
-        Ok(())
+    /// The part of a node's elements that is not zero, if it was
+    /// [measured](crate::Recording::measured_graph); NaN if there are no elements.
+    pub fn density(&self, id: NodeId) -> Option<f64> {
+        self.densities.as_ref().and_then(|densities| densities.get(id.index()).copied())
     }
 }

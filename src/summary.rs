@@ -1,0 +1,126 @@
+//! What a recording costs: nodes, memory, arithmetic.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::graph::{Kind, Node, NodeId};
+use crate::ops::Real;
+use crate::table::Table;
+use crate::tape::Recording;
+
+/// All ops of one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpSummary {
+    /// The op's name.
+    pub name: &'static str,
+    /// How many nodes it made.
+    pub nodes: usize,
+    /// Floating-point operations for their values.
+    pub forward_flops: u64,
+    /// Floating-point operations for the cotangents that somebody wants.
+    pub backward_flops: u64,
+}
+
+/// What a recording costs. Printed, it is a table.
+///
+/// Operations are counted for dense tensors: a multiplication and an addition are two, an elementwise function of any
+/// kind is one, a reshape or another view of the same memory is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// How many nodes were recorded, leaves among them.
+    pub nodes: usize,
+    /// How many numbers the parameters are.
+    pub parameters: usize,
+    /// Bytes of the values on the tape. Parameters are not copied there.
+    pub value_bytes: usize,
+    /// Bytes that a sweep needs for cotangents. The gradients of parameters are the caller's.
+    pub cotangent_bytes: usize,
+    /// The ops by kind, the dearest first.
+    pub ops: Vec<OpSummary>,
+}
+
+impl Summary {
+    /// Floating-point operations for all values.
+    pub fn forward_flops(&self) -> u64 {
+        self.ops.iter().map(|op| op.forward_flops).sum()
+    }
+
+    /// Floating-point operations of a sweep that reaches every node.
+    pub fn backward_flops(&self) -> u64 {
+        self.ops.iter().map(|op| op.backward_flops).sum()
+    }
+}
+
+impl<T: Real> Recording<'_, T> {
+    /// What everything recorded so far costs: nodes, memory, arithmetic.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let mut params = Params::new();
+    /// let w = params.add("w", Tensor::<f32>::zeros([3, 4]));
+    /// let mut tape = Tape::new();
+    /// let r = tape.record(&params);
+    /// r.constant(&Tensor::zeros([2, 3])).matmul(r.param(w)).sum();
+    ///
+    /// let summary = r.summary();
+    /// assert_eq!(summary.nodes, 4);
+    /// assert_eq!(summary.ops[0].forward_flops, 2 * 2 * 3 * 4); // matmul
+    /// println!("{summary}");
+    /// ```
+    pub fn summary(self) -> Summary {
+        let inner = self.tape.inner.borrow();
+        let nodes = inner.nodes();
+        let mut ops: BTreeMap<&'static str, OpSummary> = BTreeMap::new();
+        for node in nodes.iter().filter(|node| matches!(node.kind, Kind::Op(_))) {
+            let name = node.name();
+            let new = OpSummary { name, nodes: 0, forward_flops: 0, backward_flops: 0 };
+            let op = ops.entry(name).or_insert(new);
+            let [forward, backward] = flops(nodes, node);
+            op.nodes += 1;
+            op.forward_flops += forward;
+            op.backward_flops += backward;
+        }
+        let mut ops: Vec<OpSummary> = ops.into_values().collect();
+        ops.sort_by_key(|op| std::cmp::Reverse(op.forward_flops + op.backward_flops));
+        Summary {
+            nodes: nodes.len(),
+            parameters: self.params.len(),
+            value_bytes: inner.values.used() * size_of::<T>(),
+            cotangent_bytes: inner.cotangents.used() * size_of::<T>(),
+            ops,
+        }
+    }
+}
+
+/// Operations of a node, forward and backward.
+fn flops(nodes: &[Node], node: &Node) -> [u64; 2] {
+    let Kind::Op(op) = &node.kind else { return [0, 0] };
+    let input = |id: &NodeId| &nodes[id.index()];
+    let shapes: Vec<&[usize]> = node.inputs.iter().map(|id| &input(id).shape[..]).collect();
+    let forward = if node.aliases { 0 } else { op.flops(&shapes, &node.shape) };
+    let wanted = (0..shapes.len()).filter(|&k| node.is_active() && input(&node.inputs[k]).is_active());
+    [forward, wanted.map(|k| op.vjp_flops(k, &shapes, &node.shape)).sum()]
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Summary { nodes, parameters, value_bytes, cotangent_bytes, .. } = self;
+        writeln!(f, "{nodes} nodes, {parameters} parameters")?;
+        writeln!(f, "{value_bytes} bytes of values, {cotangent_bytes} bytes of cotangents")?;
+        writeln!(f)?;
+        let mut table = Table::new(["op", "nodes", "forward flops", "backward flops"]);
+        let all = OpSummary {
+            name: "all",
+            nodes: self.ops.iter().map(|op| op.nodes).sum(),
+            forward_flops: self.forward_flops(),
+            backward_flops: self.backward_flops(),
+        };
+        for op in self.ops.iter().chain([&all]) {
+            let numbers = [op.nodes as u64, op.forward_flops, op.backward_flops].map(|n| n.to_string());
+            let [nodes, forward, backward] = numbers;
+            table.row([op.name.into(), nodes, forward, backward]);
+        }
+        write!(f, "{table}")
+    }
+}

@@ -1,0 +1,109 @@
+//! What a tape can be asked to look at while it computes: how long each op takes, and whether every number is finite.
+//!
+//! The tape calls these methods after each op, if it has a [`Watch`]; a tape that was asked for nothing has none, and
+//! pays for one test of a pointer.
+
+use std::time::Instant;
+
+use crate::cotangents::{Cotangents, Place};
+use crate::element::{Accum, Element};
+use crate::graph::{Node, NodeId};
+use crate::profile::{Direction, Profile};
+use crate::shape::row_major;
+
+#[derive(Default)]
+pub(crate) struct Watch {
+    pub profile: Option<Profile>,
+    /// Whether the first NaN or infinity panics.
+    pub anomalies: bool,
+    /// When the op under way began.
+    begun: Option<Instant>,
+}
+
+impl Watch {
+    /// Changes what is watched; who has nothing to do goes.
+    pub fn change(watch: &mut Option<Box<Watch>>, change: impl FnOnce(&mut Watch)) {
+        change(watch.get_or_insert_default());
+        watch.take_if(|watch| watch.profile.is_none() && !watch.anomalies);
+    }
+
+    pub fn recording_begins(&mut self) {
+        if let Some(profile) = &mut self.profile {
+            profile.steps += 1;
+        }
+    }
+
+    /// An op is about to run.
+    #[cold]
+    pub fn begin(&mut self) {
+        self.begun = Some(Instant::now());
+    }
+
+    /// A leaf got its value; `name` is a parameter's.
+    #[cold]
+    pub fn entered<T: Element>(&self, node: &Node, id: NodeId, value: &[T], name: Option<&str>) {
+        if let Some(found) = self.first_anomaly(value, &node.shape) {
+            let what = name.map_or(format!("the {}", node.name()), |name| format!("parameter {name:?}"));
+            panic!("anomaly in the data: {what} ({id}) {found}; it entered at {}", node.at);
+        }
+    }
+
+    /// An op ran forward.
+    #[cold]
+    pub fn computed<T: Element>(&mut self, node: &Node, id: NodeId, value: &[T]) {
+        self.clock(node, Direction::Forward);
+        if let Some(found) = self.first_anomaly(value, &node.shape) {
+            panic!("anomaly in forward: {} ({id}) {found}; recorded at {}", node.name(), node.at);
+        }
+    }
+
+    /// The caller gave a cotangent to begin a sweep with.
+    #[cold]
+    pub fn seeded<T: Element>(&self, node: &Node, id: NodeId, seed: &[T]) {
+        if let Some(found) = self.first_anomaly(seed, &node.shape) {
+            let (op, at) = (node.name(), node.at);
+            panic!(
+                "anomaly in backward: the cotangent given for {op} ({id}) {found}; {op} was recorded at {at}"
+            );
+        }
+    }
+
+    /// An op's vjp ran, and contributed to `gx`.
+    #[cold]
+    pub fn pulled_back<T: Element>(&mut self, nodes: &[Node], id: NodeId, gx: &Cotangents<T>) {
+        let node = &nodes[id.index()];
+        self.clock(node, Direction::Backward);
+        let (op, at) = (node.name(), node.at);
+        for (k, (slot, input)) in gx.slots.iter().zip(&node.inputs).enumerate() {
+            let cotangent: &[T] = match &slot.place {
+                Place::Arena(range) if slot.accum == Accum::Add => &gx.arena[range.clone()],
+                Place::Gradient(range) if slot.accum == Accum::Add => &gx.gradients[range.clone()],
+                _ => continue,
+            };
+            if let Some(found) = self.first_anomaly(cotangent, slot.shape) {
+                let of = nodes[input.index()].name();
+                panic!(
+                    "anomaly in backward: the cotangent of {of} ({input}), as {op} ({id}) hands it to its input {k}, \
+                     {found}; {op} was recorded at {at}"
+                );
+            }
+        }
+    }
+
+    fn clock(&mut self, node: &Node, direction: Direction) {
+        if let (Some(profile), Some(begun)) = (&mut self.profile, self.begun) {
+            profile.add(node.name(), node.at, direction, begun.elapsed());
+        }
+    }
+
+    /// The first NaN or infinity, in words, if those are looked for.
+    fn first_anomaly<T: Element>(&self, data: &[T], shape: &[usize]) -> Option<String> {
+        if !self.anomalies {
+            return None;
+        }
+        let place = data.iter().position(|x| !x.to_f64().is_finite())?;
+        let index: Vec<usize> =
+            row_major(shape).iter().zip(shape).map(|(stride, size)| place / stride % size).collect();
+        Some(format!("is {} at {index:?} of {shape:?}", data[place]))
+    }
+}
