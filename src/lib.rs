@@ -1,6 +1,49 @@
-//! quietgrad
-#![deny(unsafe_code)]
-#![warn(missing_docs)]
+//! Reverse-mode automatic differentiation for quiet networks: small, sparse activations, learned on a CPU.
+//!
+//! A program records operations on a [`Tape`]; they run at once. One sweep back over the tape gives the gradient of a
+//! loss with respect to all [`Params`]. An activity penalty ([`reg`]) is written as ordinary operations on what a layer
+//! outputs, and added to the loss:
+//!
+//! ```
+//! use quietgrad::nn::{Dense, Init};
+//! use quietgrad::optim::{Adam, Optimizer};
+//! use quietgrad::{Params, Random, Tape, Tensor, loss, reg};
+//!
+//! let x = Tensor::from([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
+//! let y = Tensor::from([[0.0], [1.0], [1.0], [0.0]]);
+//!
+//! let mut params = Params::<f32>::new();
+//! let mut random = Random::new(1);
+//! let hidden = Dense::new(&mut params, "hidden", [2, 8], Init::GlorotUniform, &mut random);
+//! let output = Dense::new(&mut params, "output", [8, 1], Init::GlorotUniform, &mut random);
+//!
+//! let (mut tape, mut grads, mut adam) = (Tape::new(), params.zeros(), Adam::new(1e-2));
+//! let mut last = f32::INFINITY;
+//! for _ in 0..1000 {
+//!     let r = tape.record(&params);
+//!     let h = hidden.forward(r.constant(&x)).tanh();
+//!     let fit = loss::bce_with_logits(output.forward(h), r.constant(&y));
+//!     let loss = fit + reg::l1(h).per_sample() * 1e-2;
+//!     loss.backward(&mut grads);
+//!     last = fit.item();
+//!     adam.step(&mut params, &grads);
+//! }
+//! assert!(last < 0.05, "XOR is learned");
+//! ```
+//!
+//! # Where to begin
+//!
+//! - [`scalar`]: the idea on plain numbers, in one file. Read its source first.
+//! - [`Tape`], [`Recording`] and [`Var`]: the tensor engine. Values enter by a recording; every op is a method of `Var`.
+//! - [`reg`], [`loss`], [`nn`], [`optim`]: penalties, losses, layers, optimizers.
+//! - [`gradcheck`]: is a gradient right? [`derivatives`]: Jacobians, and second derivatives. [`terms`]: how much of a
+//!   gradient comes from which term of a loss?
+//! - [`pointwise`] and [`ops`]: the tables of elementwise functions, and what an op is, for those who add one.
+//!
+//! Tensors hold `f32` or `f64`, or [`Dual`] numbers for forward mode. Shapes that do not fit are a mistake in the program:
+//! methods panic, and name the op, the shapes and the caller's line. Equal seeds give equal bits ([`Random`]).
+//!
+//! The repository's `docs/` holds the book: derivations, numerics, architecture, and the decisions behind them.
 
 mod backward;
 mod cotangents;

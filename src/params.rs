@@ -206,8 +206,8 @@ impl<T: Element> Grads<T> {
     /// params.add("w", Tensor::from([0.0, 0.0]));
     /// let mut grads = params.zeros();
     /// grads.data_mut().copy_from_slice(&[3.0, 4.0]);
-    /// assert_eq!(grads.clip_norm(1.0), 5.0);
-    /// assert_eq!(grads.data(), [0.6, 0.8]);
+    /// assert_eq!(grads.clip_norm(2.5), 5.0);
+    /// assert_eq!(grads.data(), [1.5, 2.0]);
     /// ```
     pub fn clip_norm(&mut self, max: f64) -> f64 {
         let norm = self.norm();

@@ -7,6 +7,7 @@ use std::panic::Location;
 use crate::cotangents::Place;
 use crate::element::Accum;
 use crate::graph::NodeId;
+use crate::kernels::for_each_offset;
 use crate::ops::{Op, Real};
 use crate::params::Grads;
 use crate::record::{Obligation, view};
@@ -88,6 +89,24 @@ impl<'r, T: Real> Var<'r, T> {
         let node = &inner.nodes()[self.id.index()];
         assert_eq!(node.shape.elements(), 1, "item: a tensor of shape {} has not one element", node.shape);
         view(node, &inner.values.data, self.recording.params.data()).data[0]
+    }
+
+    /// The share of its elements that are not 0: NaN if it has none.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let h = r.constant(&Tensor::from([-1.0, 2.0, -3.0, -4.0])).relu();
+    /// assert_eq!(h.density(), 0.25);
+    /// ```
+    pub fn density(self) -> f64 {
+        let inner = self.recording.tape.inner.borrow();
+        let x = view(&inner.nodes()[self.id.index()], &inner.values.data, self.recording.params.data());
+        let mut active = 0;
+        for_each_offset(x.shape, [&x.strides()], |[i]| active += usize::from(x.data[i] != T::ZERO));
+        active as f64 / x.elements() as f64
     }
 
     /// The gradients of this scalar with respect to every parameter, and to every

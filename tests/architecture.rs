@@ -15,7 +15,8 @@ const LAYERS: &[&[&str]] = &[
     &["profile"],
     &["watch"],
     &["record"],
-    &["backward", "tape"],
+    &["backward"],
+    &["tape"],
     &["var"],
     &["derivatives", "summary", "terms"],
     &["gradcheck", "loss", "nn", "optim", "reg"],
@@ -31,7 +32,7 @@ const UPWARD: &[(&str, &str)] = &[
 const LIMIT: usize = 400;
 
 /// Files with a limit of their own.
-const LIMITS: &[(&str, usize)] = &[("scalar.rs", 260), ("pointwise.rs", 460)];
+const LIMITS: &[(&str, usize)] = &[("scalar.rs", 260), ("pointwise/mod.rs", 300)];
 
 struct Source {
     /// Relative to `src`, with `/`.

@@ -32,7 +32,7 @@ mod var {
 mod loss;
 #[path = "../src/nn/mod.rs"]
 mod nn;
-#[path = "../src/reg.rs"]
+#[path = "../src/reg/mod.rs"]
 mod reg;
 
 #[test]

@@ -134,7 +134,11 @@ enum Path {
 unsafe fn run<K: Microkernel<Element: Float>>(p: &Product<K::Element>) {
     let blocks = const { Blocks::of::<K>() };
     let bytes = size_of::<K::Element>();
-    let pack_a = p.m > 1 && (p.a_row != 1 || (p.n > 4 * K::NR && p.m * p.k * bytes > L2 / 4));
+    // Each panel of a is read once for every NR columns. Reading it where it is, if that is possible, costs a
+    // little each time; copying it costs more, once.
+    let a_bytes = p.m * p.k * bytes;
+    let packing_pays = (p.n > 24 * K::NR && a_bytes > L1) || (p.n > 4 * K::NR && a_bytes > L2 / 4);
+    let pack_a = p.m > 1 && (p.a_row != 1 || packing_pays);
     let columns_of_c = p.c_row == 1 || p.m == 1;
     let path = if !pack_a && columns_of_c && p.k <= blocks.kc {
         let [mr, nr] = tile_shape::<K>(p);
@@ -245,7 +249,7 @@ unsafe fn matvec<K: Microkernel>(p: &Product<K::Element>) {
 /// The product as five loops around the micro-kernel.
 unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
     let blocks = const { Blocks::of::<K>() };
-    let pack_b = pack_a && p.n * p.k * size_of::<K::Element>() > L2 / 4 && p.m > 4 * K::MR;
+    let pack_b = pack_a && p.n * p.k * size_of::<K::Element>() > L2 && p.m > 4 * K::MR;
     // k splits evenly, so that no short block is left over.
     let kc = even_step(p.k, blocks.kc);
     let mc = blocks.mc.min(p.m.next_multiple_of(K::MR));

@@ -6,18 +6,15 @@ use crate::element::{Accum, Element};
 
 /// `y (=, +=) x`, one number after the other.
 #[inline(always)]
-pub fn put<T: Element>(y: &mut [T], x: impl Iterator<Item = T>, accum: Accum) {
+pub fn put<'y, T: Element>(
+    y: impl IntoIterator<Item = &'y mut T>,
+    x: impl IntoIterator<Item = T>,
+    accum: Accum,
+) {
+    let pairs = y.into_iter().zip(x);
     match accum {
-        Accum::Replace => {
-            for (y, x) in y.iter_mut().zip(x) {
-                *y = x;
-            }
-        }
-        Accum::Add => {
-            for (y, x) in y.iter_mut().zip(x) {
-                *y += x;
-            }
-        }
+        Accum::Replace => pairs.for_each(|(y, x)| *y = x),
+        Accum::Add => pairs.for_each(|(y, x)| *y += x),
     }
 }
 
@@ -122,6 +119,42 @@ vectorize! {
     }
 }
 
+/// The larger of two, or the smaller; NaN if either is.
+#[inline(always)]
+fn better<T: Element>(a: T, b: T, smallest: bool) -> T {
+    if smallest { -(-a).maximum(-b) } else { a.maximum(b) }
+}
+
+vectorize! {
+    /// `y = max x` of each row, or `min x`; NaN if the row holds one.
+    ///
+    /// # Panics
+    /// If the rows are empty.
+    pub fn extremum [T: Element] (x: &[T], smallest: bool, y: &mut [T]) {
+        if y.is_empty() {
+            return;
+        }
+        for (x, y) in x.chunks_exact(x.len() / y.len()).zip(y) {
+            *y = fold(x, x[0], |a, b| better(a, b, smallest));
+        }
+    }
+}
+
+vectorize! {
+    /// `gx (=, +=) gy / (how many are equal)` where x is the row's y, 0 elsewhere.
+    pub fn extremum_vjp [T: Element] (x: &[T], y: &[T], gy: &[T], gx: &mut [T], accum: Accum) {
+        if y.is_empty() {
+            return;
+        }
+        let cols = x.len() / y.len();
+        let rows = x.chunks_exact(cols).zip(gx.chunks_exact_mut(cols));
+        for ((x, gx), (&y, &gy)) in rows.zip(y.iter().zip(gy)) {
+            let share = gy / sum_map([x], |[x]| if x == y { T::ONE } else { T::ZERO });
+            put(gx, x.iter().map(|&x| if x == y { share } else { T::ZERO }), accum);
+        }
+    }
+}
+
 /// Columns summed side by side.
 const COLUMNS: usize = 128;
 
@@ -134,6 +167,21 @@ vectorize! {
         let [outer, len, inner] = sizes;
         let size = outer * len * inner;
         assert!(x.len() == size && y.len() == size, "input and output are {outer} x {len} x {inner}");
+        if inner == 1 {
+            for (x, y) in x.chunks_exact(len.max(1)).zip(y.chunks_exact_mut(len.max(1))) {
+                let mut sum = T::ZERO;
+                let next = |&x: &T| {
+                    sum += x;
+                    sum
+                };
+                if backward {
+                    put(y.iter_mut().rev(), x.iter().rev().map(next), accum);
+                } else {
+                    put(y, x.iter().map(next), accum);
+                }
+            }
+            return;
+        }
         for o in 0..outer {
             for column in (0..inner).step_by(COLUMNS) {
                 let width = COLUMNS.min(inner - column);

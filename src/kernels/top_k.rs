@@ -1,67 +1,56 @@
 //! The k largest elements of each row.
 
+use std::cmp::Ordering;
+
 use super::isa::vectorize;
 use crate::element::Element;
 
-/// Elements compared with the smallest one kept at a time.
+/// Elements of which only the largest is looked at first, and that are passed over together.
 const BLOCK: usize = 16;
 
-/// Whether x belongs above a bar; a NaN does.
-#[inline(always)]
-fn above<T: Element>(x: T, bar: T) -> bool {
-    x > bar || x.is_nan()
+/// The k-th largest of some keys, which change places.
+fn select<T: Element>(keys: &mut [T], k: usize) -> T {
+    let descending = |a: &T, b: &T| b.partial_cmp(a).unwrap_or(Ordering::Equal);
+    *keys.select_nth_unstable_by(k - 1, descending).1
 }
 
-/// Restores a heap, smallest element first, below a place whose element has grown.
-#[inline(always)]
-fn sift_down<T: Element>(heap: &mut [T], mut place: usize) {
-    loop {
-        let mut child = 2 * place + 1;
-        if child >= heap.len() {
-            return;
-        }
-        if child + 1 < heap.len() && heap[child + 1] < heap[child] {
-            child += 1;
-        }
-        if heap[place] <= heap[child] {
-            return;
-        }
-        heap.swap(place, child);
-        place = child;
-    }
-}
-
-/// The k-th largest of `key(x)`, with k slots of scratch.
+/// The k-th largest of `key(x)`, how many are larger, and how many equal; with scratch as long as x.
 ///
-/// The scratch is a heap of the k largest so far; most blocks hold nothing above its smallest, and are passed over
-/// with one comparison an element.
+/// The k-th largest of the maxima of disjoint sets is a bound that at least k elements reach. Few reach it beyond
+/// those, and only they are sorted out.
 #[inline(always)]
-fn kth_largest<T: Element>(x: &[T], heap: &mut [T], key: impl Fn(T) -> T) -> T {
-    let (first, rest) = x.split_at(heap.len());
-    for (slot, &x) in heap.iter_mut().zip(first) {
-        *slot = key(x);
-    }
-    for place in (0..heap.len() / 2).rev() {
-        sift_down(heap, place);
-    }
-    for block in rest.chunks(BLOCK) {
-        let bar = heap[0];
-        if !block.iter().fold(false, |any, &x| any | above(key(x), bar)) {
-            continue;
+fn kth_largest<T: Element>(x: &[T], scratch: &mut [T], k: usize, key: impl Fn(T) -> T) -> (T, usize, usize) {
+    let lowest = T::from_f64(f64::NEG_INFINITY);
+    let sets = x.len() / BLOCK;
+    let mut bound = lowest;
+    if k <= sets {
+        let maxima = &mut scratch[..sets];
+        maxima.fill(lowest);
+        for x in x.chunks(sets) {
+            for (max, &x) in maxima.iter_mut().zip(x) {
+                *max = if key(x) > *max { key(x) } else { *max };
+            }
         }
-        for &x in block {
-            if above(key(x), heap[0]) {
-                heap[0] = key(x);
-                sift_down(heap, 0);
+        bound = select(maxima, k);
+    }
+    let mut count = 0;
+    for block in x.chunks(BLOCK) {
+        if block.iter().fold(false, |any, &x| any | (key(x) >= bound)) {
+            for &x in block {
+                scratch[count] = key(x);
+                count += usize::from(key(x) >= bound);
             }
         }
     }
-    heap[0]
+    let reaching = &mut scratch[..count];
+    let least = select(reaching, k);
+    let number = |holds: fn(T, T) -> bool| reaching.iter().filter(|&&key| holds(key, least)).count();
+    (least, number(|key, least| key > least), number(|key, least| key == least))
 }
 
 vectorize! {
     /// `y = x` at the k elements of each row of `cols` whose `key` is largest, 0 elsewhere. Of equal ones the first
-    /// are kept; a NaN always is.
+    /// are kept; a NaN counts as infinite.
     ///
     /// # Panics
     /// If `x` and `y` differ in length.
@@ -75,15 +64,17 @@ vectorize! {
             y.copy_from_slice(x);
             return;
         }
+        let infinity = T::from_f64(f64::INFINITY);
+        let key = |x: T| if x.is_nan() { infinity } else { key(x) };
         for (x, y) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)) {
             // The row of y is the scratch, before it is written.
-            let least = kth_largest(x, &mut y[..k], key);
-            let larger = x.iter().fold(0, |count, &x| count + usize::from(above(key(x), least)));
-            let mut ties = k.saturating_sub(larger);
+            let (least, larger, equal) = kth_largest(x, y, k, key);
             for (y, &x) in y.iter_mut().zip(x) {
-                let tie = ties > 0 && key(x) == least;
-                ties -= usize::from(tie);
-                *y = if tie || above(key(x), least) { x } else { T::ZERO };
+                *y = if key(x) >= least { x } else { T::ZERO };
+            }
+            let surplus = larger + equal - k;
+            for (y, _) in y.iter_mut().zip(x).rev().filter(|(_, x)| key(**x) == least).take(surplus) {
+                *y = T::ZERO;
             }
         }
     }

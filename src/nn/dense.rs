@@ -24,7 +24,7 @@ use crate::var::Var;
 pub struct Dense {
     /// The weights, [inputs, outputs].
     pub w: ParamId,
-    /// The bias, [outputs].
+    /// The bias, \[outputs\].
     pub b: ParamId,
 }
 

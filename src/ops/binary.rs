@@ -1,5 +1,5 @@
 //! Elementwise functions of two arguments, broadcast against each other: y = f(a, b). The functions stand in
-//! [`pointwise`](crate::pointwise).
+//! [`pointwise`].
 
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};

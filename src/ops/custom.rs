@@ -39,7 +39,7 @@ use crate::tensor::{View, ViewMut};
 ///     /// gx = 3 x² gy
 ///     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
 ///         gx.add(0, |gx, accum| {
-///             kernels::map([x[0].data(), gy.data()], gx.data, accum, |[x, g]| T::from_f64(3.0) * x * x * g)
+///             kernels::map([x[0].data(), gy.data()], gx.data, accum, |[x, g]: [T; 2]| T::from_f64(3.0) * x * x * g)
 ///         });
 ///     }
 /// }

@@ -66,7 +66,7 @@ impl Rule for Linear {
 }
 
 impl<T: Real> Var<'_, T> {
-    /// `self` w + b, with self [.., in], w [in, out] and b [out].
+    /// `self` w + b, with self [.., in], w [in, out] and b \[out\].
     ///
     /// # Panics
     /// If the shapes do not fit.

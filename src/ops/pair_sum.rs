@@ -68,7 +68,7 @@ impl Rule for PairSum {
         format!("{} {}", self.f.arguments(), self.reduction.name()).trim_start().into()
     }
 
-    /// No broadcasting: a prediction [n] against a target [n, 1] would quietly compare all pairs.
+    /// No broadcasting: a prediction \[n\] against a target [n, 1] would quietly compare all pairs.
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         if x[0] == x[1] {
             return Ok(Shape::scalar());

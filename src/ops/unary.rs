@@ -1,5 +1,5 @@
 //! Elementwise functions of one argument: y = f(x), gx = gy f'(x). The functions stand in
-//! [`pointwise`](crate::pointwise).
+//! [`pointwise`].
 
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};

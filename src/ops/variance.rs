@@ -4,7 +4,7 @@ use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::rows;
 use crate::ops::{Real, Rule, Sample};
-use crate::shape::{Shape, ShapeError, Show};
+use crate::shape::{Axes, Shape, ShapeError, Show};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
@@ -107,6 +107,26 @@ impl<T: Real> Var<'_, T> {
     #[track_caller]
     pub fn std_axes(self, axes: &[usize], correction: usize) -> Self {
         let rows = self.rows(self.axes("std_axes", axes));
+        rows.apply(Variance { correction, deviation: true }, &[rows])
+    }
+
+    /// The variance of all elements; see [`variance_axes`](Var::variance_axes).
+    ///
+    /// # Panics
+    /// If there are no more than `correction` elements.
+    #[track_caller]
+    pub fn variance(self, correction: usize) -> Self {
+        let rows = self.rows(Axes::all(self.shape().rank()));
+        rows.apply(Variance { correction, deviation: false }, &[rows])
+    }
+
+    /// The standard deviation of all elements; see [`std_axes`](Var::std_axes).
+    ///
+    /// # Panics
+    /// If there are no more than `correction` elements.
+    #[track_caller]
+    pub fn std(self, correction: usize) -> Self {
+        let rows = self.rows(Axes::all(self.shape().rank()));
         rows.apply(Variance { correction, deviation: true }, &[rows])
     }
 }

@@ -17,13 +17,14 @@ use crate::kernels::update;
 /// let mut params = Params::new();
 /// let x = params.add("x", Tensor::from(4.0));
 /// let mut grads = params.zeros();
-/// let (mut tape, mut lion) = (Tape::<f64>::new(), Lion::new(0.01));
-/// for _ in 0..400 {
+/// let (mut tape, mut lion) = (Tape::<f64>::new(), Lion::new(0.02));
+/// for step in 0..1000 {
+///     lion.lr = 0.02 * (1.0 - step as f64 / 1000.0);
 ///     let r = tape.record(&params);
 ///     (r.param(x) - 1.0).square().backward(&mut grads);
 ///     lion.step(&mut params, &grads);
 /// }
-/// assert!((params.get(x)[0] - 1.0).abs() < 0.2);
+/// assert!((params.get(x)[0] - 1.0).abs() < 0.01);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Lion<T> {

@@ -84,7 +84,7 @@ impl<T: Element> Optimizer<T> for RmsProp<T> {
         let state = RmsPropState {
             square: &mut self.square[part.clone()],
             mean: if self.centered { Some(&mut self.mean[part.clone()]) } else { None },
-            velocity: if self.momentum != 0.0 { Some(&mut self.velocity[part]) } else { None },
+            velocity: if self.momentum == 0.0 { None } else { Some(&mut self.velocity[part]) },
         };
         let rule = update::RmsProp {
             lr: T::from_f64(self.lr * factors.lr),

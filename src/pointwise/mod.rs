@@ -4,7 +4,7 @@
 //! its method on [`Var`](crate::Var), its place in the printed tape and its gradient checks. To add a function, add
 //! a line.
 //!
-//! A line of [`unary_table`] reads
+//! A line of `unary_table` reads
 //!
 //! ```text
 //! /// what it computes
@@ -13,7 +13,7 @@
 //!
 //! where `y` is f(x), at hand when the derivative is taken (`_` if the derivative does without), and `Support` stands for a function whose derivative is
 //! zero wherever its value is (`Everywhere` otherwise). At a kink the line chooses one slope; `docs/math.md` says
-//! why. A line of [`binary_table`] has two arguments and two derivatives, and its kink is where an expression changes
+//! why. A line of `binary_table` has two arguments and two derivatives, and its kink is where an expression changes
 //! sign.
 
 mod rule;
@@ -213,7 +213,7 @@ fn sign<T: Element>(x: T) -> T {
     } else if x < T::ZERO {
         -T::ONE
     } else {
-        zero_or_nan(x)
+        x // 0 or NaN
     }
 }
 

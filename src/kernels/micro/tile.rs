@@ -1,7 +1,6 @@
 //! The tile product, once for every instruction set.
 
-use super::Finish;
-use super::{Product, Vector};
+use super::{Finish, Product, Vector};
 use crate::element::Element;
 
 /// The tile product. `VECS` vectors make a column, the last one partial unless the operands are `PACKED`.
@@ -9,8 +8,7 @@ use crate::element::Element;
 pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const PACKED: bool>(
     t: &Product<V::Element>,
 ) {
-    // SAFETY: the caller vouches for the instruction set and for the memory that the tile describes. `a` and `b`
-    // step past their ends after the last round only, without being read there, hence `wrapping_add`.
+    // SAFETY: the caller vouches for the instruction set and for the memory that the tile describes.
     unsafe {
         let lanes = t.m - (VECS - 1) * V::LANES;
         let head = V::head(lanes);
@@ -22,27 +20,11 @@ pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const
                 }
             }
         }
-        let mut ab = [[V::zero(); VECS]; COLS];
-        let mut a = t.a;
-        let b_col = if PACKED { 1 } else { t.b_col };
-        // One pointer for every four columns: addresses then need no chain of additions.
-        let mut b: [_; COLS] = std::array::from_fn(|j| t.b.wrapping_add(j / 4 * 4 * b_col));
-        for _ in 0..t.k {
-            let mut column = [V::zero(); VECS];
-            for v in 0..VECS {
-                let from = a.wrapping_add(v * V::LANES);
-                let whole = PACKED || v + 1 < VECS;
-                column[v] = if whole { V::load(from) } else { V::load_head(from, head) };
-            }
-            for j in 0..COLS {
-                let x = V::splat(*b[j].wrapping_add(j % 4 * b_col));
-                for v in 0..VECS {
-                    ab[j][v] = column[v].mul_add(x, ab[j][v]);
-                }
-            }
-            a = a.wrapping_add(t.a_col);
-            b = b.map(|b| b.wrapping_add(t.b_row));
-        }
+        let mut ab = if PACKED || lanes == V::LANES {
+            sum::<V, VECS, COLS, PACKED, true>(t, head)
+        } else {
+            sum::<V, VECS, COLS, PACKED, false>(t, head)
+        };
         finish::<V, VECS, COLS>(&mut ab, t, head);
         if lanes == V::LANES {
             for j in 0..COLS {
@@ -58,6 +40,40 @@ pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const
                 ab[j][VECS - 1].store_head(t.c.add(j * t.c_col + (VECS - 1) * V::LANES), head);
             }
         }
+    }
+}
+
+/// The products summed over k. `WHOLE` says that every vector of a column of `a` may be loaded whole.
+#[inline(always)]
+unsafe fn sum<V: Vector, const VECS: usize, const COLS: usize, const PACKED: bool, const WHOLE: bool>(
+    t: &Product<V::Element>,
+    head: V::Head,
+) -> [[V; VECS]; COLS] {
+    // SAFETY: as in `tile`. `a` and `b` step past their ends after the last round only, without being read there,
+    // hence `wrapping_add`.
+    unsafe {
+        let mut ab = [[V::zero(); VECS]; COLS];
+        let mut a = t.a;
+        let b_col = if PACKED { 1 } else { t.b_col };
+        // One pointer for every four columns: addresses then need no chain of additions.
+        let mut b: [_; COLS] = std::array::from_fn(|j| t.b.wrapping_add(j / 4 * 4 * b_col));
+        for _ in 0..t.k {
+            let mut column = [V::zero(); VECS];
+            for v in 0..VECS {
+                let from = a.wrapping_add(v * V::LANES);
+                let whole = WHOLE || v + 1 < VECS;
+                column[v] = if whole { V::load(from) } else { V::load_head(from, head) };
+            }
+            for j in 0..COLS {
+                let x = V::splat(*b[j].wrapping_add(j % 4 * b_col));
+                for v in 0..VECS {
+                    ab[j][v] = column[v].mul_add(x, ab[j][v]);
+                }
+            }
+            a = a.wrapping_add(t.a_col);
+            b = b.map(|b| b.wrapping_add(t.b_row));
+        }
+        ab
     }
 }
 

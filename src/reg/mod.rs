@@ -46,6 +46,40 @@
 //! A penalty acts on the tensor it is given. `reg::l1(z.relu())` pushes active units towards zero and leaves inactive
 //! ones alone: it makes the representation sparse. `reg::l1(z)` on the pre-activation pulls z to zero from both sides:
 //! it makes values small and hardly changes which are zero.
+//!
+//! # Which penalty
+//!
+//! | | formula | what it makes |
+//! | --- | --- | --- |
+//! | [`l1`] | Σ\|x\| | exact zeros behind a relu; shrinks what stays |
+//! | [`l2`] | Σx² | small values, hardly zeros |
+//! | [`elastic_net`] | a Σ\|x\| + b Σx² | zeros, and no single large value |
+//! | [`lp`] | Σ\|x\|ᵖ | with p < 1 more zeros and less shrinkage than l1; not convex |
+//! | [`log`] | Σ ln(1 + x²/s) | small values smaller, large ones nearly left alone |
+//! | [`hoyer`] | Σ ‖x‖₁² / ‖x‖₂² of each sample | few active units, whatever their scale |
+//! | [`kl_sparsity`] | Σ KL(ρ ‖ mean of a unit) | units that are each active a share ρ of the time |
+//! | [`l2_norm`] | Σ ‖x‖₂ of each sample | short vectors, some of them zero as a whole |
+//! | [`group_lasso`] | Σ √n ‖group‖₂ | groups that are zero as a whole |
+//! | [`ar`], [`tar`] | Σx², Σ(xₜ − xₜ₋₁)² | recurrent layers that are quiet, and change slowly |
+//!
+//! All but the KL, which is about activations between 0 and 1, are penalties on weights as well: give them a parameter,
+//! and say [`summed`](Penalty::summed). For l2 on weights see also [`Adam::adamw`](crate::optim::Adam::adamw), and for
+//! exact zeros among them [`proximal_l1`](crate::optim::proximal_l1).
+//!
+//! # How large a coefficient
+//!
+//! A coefficient may follow a [`Schedule`](crate::optim::Schedule), or be steered to a wanted density by a
+//! [`DensityController`].
+
+mod controller;
+mod group;
+mod sequence;
+mod sparse;
+
+pub use controller::DensityController;
+pub use group::{group_lasso, l2_norm};
+pub use sequence::{ar, tar};
+pub use sparse::{hoyer, kl_sparsity, log, lp};
 
 use crate::ops::{Real, Reduction};
 use crate::pointwise::{Abs, Square, Unary};
@@ -130,4 +164,12 @@ pub fn elastic_net<T: Real>(x: Var<'_, T>, l1: f64, l2: f64) -> Penalty<'_, T> {
     let abs = x.map_sum(Unary::Abs(Abs {}), Reduction::Sum);
     let square = x.map_sum(Unary::Square(Square {}), Reduction::Sum);
     Penalty::new(x, abs * l1 + square * l2, "elastic net penalty")
+}
+
+/// The tensor as a matrix with a row for each sample.
+#[track_caller]
+fn rows<T: Real>(x: Var<'_, T>) -> Var<'_, T> {
+    let shape = x.shape();
+    let samples = shape.first().copied().unwrap_or(1);
+    x.reshape([samples, shape.iter().skip(1).product()])
 }

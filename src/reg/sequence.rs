@@ -1,0 +1,39 @@
+//! Penalties on the states of a recurrent layer.
+
+use super::Penalty;
+use crate::ops::{Real, Reduction};
+use crate::pointwise::{Binary, Square, SquaredError, Unary};
+use crate::var::Var;
+
+/// Activation regularization: Σh² over the outputs of a recurrent layer, after dropout.
+///
+/// The paper's code takes the mean over all elements: divide [`summed`](Penalty::summed) by their number for its
+/// coefficient (2 there). Source: S. Merity, B. McCann and R. Socher, Revisiting Activation Regularization for Language
+/// RNNs, 2017, section 3.1.
+#[track_caller]
+pub fn ar<T: Real>(h: Var<'_, T>) -> Penalty<'_, T> {
+    Penalty::new(h, h.map_sum(Unary::Square(Square {}), Reduction::Sum), "activation regularization")
+}
+
+/// Temporal activation regularization: Σ (hₜ − hₜ₋₁)² along the axis of time, before dropout: states that change slowly.
+///
+/// The paper's code takes the mean over all differences, with a coefficient of 1. Source: as of [`ar`], section 3.2.
+///
+/// # Panics
+/// If there is no such axis.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, reg};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let h = r.constant(&Tensor::from([[1.0, 1.0, 3.0, 2.0]])); // one sample, four steps
+/// assert_eq!(reg::tar(h, 1).summed().item(), 0.0 + 4.0 + 1.0);
+/// ```
+#[track_caller]
+pub fn tar<T: Real>(h: Var<'_, T>, time: usize) -> Penalty<'_, T> {
+    let steps = h.shape().get(time).copied().unwrap_or(0);
+    let (later, earlier) = (h.slice(time, 1.min(steps)..), h.slice(time, ..steps.saturating_sub(1)));
+    let squares = later.pair_sum(earlier, Binary::SquaredError(SquaredError {}), Reduction::Sum);
+    Penalty::new(h, squares, "temporal activation regularization")
+}

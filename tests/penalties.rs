@@ -1,0 +1,153 @@
+//! Penalties: their gradients, their formulas on numbers written out, and the controller of a coefficient.
+
+use quietgrad::nn::{Dense, Init};
+use quietgrad::optim::{Adam, Optimizer, Schedule};
+use quietgrad::reg::{self, DensityController, Penalty};
+use quietgrad::{Params, Random, Recording, Tape, Tensor, Var, gradcheck, loss};
+
+/// Activations of three samples, some of them 0, and of a sequence of four steps.
+fn activations() -> Params<f64> {
+    let mut random = Random::new(5);
+    let mut params = Params::new();
+    params.add("z", Tensor::from_fn([3, 8], |_| random.uniform(-1.0, 1.0)));
+    params.add("s", Tensor::from_fn([2, 4, 3], |_| random.uniform(-1.0, 1.0)));
+    params
+}
+
+#[test]
+fn every_penalty_has_the_right_gradient() {
+    type Build = for<'r> fn(Var<'r, f64>) -> Penalty<'r, f64>;
+    let of_layer: [Build; 9] = [
+        |h| reg::l1(h),
+        |h| reg::l2(h),
+        |h| reg::elastic_net(h, 0.3, 0.7),
+        |h| reg::lp(h, 1.5),
+        |h| reg::log(h, 0.1),
+        |h| reg::hoyer(h),
+        |h| reg::l2_norm(h),
+        |h| reg::group_lasso(h, &[0]),
+        |h| reg::ar(h),
+    ];
+    let params = activations();
+    let (z, s) = (params.find("z").unwrap(), params.find("s").unwrap());
+    let check = |f: &dyn for<'r> Fn(Recording<'r, f64>) -> Var<'r, f64>| {
+        let report = gradcheck::check(&params, f).unwrap_or_else(|mismatch| panic!("{mismatch}"));
+        assert!(report.skipped.is_empty() && report.duals > 0);
+    };
+    for penalty in of_layer {
+        check(&|r| penalty(r.param(z)).per_sample());
+        check(&|r| penalty(r.param(z).softplus()).summed());
+    }
+    check(&|r| reg::tar(r.param(s), 1).summed());
+    check(&|r| reg::kl_sparsity(r.param(z).sigmoid(), 0.05));
+    check(&|r| reg::kl_sparsity(r.param(s).sigmoid(), 0.3));
+}
+
+/// The value and the gradient of a penalty at h.
+fn at(h: &[f64], penalty: impl for<'r> Fn(Var<'r, f64>) -> Var<'r, f64>) -> (f64, Vec<f64>) {
+    let (mut tape, params) = (Tape::new(), Params::new());
+    let h = tape.record(&params).input(&Tensor::from_fn([h.len() / 2, 2], |i| h[i]));
+    let y = penalty(h);
+    y.backward(&mut params.zeros());
+    (y.item(), h.gradient().unwrap().into_data())
+}
+
+#[test]
+fn nothing_flows_to_an_element_that_is_zero() {
+    let h = [0.0, 0.0, 0.0, 2.0];
+    let penalties: [for<'r> fn(Var<'r, f64>) -> Var<'r, f64>; 5] = [
+        |h| reg::lp(h, 0.5).summed(),
+        |h| reg::lp(h, 1.0).summed(),
+        |h| reg::log(h, 1.0).summed(),
+        |h| reg::l2_norm(h).summed(),
+        |h| reg::group_lasso(h, &[1]).summed(),
+    ];
+    for penalty in penalties {
+        let (value, gradient) = at(&h, penalty);
+        assert!(value > 0.0 && gradient[3] > 0.0);
+        assert_eq!(gradient[..3], [0.0; 3]);
+    }
+    assert_eq!(at(&[0.0, 0.0, 0.0, 0.0], |h| reg::hoyer(h).summed()), (0.0, vec![0.0; 4]));
+}
+
+#[test]
+fn hoyer_does_not_depend_on_the_scale() {
+    let (value, gradient) = at(&[1.0, 3.0], |h| reg::hoyer(h).summed());
+    let (scaled, _) = at(&[100.0, 300.0], |h| reg::hoyer(h).summed());
+    approx::assert_relative_eq!(value, 1.6, max_relative = 1e-15);
+    approx::assert_relative_eq!(value, scaled, max_relative = 1e-15);
+    approx::assert_abs_diff_eq!(gradient[0] * 1.0 + gradient[1] * 3.0, 0.0, epsilon = 1e-15);
+}
+
+#[test]
+fn a_penalty_per_sample_is_the_sum_over_the_batch_size() {
+    let h = [0.5, -2.0, 0.0, 2.0, 1.0, 4.0];
+    let builds: [for<'r> fn(Var<'r, f64>) -> Penalty<'r, f64>; 3] =
+        [reg::hoyer, reg::l2_norm, |h| reg::lp(h, 0.7)];
+    for build in builds {
+        let (sum, per_sample) = (at(&h, |h| build(h).summed()).0, at(&h, |h| build(h).per_sample()).0);
+        approx::assert_relative_eq!(sum / 3.0, per_sample, max_relative = 1e-15);
+    }
+}
+
+/// Trains an autoencoder of data with sparse causes, its penalty steered to `target`; gives the last densities.
+fn steer(target: f64) -> Vec<f64> {
+    let mut random = Random::new(3);
+    let causes = Tensor::<f32>::from_fn([24, 16], |_| random.normal() as f32);
+    let mut data = Tensor::zeros([256, 16]);
+    for row in data.data_mut().chunks_exact_mut(16) {
+        for _ in 0..2 {
+            let (cause, strength) = (random.below(24), random.uniform(0.5, 1.5) as f32);
+            for (x, c) in row.iter_mut().zip(&causes.data()[cause * 16..]) {
+                *x += strength * c;
+            }
+        }
+    }
+    let mut params = Params::<f32>::new();
+    let encoder = Dense::new(&mut params, "encoder", [16, 64], Init::HeNormal, &mut random);
+    let decoder = Dense::new(&mut params, "decoder", [64, 16], Init::HeNormal, &mut random);
+    let (mut grads, mut tape, mut adam) = (params.zeros(), Tape::new(), Adam::new(3e-3));
+    let mut lambda = DensityController::new(1e-3, target);
+    let mut densities = Vec::new();
+    for step in 0..1500 {
+        let r = tape.record(&params);
+        let rows: Vec<usize> = (0..64).map(|i| (step * 64 + i) % 256).collect();
+        let x = r.constant_rows(&data, &rows);
+        let h = encoder.forward(x).relu();
+        let loss = loss::mse(decoder.forward(h), x) + reg::l1(h).per_sample() * lambda.coefficient();
+        loss.backward(&mut grads);
+        lambda.observe(h.density());
+        densities.push(h.density());
+        adam.step(&mut params, &grads);
+    }
+    densities.split_off(1300)
+}
+
+#[test]
+fn the_controller_reaches_the_wanted_density() {
+    for target in [0.05, 0.15] {
+        let densities = steer(target);
+        let mean = densities.iter().sum::<f64>() / densities.len() as f64;
+        assert!((mean - target).abs() < 0.1 * target, "{mean} instead of {target}");
+    }
+}
+
+#[test]
+fn schedules_go_where_they_say() {
+    let values = |schedule: &Schedule, steps: &[usize]| -> Vec<f64> {
+        steps.iter().map(|&step| schedule.at(step)).collect()
+    };
+    assert_eq!(values(&Schedule::constant(0.5), &[0, 9]), [0.5, 0.5]);
+    assert_eq!(values(&Schedule::step(1.0, 0.5, 10), &[0, 9, 10, 25]), [1.0, 1.0, 0.5, 0.25]);
+    assert_eq!(values(&Schedule::exponential(1.0, 0.5), &[0, 1, 3]), [1.0, 0.5, 0.125]);
+    assert_eq!(values(&Schedule::linear(0.0, 2.0, 4), &[0, 1, 4, 9]), [0.0, 0.5, 2.0, 2.0]);
+    assert_eq!(values(&Schedule::linear(3.0, 2.0, 0), &[0]), [2.0]);
+    let cosine = Schedule::cosine(1.0, 0.0, 3);
+    for (step, expected) in [(0, 1.0), (1, 0.75), (2, 0.25), (3, 0.0), (7, 0.0)] {
+        approx::assert_abs_diff_eq!(cosine.at(step), expected, epsilon = 1e-15);
+    }
+    let warm = Schedule::step(1.0, 0.5, 2).warm_up(4);
+    assert_eq!(values(&warm, &[0, 1, 2, 3, 4, 5, 6]), [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 0.5]);
+    let composed = Schedule::linear(0.0, 1.0, 2).then(3, Schedule::exponential(1.0, 0.5));
+    assert_eq!(values(&composed, &[0, 1, 2, 3, 4]), [0.0, 0.5, 1.0, 1.0, 0.5]);
+}
