@@ -27,7 +27,7 @@ pub(crate) fn sweep<T: Real>(
     inner.touched.clear();
     inner.touched.resize(inner.nodes().len(), false);
     let gradients = grads.data_mut();
-    let (nodes, values, cotangents, touched, mut watch) = inner.sweep_parts();
+    let (nodes, _, cotangents, touched, watch) = inner.sweep_parts();
     if accum == Accum::Add {
         for (touched, node) in touched.iter_mut().zip(nodes) {
             *touched = matches!(node.kind, Kind::Param(_));
@@ -47,8 +47,27 @@ pub(crate) fn sweep<T: Real>(
         kernels::copy([seed], place, root_accum);
     }
 
-    let last = roots.iter().map(|(root, _)| root.index() + 1).max().unwrap_or(0);
-    for i in (0..last).rev() {
+    let end = roots.iter().map(|(root, _)| root.index() + 1).max().unwrap_or(0);
+    match inner.watch {
+        None => pull_back_all::<T, false>(inner, end, params, gradients),
+        Some(_) => pull_back_all::<T, true>(inner, end, params, gradients),
+    }
+
+    if accum == Accum::Replace {
+        clear_untouched(inner, params, gradients);
+    }
+}
+
+/// The sweep's loop, over the nodes before `end`. There are two copies of it, so that the one that nobody watches has
+/// nothing of the other in it.
+fn pull_back_all<T: Real, const WATCHED: bool>(
+    inner: &mut Inner<T>,
+    end: usize,
+    params: &Params<T>,
+    gradients: &mut [T],
+) {
+    let (nodes, values, cotangents, touched, mut watch) = inner.sweep_parts();
+    for i in (0..end).rev() {
         let node = &nodes[i];
         let (Kind::Op(op), true, Place::Arena(place)) = (&node.kind, touched[i], &node.cotangent) else {
             continue;
@@ -70,20 +89,16 @@ pub(crate) fn sweep<T: Real>(
         }
         let mut gx = Cotangents { arena: past, gradients: &mut *gradients, slots };
         let y = view(node, values, params.data());
-        if let Some(watch) = &mut watch {
-            watch.begin();
-        }
-        with_views(nodes, &node.inputs, values, params.data(), |x| T::vjp(op, x, y, gy, &mut gx));
-        if let Some(watch) = &mut watch {
-            watch.pulled_back(nodes, NodeId(i as u32), &gx);
+        let pull_back = |gx: &mut Cotangents<T>| {
+            with_views(nodes, &node.inputs, values, params.data(), |x| T::vjp(op, x, y, gy, gx));
+        };
+        match &mut watch {
+            Some(watch) if WATCHED => watch.backward(nodes, NodeId(i as u32), &mut gx, pull_back),
+            _ => pull_back(&mut gx),
         }
         for (id, slot) in node.inputs.iter().zip(gx.slots.iter()) {
             touched[id.index()] = slot.accum == Accum::Add;
         }
-    }
-
-    if accum == Accum::Replace {
-        clear_untouched(inner, params, gradients);
     }
 }
 

@@ -217,33 +217,46 @@ impl<T: Real> Inner<T> {
         at: &'static Location<'static>,
         fill: impl FnOnce(&mut [T]),
     ) -> NodeId {
-        let same = |node: &Node| node.kind == kind && node.shape[..] == *shape;
-        let node = self.repeat(at, same).unwrap_or_else(|| {
-            let len = shape.iter().product();
-            let value = Memory::Arena(self.values.take(len));
-            self.values.back();
-            let active = kind == Kind::Input;
-            let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
-            let shape = Shape::from(shape);
-            self.push(Node {
-                kind,
-                inputs: SmallVec::new(),
-                shape,
-                strides: None,
-                value,
-                aliases: false,
-                cotangent,
-                at,
-            })
-        });
-        let leaf = &self.graph.nodes[node.index()];
-        let Memory::Arena(range) = &leaf.value else { unreachable!("a leaf is owned") };
-        let data = &mut self.values.data[range.clone()];
-        fill(data);
+        let id = self.place(kind, shape, at, fill);
         if let Some(watch) = &self.watch {
-            watch.entered(leaf, node, data, None);
+            let node = &self.graph.nodes[id.index()];
+            watch.entered(node, id, view(node, &self.values.data, &[]).data, None);
         }
-        node
+        id
+    }
+
+    /// A leaf with memory that `fill` has filled.
+    fn place(
+        &mut self,
+        kind: Kind,
+        shape: &[usize],
+        at: &'static Location<'static>,
+        fill: impl FnOnce(&mut [T]),
+    ) -> NodeId {
+        if let Some(node) = self.repeat(at, |node| node.kind == kind && node.shape[..] == *shape) {
+            let Memory::Arena(range) = &self.graph.nodes[node.index()].value else {
+                unreachable!("a leaf is owned")
+            };
+            fill(&mut self.values.data[range.clone()]);
+            return node;
+        }
+        let len = shape.iter().product();
+        let range = self.values.take(len);
+        self.values.back();
+        fill(&mut self.values.data[range.clone()]);
+        let active = kind == Kind::Input;
+        let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
+        let (shape, value) = (Shape::from(shape), Memory::Arena(range));
+        self.push(Node {
+            kind,
+            inputs: SmallVec::new(),
+            shape,
+            strides: None,
+            value,
+            aliases: false,
+            cotangent,
+            at,
+        })
     }
 
     /// Runs an op and records it.
@@ -266,20 +279,28 @@ impl<T: Real> Inner<T> {
             Some(id) => id,
             None => self.derive(op, inputs, at)?,
         };
+        match self.watch {
+            None => self.compute::<false>(id, params),
+            Some(_) => self.compute::<true>(id, params),
+        }
+        Ok(id)
+    }
+
+    /// Runs a node's op, unless the result is only another view of its input. There are two copies of this method, so
+    /// that the one that nobody watches has nothing of the other in it.
+    fn compute<const WATCHED: bool>(&mut self, id: NodeId, params: &[T]) {
         let (before, rest) = self.graph.nodes.split_at(id.index());
         let node = &rest[0];
         if let (Kind::Op(op), Memory::Arena(range), false) = (&node.kind, &node.value, node.aliases) {
             let (past, rest) = self.values.data.split_at_mut(range.start);
             let y = ViewMut { data: &mut rest[..range.len()], shape: &node.shape };
-            if let Some(watch) = &mut self.watch {
-                watch.begin();
-            }
-            with_views(before, &node.inputs, past, params, |x| T::forward(op, x, y));
-            if let Some(watch) = &mut self.watch {
-                watch.computed(node, id, &rest[..range.len()]);
+            let run =
+                |y: ViewMut<T>| with_views(before, &node.inputs, past, params, |x| T::forward(op, x, y));
+            match &mut self.watch {
+                Some(watch) if WATCHED => watch.forward(node, id, y, run),
+                _ => run(y),
             }
         }
-        Ok(id)
     }
 
     /// A node for the result of an op, with memory for it, not yet computed.

@@ -1,7 +1,7 @@
 //! What a tape can be asked to look at while it computes: how long each op takes, and whether every number is finite.
 //!
-//! The tape calls these methods after each op, if it has a [`Watch`]; a tape that was asked for nothing has none, and
-//! pays for one test of a pointer.
+//! The tape hands each op to its [`Watch`] to run, if it has one; a tape that was asked for nothing has none, and pays
+//! for one test of a pointer.
 
 use std::time::Instant;
 
@@ -10,14 +10,13 @@ use crate::element::{Accum, Element};
 use crate::graph::{Node, NodeId};
 use crate::profile::{Direction, Profile};
 use crate::shape::row_major;
+use crate::tensor::ViewMut;
 
 #[derive(Default)]
 pub(crate) struct Watch {
     pub profile: Option<Profile>,
     /// Whether the first NaN or infinity panics.
     pub anomalies: bool,
-    /// When the op under way began.
-    begun: Option<Instant>,
 }
 
 impl Watch {
@@ -33,12 +32,6 @@ impl Watch {
         }
     }
 
-    /// An op is about to run.
-    #[cold]
-    pub fn begin(&mut self) {
-        self.begun = Some(Instant::now());
-    }
-
     /// A leaf got its value; `name` is a parameter's.
     #[cold]
     pub fn entered<T: Element>(&self, node: &Node, id: NodeId, value: &[T], name: Option<&str>) {
@@ -48,11 +41,19 @@ impl Watch {
         }
     }
 
-    /// An op ran forward.
+    /// Runs an op forward.
     #[cold]
-    pub fn computed<T: Element>(&mut self, node: &Node, id: NodeId, value: &[T]) {
-        self.clock(node, Direction::Forward);
-        if let Some(found) = self.first_anomaly(value, &node.shape) {
+    pub fn forward<T: Element>(
+        &mut self,
+        node: &Node,
+        id: NodeId,
+        y: ViewMut<T>,
+        compute: impl FnOnce(ViewMut<T>),
+    ) {
+        let begun = Instant::now();
+        compute(ViewMut { data: &mut *y.data, shape: y.shape });
+        self.clock(node, Direction::Forward, begun);
+        if let Some(found) = self.first_anomaly(y.data, y.shape) {
             panic!("anomaly in forward: {} ({id}) {found}; recorded at {}", node.name(), node.at);
         }
     }
@@ -68,11 +69,19 @@ impl Watch {
         }
     }
 
-    /// An op's vjp ran, and contributed to `gx`.
+    /// Runs an op's vjp.
     #[cold]
-    pub fn pulled_back<T: Element>(&mut self, nodes: &[Node], id: NodeId, gx: &Cotangents<T>) {
+    pub fn backward<'a, 's, T: Element>(
+        &mut self,
+        nodes: &[Node],
+        id: NodeId,
+        gx: &mut Cotangents<'a, 's, T>,
+        pull_back: impl FnOnce(&mut Cotangents<'a, 's, T>),
+    ) {
+        let begun = Instant::now();
+        pull_back(gx);
         let node = &nodes[id.index()];
-        self.clock(node, Direction::Backward);
+        self.clock(node, Direction::Backward, begun);
         let (op, at) = (node.name(), node.at);
         for (k, (slot, input)) in gx.slots.iter().zip(&node.inputs).enumerate() {
             let cotangent: &[T] = match &slot.place {
@@ -90,8 +99,8 @@ impl Watch {
         }
     }
 
-    fn clock(&mut self, node: &Node, direction: Direction) {
-        if let (Some(profile), Some(begun)) = (&mut self.profile, self.begun) {
+    fn clock(&mut self, node: &Node, direction: Direction, begun: Instant) {
+        if let Some(profile) = &mut self.profile {
             profile.add(node.name(), node.at, direction, begun.elapsed());
         }
     }
