@@ -20,10 +20,6 @@ impl Rule for Extremum {
         if self.smallest { "min" } else { "max" }
     }
 
-    fn arguments(&self) -> String {
-        format!("{:?}", self.axes)
-    }
-
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         match x[0] {
             [rows @ .., cols] if *cols > 0 => Ok(rows.into()),
