@@ -38,6 +38,8 @@
 //! - [`reg`], [`loss`], [`nn`], [`optim`]: penalties, losses, layers, optimizers.
 //! - [`gradcheck`]: is a gradient right? [`derivatives`]: Jacobians, and second derivatives. [`terms`]: how much of a
 //!   gradient comes from which term of a loss?
+//! - [`Graph`], [`Summary`], [`Profile`], [`Tape::detect_anomalies`]: what was recorded, what it costs, where the time
+//!   goes, where the first NaN is.
 //! - [`pointwise`] and [`ops`]: the tables of elementwise functions, and what an op is, for those who add one.
 //!
 //! Tensors hold `f32` or `f64`, or [`Dual`] numbers for forward mode. Shapes that do not fit are a mistake in the program:

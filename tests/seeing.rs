@@ -42,6 +42,7 @@ fn a_printed_graph_has_a_line_a_node() {
     assert_says(lines[3], &["%3 = relu ", "50.0 %"]);
     assert_says(lines[4], &["%4 = sum [1] ", " %3 ", "[1]"]);
     assert_says(lines[5], &["%5 = scale 0.001 "]);
+    assert!(lines.iter().all(|line| line.contains("seeing.rs:")), "operators too: {text}");
 }
 
 #[test]
