@@ -1,8 +1,12 @@
 //! Every op's derivative, checked at every sample of its own file: an op that exists is covered.
 
 use quietgrad::gradcheck::{self, Feed, Report};
-use quietgrad::ops::{Op, SampleInput};
-use quietgrad::{Random, Tensor};
+use quietgrad::ops::unary::Elementwise;
+use quietgrad::ops::{CustomRule, Op, SampleInput};
+use quietgrad::pointwise::{Relu, Unary};
+use quietgrad::{
+    Accum, Cotangents, Element, Params, Random, Shape, ShapeError, Tensor, View, ViewMut, kernels,
+};
 
 /// Draws a sample's inputs.
 pub fn draw(input: &SampleInput, random: &mut Random) -> Tensor<f64> {
@@ -53,4 +57,52 @@ fn every_op_takes_the_same_input_twice() {
     let (samples, _) =
         check_all(Feed::Repeated, |inputs| inputs.len() > 1 && inputs.iter().all(|x| *x == inputs[0]));
     assert!(samples > 20);
+}
+
+#[test]
+fn a_point_at_a_kink_is_skipped_by_name() {
+    let relu = Op::from(Elementwise(Unary::Relu(Relu {})));
+    let report = gradcheck::check_op(&relu, &[Tensor::from([1.0, 0.0, -2.0])], Feed::Plain).unwrap();
+    assert_eq!((report.duals, report.differences), (3, 2), "dual numbers check the kink's slope as well");
+    assert_eq!(
+        report.skipped[0].to_string(),
+        "input 0, element 1: skipped, since element 1 of relu is at a kink"
+    );
+}
+
+/// y = x², with the derivative of x³.
+#[derive(Debug)]
+struct WrongSquare;
+
+impl CustomRule for WrongSquare {
+    fn name(&self) -> &'static str {
+        "wrong_square"
+    }
+
+    fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        Ok(x[0].into())
+    }
+
+    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
+        kernels::map([x[0].data()], y.data, Accum::Replace, |[x]: [T; 1]| x * x);
+    }
+
+    fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+        gx.add(0, |gx, accum| {
+            kernels::map([x[0].data(), gy.data()], gx.data, accum, |[x, g]: [T; 2]| {
+                T::from_f64(3.0) * x * x * g
+            });
+        });
+    }
+}
+
+#[test]
+fn a_wrong_derivative_is_reported_with_op_element_values_and_line() {
+    let mut params = Params::new();
+    let w = params.add("w", Tensor::from([2.0, 3.0]));
+    let mismatch =
+        gradcheck::check(&params, |r| r.apply(Op::custom(WrongSquare), &[r.param(w)]).sum()).unwrap_err();
+    assert_eq!((mismatch.op.as_str(), mismatch.input, mismatch.index), ("wrong_square", 0, 0));
+    assert!((mismatch.reverse / mismatch.expected - 3.0).abs() < 1e-12, "{mismatch}");
+    assert!(mismatch.to_string().contains("tests/gradcheck.rs"), "{mismatch}");
 }
