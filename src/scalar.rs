@@ -244,17 +244,3 @@ impl Neg for Var<'_> {
         self.unary(pointwise::Neg {})
     }
 }
-
-#[test]
-fn ten_million_nodes_in_a_row_do_not_overflow_the_stack() {
-    let tape = Tape::new();
-    let x = tape.var(1.0);
-    let y = (0..10_000_000).fold(x, |y, _| -y);
-    assert_eq!(y.gradient()[x], 1.0);
-}
-
-#[test]
-#[should_panic(expected = "scalar::Tape: full")]
-fn a_node_too_many_panics() {
-    next_id(1 << 32);
-}

@@ -162,3 +162,14 @@ fn files_stay_short() {
     }
     assert_none(&faults);
 }
+
+#[test]
+fn tests_stand_in_their_own_folder() {
+    let unit_test = |source: &Source| {
+        let at = source.code().find(|(_, line)| line.trim() == "#[test]").map(|(line, _)| line);
+        at.map(|line| {
+            format!("src/{}:{line}: a test here is never run, see [lib] in Cargo.toml", source.path)
+        })
+    };
+    assert_none(&sources().iter().filter_map(unit_test).collect::<Vec<_>>());
+}

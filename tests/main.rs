@@ -13,6 +13,8 @@ mod math;
 mod ops;
 mod optimizers;
 mod penalties;
+mod random;
+mod scalar;
 mod seeing;
 mod softmax;
 mod stale;
