@@ -51,14 +51,14 @@ macro_rules! method {
 
 fn methods() -> Vec<Method> {
     vec![
-        method!("no penalty", "", "#8a8a8a", "", (1.0, 1.0), |z, _| z.relu(), |_, _| None),
-        method!("l2", "Σ h²", "#d9730d", "", (0.05, 4.0), |z, _| z.relu(), |h, c| {
+        method!("no penalty", "", "#8a8a8a", "none", (1.0, 1.0), |z, _| z.relu(), |_, _| None),
+        method!("l2", "Σ h²", "#d9730d", "none", (0.05, 4.0), |z, _| z.relu(), |h, c| {
             Some(reg::l2(h).per_sample() * c)
         }),
-        method!("log", "Σ ln(1 + h²/0.01)", "#c9a000", "", (1e-3, 0.06), |z, _| z.relu(), |h, c| {
+        method!("log", "Σ ln(1 + h²/0.01)", "#c9a000", "none", (1e-3, 0.06), |z, _| z.relu(), |h, c| {
             Some(reg::log(h, 0.01).per_sample() * c)
         }),
-        method!("l1", "Σ |h|", "#1f5fbf", "", (5e-3, 0.5), |z, _| z.relu(), |h, c| {
+        method!("l1", "Σ |h|", "#1f5fbf", "none", (5e-3, 0.5), |z, _| z.relu(), |h, c| {
             Some(reg::l1(h).per_sample() * c)
         }),
         method!("elastic net", "Σ |h| + Σ h²", "#5aa0e6", "6 3", (5e-3, 0.5), |z, _| z.relu(), |h, c| {
@@ -67,7 +67,7 @@ fn methods() -> Vec<Method> {
         method!("lp, p = ½", "Σ √|h|", "#0b2d66", "2 2", (1e-3, 0.1), |z, _| z.relu(), |h, c| {
             Some(reg::lp(h, 0.5).per_sample() * c)
         }),
-        method!("Hoyer", "Σ (Σ|h|)² / Σh²", "#2e8b57", "", (1e-3, 0.1), |z, _| z.relu(), |h, c| {
+        method!("Hoyer", "Σ (Σ|h|)² / Σh²", "#2e8b57", "none", (1e-3, 0.1), |z, _| z.relu(), |h, c| {
             Some(reg::hoyer(h).per_sample() * c)
         }),
         method!(
@@ -86,7 +86,7 @@ fn methods() -> Vec<Method> {
             "KL, sigmoid",
             "Σ KL(0.02 ‖ mean h)",
             "#c2255c",
-            "",
+            "none",
             (0.1, 2.5),
             |z, _| z.sigmoid(),
             |h, c| { Some(reg::kl_sparsity(h, 0.02) * c) }
@@ -107,7 +107,7 @@ fn methods() -> Vec<Method> {
             "top-k",
             "k largest",
             "#000000",
-            "",
+            "none",
             (64.0, 2.0),
             |z, c| z.relu().top_k(c as usize),
             |_, _| None
@@ -354,7 +354,8 @@ fn trade_off(svg: &mut Svg, results: &[(Method, Vec<Outcome>, Outcome)]) {
         svg.text((at, y.places.0 + 18.0), MIDDLE, &format!("{percent} %"));
     }
     svg.text((275.0, y.places.0 + 40.0), MIDDLE, "variance that stays unexplained (log scale)");
-    svg.text((x.place(GOAL) + 6.0, y.place(2.0) - 30.0), LABEL, "compared below");
+    svg.text((x.place(GOAL) - 7.0, y.place(2.0) - 12.0), RIGHT, "compared below");
+    svg.text((x.place(0.11), y.place(256.0) + 18.0), LABEL, "KL, and l1 with no relu: never exactly 0");
     svg.line((x.places.0, y.places.0), (x.places.1, y.places.0), FRAME);
     svg.line((x.places.0, y.places.0), (x.places.0, y.places.1), FRAME);
     for (method, sweep, _) in results {
@@ -420,8 +421,7 @@ fn comparison(svg: &mut Svg, results: &[(Method, Vec<Outcome>, Outcome)]) {
     let size = Axis { values: (1e-4, 10f64.powf(0.5)), places: (800.0, 975.0), logarithmic: true };
     svg.text((20.0, top), HEADING, "At 10 % unexplained: what is zero, what is only small?");
     let header = top + 30.0;
-    let small = "#f2b36b";
-    let (zero, large) = ("#cfd8e3", "#1f5fbf");
+    let (zero, small, large) = ("#cfd8e3", "#f2b36b", "#1f5fbf");
     svg.text((345.0, header), LABEL, "share of all activations");
     for (x, fill, name) in
         [(345.0, zero, "exactly 0"), (430.0, small, "below 1 % of the largest"), (603.0, large, "larger")]
