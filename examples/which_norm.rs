@@ -355,7 +355,7 @@ fn trade_off(svg: &mut Svg, results: &[(Method, Vec<Outcome>, Outcome)]) {
     }
     svg.text((275.0, y.places.0 + 40.0), MIDDLE, "variance that stays unexplained (log scale)");
     svg.text((x.place(GOAL) - 7.0, y.place(2.0) - 12.0), RIGHT, "compared below");
-    svg.text((x.place(0.11), y.place(256.0) + 18.0), LABEL, "KL, and l1 with no relu: never exactly 0");
+    svg.text((x.places.1 - 4.0, y.place(256.0) + 18.0), RIGHT, "KL, l1 with no relu: never exactly 0");
     svg.line((x.places.0, y.places.0), (x.places.1, y.places.0), FRAME);
     svg.line((x.places.0, y.places.0), (x.places.0, y.places.1), FRAME);
     for (method, sweep, _) in results {
@@ -463,9 +463,10 @@ fn comparison(svg: &mut Svg, results: &[(Method, Vec<Outcome>, Outcome)]) {
             svg.rect((left, y + 5.0), (right - left, 22.0), fill);
             from += share;
         }
-        if compared.zeros > 0.1 {
-            svg.text((bar.places.0 + 6.0, base), LEFT, &format!("{:.1} %", 100.0 * compared.zeros));
-        }
+        // White on blue, where there is neither gray nor orange.
+        let style =
+            if compared.zeros + compared.small > 0.1 { LEFT } else { r##"font-size="12" fill="#ffffff""## };
+        svg.text((bar.places.0 + 6.0, base), style, &format!("{:.1} %", 100.0 * compared.zeros));
         svg.text((720.0, base), RIGHT, &format!("{:.1}", compared.active()));
         svg.text((772.0, base), RIGHT, &compared.dead.to_string());
         ridge(svg, method, &compared.histogram, size, y + height - 6.0, height - 8.0);
