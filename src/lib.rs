@@ -75,6 +75,7 @@ mod tensor;
 pub mod terms;
 mod var;
 mod watch;
+mod zeros;
 
 pub use cotangents::Cotangents;
 pub use dual::Dual;
@@ -86,7 +87,7 @@ pub use params::{Grads, ParamId, Params};
 pub use profile::{Cost, Profile};
 pub use random::Random;
 pub use shape::{Axes, Shape, ShapeError};
-pub use sparsity::{Demand, Sparse, Support};
+pub use sparsity::{Demand, Entries, SkipZeros, Sparse, Support};
 pub use summary::{OpSummary, Summary};
 pub use tape::{Recording, Tape};
 pub use tensor::{Tensor, View, ViewMut};

@@ -9,35 +9,52 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use crate::cotangents::Place;
+use crate::cotangents::{Pack, Place};
 use crate::element::Element;
 use crate::graph::{Graph, Kind, Memory, Node, NodeId};
 use crate::ops::{Alias, Op, Real, reshape::Reshape};
 use crate::params::{ParamId, Params};
 use crate::shape::{Shape, ShapeError};
+use crate::sparsity::Entries;
 use crate::tensor::{View, ViewMut};
 use crate::watch::Watch;
+use crate::zeros::{Pool, Zeros};
 
 #[derive(Default)]
 pub(crate) struct Inner<T> {
     /// The nodes of this recording, and behind them those that the last recording had in their places.
-    graph: Graph,
+    pub graph: Graph,
     /// How many nodes this recording has.
-    recorded: usize,
+    pub recorded: usize,
     /// Whether this recording has been the same as the last one so far.
     repeating: bool,
     /// Values of all nodes of a recording, one after the other.
     pub values: Arena<T>,
     /// Cotangents of the active nodes, in node order.
     pub cotangents: Arena<T>,
-    /// Which nodes' cotangents the last sweep wrote.
-    pub touched: Vec<bool>,
+    /// What the last sweep left for each node.
+    pub flows: Vec<Flow>,
+    /// The cotangents of which it left entries only.
+    pub packs: Pool<Pack<T>>,
+    /// Where values are zero.
+    pub zeros: Zeros<T>,
     /// The node of each parameter that was used.
     param_nodes: Vec<Option<NodeId>>,
     /// Nodes that must reach the differentiated loss.
     pub obligations: Vec<Obligation>,
     /// Looks on, if the tape was asked for that.
     pub watch: Option<Box<Watch>>,
+}
+
+/// What has flowed to a node's cotangent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Flow {
+    #[default]
+    Nothing,
+    /// It stands where the node says.
+    Whole,
+    /// The entries of a support, in the pack with this number.
+    Entries(usize),
 }
 
 /// A node that was built to be part of the loss.
@@ -75,14 +92,20 @@ impl<T: Element> Arena<T> {
     }
 }
 
+/// A node's elements.
+#[inline]
+fn elements<'a, T>(node: &Node, values: &'a [T], params: &'a [T]) -> &'a [T] {
+    match &node.value {
+        Memory::Arena(range) => &values[range.clone()],
+        Memory::Params(range) => &params[range.clone()],
+    }
+}
+
 /// A node's value.
 #[inline]
 pub(crate) fn view<'a, T>(node: &'a Node, values: &'a [T], params: &'a [T]) -> View<'a, T> {
-    let data = match &node.value {
-        Memory::Arena(range) => &values[range.clone()],
-        Memory::Params(range) => &params[range.clone()],
-    };
-    View { data, shape: &node.shape, strides: node.strides.as_deref() }
+    let strides = node.strides.as_deref();
+    View { strides, ..View::dense(elements(node, values, params), &node.shape) }
 }
 
 /// Calls `f` with the values of some nodes. (A list of references cannot be kept between calls; up to four stand on
@@ -93,13 +116,14 @@ pub(crate) fn with_views<T: Element, R>(
     ids: &[NodeId],
     values: &[T],
     params: &[T],
+    zeros: &Zeros<T>,
     f: impl FnOnce(&[View<T>]) -> R,
 ) -> R {
-    let value = |id: &NodeId| view(&nodes[id.index()], values, params);
+    let value = |id: &NodeId| View { sparse: zeros.entries(*id), ..view(&nodes[id.index()], values, params) };
     if ids.len() > 4 {
         return f(&ids.iter().map(value).collect::<SmallVec<[View<T>; 16]>>());
     }
-    let mut views = [View { data: &[], shape: &[], strides: None }; 4];
+    let mut views = [View::dense(&[], &[]); 4];
     for (view, id) in views.iter_mut().zip(ids) {
         *view = value(id);
     }
@@ -110,14 +134,6 @@ impl<T> Inner<T> {
     /// The nodes of this recording.
     pub fn nodes(&self) -> &[Node] {
         &self.graph.nodes[..self.recorded]
-    }
-
-    /// What a sweep reads (nodes, values) and writes (cotangents, which nodes it touched).
-    #[allow(clippy::type_complexity)]
-    pub fn sweep_parts(&mut self) -> (&[Node], &[T], &mut [T], &mut [bool], Option<&mut Watch>) {
-        let nodes = &self.graph.nodes[..self.recorded];
-        let watch = self.watch.as_deref_mut();
-        (nodes, &self.values.data, &mut self.cotangents.data, &mut self.touched, watch)
     }
 
     /// The node of a parameter, if the recording used it.
@@ -147,6 +163,8 @@ impl<T: Real> Inner<T> {
         self.cotangents.used = 0;
         self.param_nodes.clear();
         self.obligations.clear();
+        self.flows.clear();
+        self.zeros.start();
     }
 
     /// The node that the last recording had in this place, if all before it were the same and it passes the test.
@@ -164,7 +182,9 @@ impl<T: Real> Inner<T> {
                     self.cotangents.used = range.end;
                 }
                 self.recorded += 1;
-                Some(NodeId(self.recorded as u32 - 1))
+                let id = NodeId(self.recorded as u32 - 1);
+                self.zeros.enter(id);
+                Some(id)
             }
             _ => {
                 self.repeating = false;
@@ -177,7 +197,9 @@ impl<T: Real> Inner<T> {
     fn push(&mut self, node: Node) -> NodeId {
         self.graph.nodes.push(node);
         self.recorded += 1;
-        NodeId(self.recorded as u32 - 1)
+        let id = NodeId(self.recorded as u32 - 1);
+        self.zeros.enter(id);
+        id
     }
 
     pub fn param(&mut self, id: ParamId, params: &Params<T>, at: &'static Location<'static>) -> NodeId {
@@ -289,18 +311,23 @@ impl<T: Real> Inner<T> {
     /// Runs a node's op, unless the result is only another view of its input. There are two copies of this method, so
     /// that the one that nobody watches has nothing of the other in it.
     fn compute<const WATCHED: bool>(&mut self, id: NodeId, params: &[T]) {
+        let value = |node: &Node| elements(node, &self.values.data, params);
+        self.zeros.before(&self.graph.nodes, id, value);
         let (before, rest) = self.graph.nodes.split_at(id.index());
         let node = &rest[0];
         if let (Kind::Op(op), Memory::Arena(range), false) = (&node.kind, &node.value, node.aliases) {
             let (past, rest) = self.values.data.split_at_mut(range.start);
             let y = ViewMut { data: &mut rest[..range.len()], shape: &node.shape };
-            let run =
-                |y: ViewMut<T>| with_views(before, &node.inputs, past, params, |x| T::forward(op, x, y));
+            let run = |y: ViewMut<T>| {
+                with_views(before, &node.inputs, past, params, &self.zeros, |x| run_forward(op, x, y));
+            };
             match &mut self.watch {
                 Some(watch) if WATCHED => watch.forward(node, id, y, run),
                 _ => run(y),
             }
         }
+        let value = |node: &Node| elements(node, &self.values.data, params);
+        self.zeros.after(&self.graph.nodes, id, value);
     }
 
     /// A node for the result of an op, with memory for it, not yet computed.
@@ -328,6 +355,17 @@ impl<T: Real> Inner<T> {
         self.values.back();
         let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
         Ok(self.push(Node { kind: Kind::Op(op), inputs, shape, strides, value, aliases, cotangent, at }))
+    }
+}
+
+/// y = f(x); a sum to which zeros add nothing runs over the entries of its input, if they have been found.
+#[inline]
+fn run_forward<T: Real>(op: &Op, x: &[View<T>], y: ViewMut<T>) {
+    match x {
+        [x] if x.sparse.is_some() && op.entries(&[]) == Entries::Sum && op.keeps_zeros() => {
+            T::forward(op, &[x.entries()], y);
+        }
+        _ => T::forward(op, x, y),
     }
 }
 

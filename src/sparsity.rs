@@ -3,6 +3,8 @@
 //! A [`Support`] says which elements of a matrix are not zero. It is found once, where the values were made, and every
 //! product that reads them, or their cotangent, then visits those elements alone.
 
+use std::sync::OnceLock;
+
 /// Where an op's vjp reads the cotangent of its output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Demand {
@@ -10,6 +12,53 @@ pub enum Demand {
     Everywhere,
     /// Only where the output is not zero: elsewhere the derivative is zero whatever the cotangent.
     Support,
+}
+
+/// When a tape looks for zeros, to skip them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SkipZeros {
+    /// Where that is faster.
+    WherePays,
+    /// Never: every product is dense.
+    Never,
+    /// Wherever it can: for tests, and for measurements.
+    Always,
+}
+
+/// Where it pays, unless `QUIETGRAD_ZEROS` (`never`, `always`) says otherwise: for tests and benchmarks.
+impl Default for SkipZeros {
+    fn default() -> Self {
+        static DEFAULT: OnceLock<SkipZeros> = OnceLock::new();
+        *DEFAULT.get_or_init(|| match std::env::var("QUIETGRAD_ZEROS").as_deref() {
+            Ok("never") => SkipZeros::Never,
+            Ok("always") => SkipZeros::Always,
+            _ => SkipZeros::WherePays,
+        })
+    }
+}
+
+/// Whether to find the entries of an m x k matrix that is multiplied by a k x n one, and to skip the zeros in that
+/// product and in those of its pull-back.
+pub(crate) fn pays([m, k, n]: [usize; 3], density: f64) -> bool {
+    m * k >= 1 << 13 && n >= 16 && density <= 0.3
+}
+
+/// What an op makes of entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entries {
+    /// Nothing: it is handed all elements.
+    Unseen,
+    /// What it does at an element depends on that element alone, so that its vjp can be run on the entries as if they
+    /// were all.
+    Elementwise,
+    /// The same for each summand of a sum that is its output.
+    Sum,
+    /// It is a matrix product of its first two inputs, and looks for them in the views of the first and of its
+    /// cotangent.
+    Product,
+    /// Its vjp looks for them in the view of its cotangent, and hands the same entries on to the inputs that have the
+    /// output's shape.
+    Linear,
 }
 
 /// The elements of a matrix that are not zero, its *entries*.
@@ -62,6 +111,13 @@ impl Support {
     /// The part of the elements that is not zero; NaN if there are none.
     pub fn density(&self) -> f64 {
         self.entries() as f64 / (self.rows * self.cols) as f64
+    }
+
+    /// Each entry's number, and its place in the row-major matrix.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (usize, usize)> {
+        let of_column =
+            move |j| self.column(j).map(move |entry| (entry, self.row_of[entry] as usize * self.cols + j));
+        (0..self.cols).flat_map(of_column)
     }
 
     /// The numbers of the entries of column j.

@@ -14,6 +14,7 @@ use crate::params::{Grads, ParamId, Params};
 use crate::profile::Profile;
 use crate::record::{Inner, view};
 use crate::shape::Shape;
+use crate::sparsity::SkipZeros;
 use crate::tensor::{Tensor, View};
 use crate::var::{Indices, Var};
 use crate::watch::Watch;
@@ -73,6 +74,21 @@ impl<T: Real> Tape<T> {
             watch.recording_begins();
         }
         Recording { tape: self, params }
+    }
+
+    /// When products skip zeros, from now on; at first it is where that is faster.
+    ///
+    /// What is skipped is exactly zero, so that results differ by rounding only, as sums run in another order; but
+    /// 0 · ∞ and 0 · NaN are skipped as well, and count as 0.
+    ///
+    /// ```
+    /// use quietgrad::{Params, SkipZeros, Tape};
+    ///
+    /// let mut tape = Tape::<f32>::new();
+    /// tape.skip_zeros(SkipZeros::Never); // to see what it would cost
+    /// ```
+    pub fn skip_zeros(&mut self, when: SkipZeros) {
+        self.inner.get_mut().zeros.when = when;
     }
 
     /// Whether the first NaN or infinity panics, from now on: in the data, in a parameter, in a result, or in a
@@ -227,8 +243,8 @@ impl<'r, T: Real> Recording<'r, T> {
     /// A constant scalar.
     #[track_caller]
     pub fn scalar(self, value: f64) -> Var<'r, T> {
-        let view = View { data: &[T::from_f64(value)], shape: &[], strides: None };
-        self.leaf(Kind::Constant, view, Location::caller())
+        let value = [T::from_f64(value)];
+        self.leaf(Kind::Constant, View::dense(&value, &[]), Location::caller())
     }
 
     /// A copy of a tensor, differentiated: [`Var::gradient`] gives its gradient after the sweep.

@@ -15,6 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["graph"],
     &["profile"],
     &["watch"],
+    &["zeros"],
     &["record"],
     &["backward"],
     &["tape"],

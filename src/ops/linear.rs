@@ -3,10 +3,11 @@
 use crate::cotangents::Cotangents;
 use crate::element::{Element, Epilogue};
 use crate::kernels;
-use crate::ops::matmul::{MatMul, Product};
+use crate::ops::matmul::MatMul;
+use crate::ops::product::Product;
 use crate::ops::{Real, Rule, Sample};
 use crate::shape::{Shape, ShapeError, Show};
-use crate::sparsity::Demand;
+use crate::sparsity::{Demand, Entries};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
@@ -44,6 +45,10 @@ impl Rule for Linear {
         k < 2
     }
 
+    fn entries(&self, _: &[&[usize]]) -> Entries {
+        Entries::Product
+    }
+
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let bias = x[2].data;
         let epilogue = if self.relu { Epilogue::BiasRelu(bias) } else { Epilogue::Bias(bias) };
@@ -63,10 +68,11 @@ impl Rule for Linear {
 
     /// gx = gy wᵀ, gw = xᵀ gy, gb = Σ gy over all rows
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        let product = Product::new(x[0], x[1]);
-        gx.add(0, |g, accum| product.vjp_left(gy.data, g.data, accum));
-        gx.add(1, |g, accum| product.vjp_right(gy.data, g.data, accum));
-        gx.add(2, |g, accum| kernels::sum_rows(gy.data, g.data, accum));
+        Product::new(x[0], x[1]).vjp(gy, gx);
+        gx.add(2, |g, accum| match gy.sparse {
+            Some(gy) => kernels::support::sum_columns(gy, g.data, accum),
+            None => kernels::sum_rows(gy.data, g.data, accum),
+        });
     }
 
     /// Which units fire.
