@@ -279,15 +279,42 @@ pub mod reference {
         accum: Accum,
         epilogue: Epilogue<T>,
     ) {
-        let dense = dense(a);
-        let (a, k) = (Mat::row_major(&dense, a.support.cols), a.support.cols);
-        gemm([c.len() / n.max(1), k, n], a, b, MatMut::row_major(c, n), accum, epilogue);
+        let mut sums = vec![T::ZERO; a.support.rows * n];
+        for p in 0..a.support.cols {
+            for entry in a.support.column(p) {
+                let i = a.support.row_of[entry] as usize;
+                for j in 0..n {
+                    sums[i * n + j] += a.values[entry] * b.data[p * b.row_stride + j * b.col_stride];
+                }
+            }
+        }
+        // The product of a 1 and a row of sums knows what to do with them.
+        let one = [T::ONE];
+        for (sum, c) in sums.chunks_exact(n.max(1)).zip(c.chunks_exact_mut(n.max(1))) {
+            gemm(
+                [1, 1, n],
+                Mat::row_major(&one, 1),
+                Mat::row_major(sum, n),
+                MatMut::row_major(c, n),
+                accum,
+                epilogue,
+            );
+        }
     }
 
     /// See [`Element::spmm_t`].
     pub fn spmm_t<T: Element>(a: Sparse<T>, g: Mat<T>, n: usize, c: MatMut<T>, accum: Accum) {
-        let Support { rows, cols, .. } = *a.support;
-        gemm([cols, rows, n], Mat::row_major(&dense(a), cols).t(), g, c, accum, Epilogue::None);
+        for p in 0..a.support.cols {
+            for j in 0..n {
+                let mut sum = T::ZERO;
+                for entry in a.support.column(p) {
+                    let i = a.support.row_of[entry] as usize;
+                    sum += a.values[entry] * g.data[i * g.row_stride + j * g.col_stride];
+                }
+                let c = &mut c.data[p * c.row_stride + j * c.col_stride];
+                *c = if accum == Accum::Add { *c + sum } else { sum };
+            }
+        }
     }
 
     /// See [`Element::sddmm`].
@@ -308,17 +335,5 @@ pub mod reference {
                 gemm([1, n, 1], row, col.t(), value, accum, Epilogue::None);
             }
         }
-    }
-
-    /// A sparse matrix with its zeros, row-major.
-    fn dense<T: Element>(a: Sparse<T>) -> Vec<T> {
-        let Support { rows, cols, .. } = *a.support;
-        let mut dense = vec![T::ZERO; rows * cols];
-        for j in 0..cols {
-            for entry in a.support.column(j) {
-                dense[a.support.row_of[entry] as usize * cols + j] = a.values[entry];
-            }
-        }
-        dense
     }
 }

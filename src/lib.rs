@@ -92,6 +92,7 @@ pub use summary::{OpSummary, Summary};
 pub use tape::{Recording, Tape};
 pub use tensor::{Tensor, View, ViewMut};
 pub use var::{Indices, Var};
+pub use zeros::Skipping;
 
 /// The README and the pages of the book, so that `cargo test` runs their snippets.
 #[cfg(doctest)]

@@ -18,7 +18,7 @@ use crate::shape::{Shape, ShapeError};
 use crate::sparsity::Entries;
 use crate::tensor::{View, ViewMut};
 use crate::watch::Watch;
-use crate::zeros::{Pool, Zeros};
+use crate::zeros::{Pool, Skipping, Zeros};
 
 #[derive(Default)]
 pub(crate) struct Inner<T> {
@@ -139,6 +139,18 @@ impl<T> Inner<T> {
     /// The node of a parameter, if the recording used it.
     pub fn param_node(&self, id: ParamId) -> Option<NodeId> {
         self.param_nodes.get(id.index()).copied().flatten()
+    }
+
+    /// How a product was shortened: forward, and in the last sweep.
+    pub fn skipping(&self, id: NodeId) -> Skipping
+    where
+        T: Element,
+    {
+        let cotangent = match self.flows.get(id.index()) {
+            Some(&Flow::Entries(number)) => Some(self.packs.places[number].support),
+            _ => None,
+        };
+        self.zeros.skipping(self.nodes(), id, cotangent)
     }
 
     /// Whether a node was computed from another.

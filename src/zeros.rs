@@ -5,6 +5,8 @@
 //! the product gains. What was found is remembered for as long as the recording lasts, so that every other reader has
 //! it too.
 
+use std::fmt;
+
 use crate::cotangents::{Pack, Place};
 use crate::element::Element;
 use crate::graph::{Kind, Node, NodeId};
@@ -25,6 +27,40 @@ pub(crate) struct Known {
     pub kept: bool,
     /// Whether its entries were found in the last recording: then they will be wanted again.
     wanted: bool,
+}
+
+/// The densities by which a product's parts were shortened: of the operand whose zeros were skipped. `None` for a part
+/// that was dense, or was not computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Skipping {
+    /// y = a b
+    pub forward: Option<f64>,
+    /// ga = gy bᵀ
+    pub left: Option<f64>,
+    /// gb = aᵀ gy
+    pub right: Option<f64>,
+}
+
+impl Skipping {
+    /// The parts of the cotangents of a and b.
+    pub(crate) fn backward(&self, k: usize) -> Option<f64> {
+        [self.left, self.right].get(k).copied().flatten()
+    }
+}
+
+/// In words: `skips zeros: y at 5.0 %, ga at 5.0 %, gb at 5.0 %`; empty if nothing was skipped.
+impl fmt::Display for Skipping {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let parts = [("y", self.forward), ("ga", self.left), ("gb", self.right)];
+        let mut lead = "skips zeros: ";
+        for (name, density) in parts {
+            if let Some(density) = density {
+                write!(f, "{lead}{name} at {:.1} %", 100.0 * density)?;
+                lead = ", ";
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Places of one kind, handed out one after the other and reused by the next recording.
@@ -107,6 +143,22 @@ impl<T: Element> Zeros<T> {
         if known.demanded { known.entries.map(|(support, _)| support) } else { None }
     }
 
+    /// How a product was shortened, if its output's cotangent consisted of the entries of `cotangent`.
+    pub fn skipping(&self, nodes: &[Node], id: NodeId, cotangent: Option<usize>) -> Skipping {
+        let node = &nodes[id.index()];
+        let Kind::Op(op @ (Op::MatMul(_) | Op::Linear(_))) = &node.kind else { return Skipping::default() };
+        let [a, b] = [node.inputs[0], node.inputs[1]];
+        let density = |support: usize| self.supports.places[support].density();
+        let of_a = self.known(a).entries.map(|(support, _)| density(support));
+        let own = if op.demand() == Demand::Support { self.known(id).entries } else { None };
+        let of_gy = cotangent.or(own.map(|(support, _)| support)).map(density);
+        let at_a = self.demanded(a).map(density);
+        let active = |input: NodeId, density: Option<f64>| {
+            density.filter(|_| node.is_active() && nodes[input.index()].is_active())
+        };
+        Skipping { forward: of_a, left: active(a, of_gy.or(at_a)), right: active(b, of_gy.or(of_a)) }
+    }
+
     /// A product is about to run: looks for the entries of its first input. `value` gives a node's elements.
     #[inline]
     pub fn before<'v>(&mut self, nodes: &[Node], id: NodeId, value: impl Fn(&Node) -> &'v [T]) {
@@ -126,7 +178,7 @@ impl<T: Element> Zeros<T> {
     /// An op has run: if its entries were wanted in the last recording, finds them while they are in the cache.
     #[inline]
     pub fn after<'v>(&mut self, nodes: &[Node], id: NodeId, value: impl Fn(&Node) -> &'v [T]) {
-        if self.nodes[id.index()].wanted {
+        if self.nodes[id.index()].wanted && self.when != SkipZeros::Never {
             let node = &nodes[id.index()];
             let k = node.shape.last().copied().unwrap_or(1);
             // The sizes of the product are not known yet; it was worth it then.
