@@ -47,6 +47,7 @@
 //!
 //! The repository's `docs/` holds the book: derivations, numerics, architecture, and the decisions behind them.
 
+mod arena;
 mod backward;
 mod cotangents;
 pub mod derivatives;

@@ -4,11 +4,11 @@
 //! one before it, its nodes are found in place and only their values are computed; at the first difference the rest of
 //! the old list is dropped, and nodes are made as in a first recording.
 
-use std::ops::Range;
 use std::panic::Location;
 
 use smallvec::SmallVec;
 
+use crate::arena::{Arena, extent};
 use crate::cotangents::{Pack, Place};
 use crate::element::Element;
 use crate::graph::{Graph, Kind, Memory, Node, NodeId};
@@ -63,33 +63,6 @@ pub(crate) struct Obligation {
     pub node: NodeId,
     pub what: &'static str,
     pub at: &'static Location<'static>,
-}
-
-/// Memory handed out front to back. It keeps its high-water mark and what stood in it.
-#[derive(Default)]
-pub(crate) struct Arena<T> {
-    pub data: Vec<T>,
-    used: usize,
-}
-
-impl<T: Element> Arena<T> {
-    fn take(&mut self, len: usize) -> Range<usize> {
-        let start = self.used;
-        self.used += len;
-        start..self.used
-    }
-
-    /// How many elements were taken.
-    pub fn used(&self) -> usize {
-        self.used
-    }
-
-    /// Makes memory of what was taken.
-    pub fn back(&mut self) {
-        if self.data.len() < self.used {
-            self.data.resize(self.used, T::ZERO);
-        }
-    }
 }
 
 /// A node's elements.
@@ -378,27 +351,5 @@ fn run_forward<T: Real>(op: &Op, x: &[View<T>], y: ViewMut<T>) {
             T::forward(op, &[x.entries()], y);
         }
         _ => T::forward(op, x, y),
-    }
-}
-
-/// How many elements of memory a layout spans, from its first element to its last.
-fn extent(shape: &[usize], strides: Option<&[usize]>) -> usize {
-    match strides {
-        _ if shape.contains(&0) => 0,
-        None => shape.iter().product(),
-        Some(strides) => {
-            1 + shape.iter().zip(strides).map(|(size, stride)| (size - 1) * stride).sum::<usize>()
-        }
-    }
-}
-
-impl Memory {
-    /// A part of this memory.
-    fn part(&self, offset: usize, len: usize) -> Memory {
-        let part = |range: &Range<usize>| range.start + offset..range.start + offset + len;
-        match self {
-            Memory::Arena(range) => Memory::Arena(part(range)),
-            Memory::Params(range) => Memory::Params(part(range)),
-        }
     }
 }

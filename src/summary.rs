@@ -100,8 +100,8 @@ impl<T: Real> Recording<'_, T> {
         Summary {
             nodes: nodes.len(),
             parameters: self.params.len(),
-            value_bytes: inner.values.used() * size_of::<T>(),
-            cotangent_bytes: inner.cotangents.used() * size_of::<T>(),
+            value_bytes: inner.values.used * size_of::<T>(),
+            cotangent_bytes: inner.cotangents.used * size_of::<T>(),
             ops,
         }
     }

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["scalar", "cotangents", "params"],
     &["ops"],
     &["graph"],
-    &["profile"],
+    &["arena", "profile"],
     &["watch"],
     &["zeros"],
     &["record"],
