@@ -76,7 +76,6 @@ fn median(mut times: Vec<f64>) -> f64 {
 /// An epoch, in the mean over its steps.
 struct Epoch {
     firing: f64,
-    error: f64,
     skipping: f64,
     dense: f64,
 }
@@ -110,7 +109,7 @@ fn train(epochs: usize, batches: usize) -> Vec<Epoch> {
             firing += step.firing / batches.len() as f64;
             error += step.error / batches.len() as f64;
         }
-        let epoch = Epoch { firing, error, skipping: median(skipping), dense: median(dense) };
+        let epoch = Epoch { firing, skipping: median(skipping), dense: median(dense) };
         let Epoch { skipping, dense, .. } = epoch;
         let (share, faster) = (100.0 * firing / UNITS as f64, dense / skipping);
         println!(
