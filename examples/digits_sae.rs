@@ -4,17 +4,20 @@
 //! The layer is overcomplete: with no penalty half of it answers to every digit. The stronger the penalty, the fewer
 //! units it takes to describe one, at the price of a less faithful reconstruction.
 
+#[path = "data/digits.rs"]
+mod digits;
+
+use digits::PIXELS;
 use quietgrad::nn::{Dense, Init};
 use quietgrad::optim::{Adam, Optimizer};
 use quietgrad::{Params, Random, Recording, Tape, Tensor, Var, loss, reg};
 
-const PIXELS: usize = 64;
 const HIDDEN: usize = 256;
 const BATCH: usize = 128;
 const EPOCHS: usize = 60;
 
 fn main() {
-    let digits = standardized(include_bytes!("data/digits-images.idx3-ubyte"));
+    let digits = digits::standardized();
     println!("{} digits of {PIXELS} pixels, {HIDDEN} hidden units, {EPOCHS} epochs\n", digits.shape()[0]);
     println!("  lambda       MSE   explained   active (L0)   exact zeros   dead units");
     for lambda in [0.0, 1e-3, 1e-2, 1e-1] {
@@ -97,20 +100,4 @@ impl Autoencoder {
             dead,
         }
     }
-}
-
-/// The images of an IDX file, a row each, every pixel with mean 0 and variance 1 (or 0, where it never changes).
-fn standardized(idx: &[u8]) -> Tensor<f32> {
-    let pixels = &idx[16..];
-    let count = pixels.len() / PIXELS;
-    let mut x = Tensor::from_fn([count, PIXELS], |i| f32::from(pixels[i]));
-    for column in 0..PIXELS {
-        let mean = x.rows().map(|row| row[column]).sum::<f32>() / count as f32;
-        let variance = x.rows().map(|row| (row[column] - mean).powi(2)).sum::<f32>() / count as f32;
-        let scale = if variance > 0.0 { variance.sqrt() } else { 1.0 };
-        for row in 0..count {
-            x[[row, column]] = (x[[row, column]] - mean) / scale;
-        }
-    }
-    x
 }

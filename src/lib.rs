@@ -112,4 +112,13 @@ mod book {
 
     #[doc = include_str!("../docs/seeing.md")]
     mod seeing {}
+
+    #[doc = include_str!("../docs/activity-or-weight.md")]
+    mod activity_or_weight {}
+
+    #[doc = include_str!("../docs/which-norm.md")]
+    mod which_norm {}
+
+    #[doc = include_str!("../docs/coming-from.md")]
+    mod coming_from {}
 }

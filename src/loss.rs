@@ -30,6 +30,16 @@ pub fn mse<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T
 ///
 /// # Panics
 /// If the shapes differ.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, loss};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let prediction = r.constant(&Tensor::from([1.0, 2.0]));
+/// let target = r.constant(&Tensor::from([1.0, 6.0]));
+/// assert_eq!(loss::mae(prediction, target).item(), 2.0);
+/// ```
 #[track_caller]
 pub fn mae<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T> {
     prediction.pair_sum(target, Binary::AbsoluteError(AbsoluteError {}), Reduction::Mean)
@@ -41,6 +51,16 @@ pub fn mae<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T
 ///
 /// # Panics
 /// If the shapes differ.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, loss};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let prediction = r.constant(&Tensor::from([1.0, 2.0]));
+/// let target = r.constant(&Tensor::from([1.0, 6.0]));
+/// assert_eq!(loss::huber(prediction, target, 1.0).item(), (0.0 + 3.5) / 2.0);
+/// ```
 #[track_caller]
 pub fn huber<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>, delta: f64) -> Var<'r, T> {
     prediction.pair_sum(target, Binary::Huber(Huber { delta }), Reduction::Mean)
@@ -69,6 +89,16 @@ pub fn bce_with_logits<'r, T: Real>(logits: Var<'r, T>, target: Var<'r, T>) -> V
 ///
 /// # Panics
 /// If there is not one class a sample, or one is out of range.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, loss};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let logits = r.constant(&Tensor::from([[0.0, 0.0], [1000.0, 0.0]]));
+/// let classes = r.indices([2], &[1, 0]);
+/// assert_eq!(loss::cross_entropy(logits, classes).item(), 2f64.ln() / 2.0);
+/// ```
 #[track_caller]
 pub fn cross_entropy<'r, T: Real>(logits: Var<'r, T>, classes: Indices<'r, T>) -> Var<'r, T> {
     logits.cross_entropy(classes, Reduction::Mean)
@@ -79,6 +109,15 @@ pub fn cross_entropy<'r, T: Real>(logits: Var<'r, T>, classes: Indices<'r, T>) -
 ///
 /// # Panics
 /// If there is not one class a sample, or one is out of range.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, loss};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let log_p = r.constant(&Tensor::from([[-0.5, -1.0], [-2.0, -0.25]]));
+/// assert_eq!(loss::nll(log_p, r.indices([2], &[0, 1])).item(), (0.5 + 0.25) / 2.0);
+/// ```
 #[track_caller]
 pub fn nll<'r, T: Real>(log_probabilities: Var<'r, T>, classes: Indices<'r, T>) -> Var<'r, T> {
     log_probabilities.nll(classes, Reduction::Mean)

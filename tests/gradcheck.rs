@@ -1,9 +1,11 @@
 //! Every op's derivative, checked at every sample of its own file: an op that exists is covered.
 
+use std::collections::BTreeSet;
+
 use quietgrad::gradcheck::{self, Feed, Report};
 use quietgrad::ops::unary::Elementwise;
 use quietgrad::ops::{CustomRule, Op, SampleInput};
-use quietgrad::pointwise::{Relu, Unary};
+use quietgrad::pointwise::{Binary, Relu, Unary};
 use quietgrad::{
     Accum, Cotangents, Element, Params, Random, Shape, ShapeError, Tensor, View, ViewMut, kernels,
 };
@@ -43,6 +45,16 @@ fn every_op_agrees_with_dual_numbers_and_differences() {
     );
     assert!(duals > 10 * samples, "only {duals} derivatives for {samples} samples");
     assert!(skipped * 100 < differences, "{skipped} of {differences} points skipped");
+}
+
+#[test]
+fn every_op_is_derived_in_the_book() {
+    let book = include_str!("../docs/math.md");
+    let functions = Unary::all().iter().map(|f| f.name()).chain(Binary::all().iter().map(|f| f.name()));
+    let names: BTreeSet<_> = Op::samples().iter().map(|sample| sample.op.name()).chain(functions).collect();
+    println!("{} ops", names.len());
+    let missing: Vec<_> = names.iter().filter(|name| !book.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "docs/math.md does not derive {missing:?}");
 }
 
 #[test]

@@ -211,10 +211,14 @@ fn smoothed_labels_are_soft_targets() {
         let target = z.recording().indices([4], &classes).one_hot(5) * 0.9 + 0.1 / 5.0;
         z.cross_entropy_soft(target, Reduction::Mean)
     });
+    let smoothed_soft = value_and_gradient(&z, |z| {
+        let target = z.recording().indices([4], &classes).one_hot(5);
+        z.cross_entropy_soft_smoothed(target, 0.1, Reduction::Mean)
+    });
     let by_nll =
         value_and_gradient(&z, |z| loss::nll(z.log_softmax(1), z.recording().indices([4], &classes)));
     let plain = value_and_gradient(&z, |z| loss::cross_entropy(z, z.recording().indices([4], &classes)));
-    for (a, b) in [(smoothed, soft), (by_nll, plain)] {
+    for (a, b) in [(smoothed, soft.clone()), (smoothed_soft, soft), (by_nll, plain)] {
         approx::assert_relative_eq!(a.0.item(), b.0.item(), max_relative = 1e-14);
         for (a, b) in a.1.data().iter().zip(b.1.data()) {
             approx::assert_relative_eq!(a, b, epsilon = 1e-15, max_relative = 1e-13);

@@ -61,6 +61,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If it does not stretch to that shape.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([[1.0], [2.0]]));
+    /// assert_eq!(x.broadcast_to([2, 3]).value(), Tensor::from([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]));
+    /// ```
     #[track_caller]
     pub fn broadcast_to(self, shape: impl Into<Shape>) -> Self {
         self.apply(BroadcastTo { to: shape.into() }, &[self])

@@ -13,6 +13,8 @@ use crate::var::{Indices, Var};
 pub struct CrossEntropy {
     /// What the target is.
     pub target: Target,
+    /// The part of the probability that is spread evenly over all classes; the rest is the target's.
+    pub smoothing: f64,
     /// What the sum over samples is divided by; a mean is per sample, not per class.
     pub reduction: Reduction,
 }
@@ -21,10 +23,7 @@ pub struct CrossEntropy {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Target {
     /// A class number for each sample.
-    Index {
-        /// The part of the probability that is spread evenly over all classes; the rest is the named one's.
-        smoothing: f64,
-    },
+    Index,
     /// A probability for each class of each sample.
     Probability,
 }
@@ -36,6 +35,11 @@ impl CrossEntropy {
             Reduction::Sum => 1.0,
             Reduction::Mean | Reduction::PerSample => 1.0 / samples.iter().product::<usize>() as f64,
         })
+    }
+
+    /// What a target's probability is multiplied by, and what each class gets besides.
+    fn shares<T: Element>(&self, classes: usize) -> (T, T) {
+        (T::from_f64(1.0 - self.smoothing), T::from_f64(self.smoothing / classes as f64))
     }
 }
 
@@ -54,19 +58,19 @@ impl Rule for CrossEntropy {
     }
 
     fn arguments(&self) -> String {
-        let target = match self.target {
-            Target::Index { smoothing: 0.0 } => String::new(),
-            Target::Index { smoothing } => format!("smoothing {smoothing}, "),
-            Target::Probability => "probabilities, ".into(),
+        let target = if self.target == Target::Probability { "probabilities, " } else { "" };
+        let smoothing = match self.smoothing {
+            0.0 => String::new(),
+            smoothing => format!("smoothing {smoothing}, "),
         };
-        target + self.reduction.name()
+        format!("{target}{smoothing}{}", self.reduction.name())
     }
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         let (logits, target) = (x[0], x[1]);
         let fits = match (self.target, logits) {
             (_, [] | [.., 0]) => false,
-            (Target::Index { .. }, [samples @ .., _]) => samples == target,
+            (Target::Index, [samples @ .., _]) => samples == target,
             (Target::Probability, _) => logits == target,
         };
         if fits {
@@ -77,7 +81,7 @@ impl Rule for CrossEntropy {
             Show(logits),
             Show(target),
             match self.target {
-                Target::Index { .. } => "a class for each row",
+                Target::Index => "a class for each row",
                 Target::Probability => "the same shape, with a class axis",
             }
         )))
@@ -86,46 +90,46 @@ impl Rule for CrossEntropy {
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let (z, t) = (x[0].data, x[1].data);
         let classes = x[0].shape[x[0].shape.len() - 1];
+        let (keep, spread) = self.shares::<T>(classes);
         let mut loss = T::ZERO;
         for_each_log_sum(z, classes, |row, shift, log| {
             let place = row * classes..(row + 1) * classes;
             let z = &z[place.clone()];
             match self.target {
-                Target::Index { smoothing } => {
-                    loss += T::from_f64(1.0 - smoothing) * (log - (z[index(t[row])] - shift));
-                    if smoothing > 0.0 {
-                        loss += T::from_f64(smoothing / classes as f64) * loss_of_all(z, shift, log);
-                    }
-                }
+                Target::Index => loss += keep * (log - (z[index(t[row])] - shift)),
                 Target::Probability => {
                     for (&t, &z) in t[place].iter().zip(z) {
-                        loss += t * (log - (z - shift));
+                        loss += keep * t * (log - (z - shift));
                     }
                 }
+            }
+            if self.smoothing > 0.0 {
+                loss += spread * loss_of_all(z, shift, log);
             }
         });
         y.data[0] = loss * self.factor(x[0].shape);
     }
 
-    /// gz = g (softmax(z) Σt − t), gt = −g log softmax(z)
+    /// gz = g (softmax(z) Σt' − t') for the smoothed target t' = keep t + spread, gt = −g keep log softmax(z)
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let (z, t) = (x[0].data, x[1].data);
         let classes = x[0].shape[x[0].shape.len() - 1];
+        let (keep, spread) = self.shares::<T>(classes);
         let g = gy.data[0] * self.factor(x[0].shape);
         gx.add(0, |gz, accum| {
             for_each_log_sum(z, classes, |row, shift, log| {
                 let place = row * classes..(row + 1) * classes;
                 let (z, gz) = (&z[place.clone()], &mut gz.data[place.clone()]);
                 match self.target {
-                    Target::Index { smoothing } => {
-                        let spread = T::from_f64(smoothing / classes as f64);
+                    Target::Index => {
                         map([z], gz, accum, |[z]: [T; 1]| g * (((z - shift) - log).exp() - spread));
-                        gz[index(t[row])] += -g * T::from_f64(1.0 - smoothing);
+                        gz[index(t[row])] += -g * keep;
                     }
                     Target::Probability => {
                         let t = &t[place];
-                        let total = sum(t);
-                        let slope = |[z, t]: [T; 2]| g * (((z - shift) - log).exp() * total - t);
+                        let total = keep * sum(t) + T::from_f64(self.smoothing);
+                        let slope =
+                            |[z, t]: [T; 2]| g * (((z - shift) - log).exp() * total - (keep * t + spread));
                         map([z, t], gz, accum, slope);
                     }
                 }
@@ -137,7 +141,9 @@ impl Rule for CrossEntropy {
         gx.add(1, |gt, accum| {
             for_each_log_sum(z, classes, |row, shift, log| {
                 let place = row * classes..(row + 1) * classes;
-                map([&z[place.clone()]], &mut gt.data[place], accum, |[z]: [T; 1]| g * (log - (z - shift)));
+                map([&z[place.clone()]], &mut gt.data[place], accum, |[z]: [T; 1]| {
+                    g * keep * (log - (z - shift))
+                });
             });
         });
     }
@@ -146,11 +152,11 @@ impl Rule for CrossEntropy {
         let mut samples = Vec::new();
         for reduction in [Reduction::Sum, Reduction::Mean] {
             for shape in [&[5, 4][..], &[2, 3, 4], &[3, 1], &[4]] {
-                let op = CrossEntropy { target: Target::Probability, reduction };
-                samples.push(Sample::within(op, [(shape, (-2.0, 2.0)), (shape, (0.1, 1.0))]));
                 let rows = Shape::from(&shape[..shape.len() - 1]);
                 for smoothing in [0.0, 0.2] {
-                    let op = CrossEntropy { target: Target::Index { smoothing }, reduction };
+                    let op = CrossEntropy { target: Target::Probability, smoothing, reduction };
+                    samples.push(Sample::within(op, [(shape, (-2.0, 2.0)), (shape, (0.1, 1.0))]));
+                    let op = CrossEntropy { target: Target::Index, ..op };
                     samples.push(Sample {
                         op: op.into(),
                         inputs: vec![
@@ -161,10 +167,18 @@ impl Rule for CrossEntropy {
                 }
             }
         }
-        let op = CrossEntropy { target: Target::Probability, reduction: Reduction::Sum };
+        let op = CrossEntropy { target: Target::Probability, smoothing: 0.0, reduction: Reduction::Sum };
         samples.push(Sample::new(op, [&[0, 3], &[0, 3]]));
         samples
     }
+}
+
+#[track_caller]
+fn check_smoothing(smoothing: f64) {
+    assert!(
+        (0.0..=1.0).contains(&smoothing),
+        "cross_entropy: a smoothing of {smoothing} is not between 0 and 1"
+    );
 }
 
 impl<'r, T: Real> Var<'r, T> {
@@ -193,7 +207,18 @@ impl<'r, T: Real> Var<'r, T> {
     /// Source: C. Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2016, section 7.
     ///
     /// # Panics
-    /// As `cross_entropy`.
+    /// As `cross_entropy`, or if `smoothing` is not between 0 and 1.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Reduction, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let logits = r.constant(&Tensor::from([[2.0, 0.0]]));
+    /// let smoothed = logits.cross_entropy_smoothed(r.indices([1], &[0]), 0.2, Reduction::Sum);
+    /// let soft = logits.cross_entropy_soft(r.constant(&Tensor::from([[0.9, 0.1]])), Reduction::Sum);
+    /// approx::assert_relative_eq!(smoothed.item(), soft.item(), max_relative = 1e-12);
+    /// ```
     #[track_caller]
     pub fn cross_entropy_smoothed(
         self,
@@ -201,18 +226,50 @@ impl<'r, T: Real> Var<'r, T> {
         smoothing: f64,
         reduction: Reduction,
     ) -> Self {
+        check_smoothing(smoothing);
         classes.check_below("cross_entropy", self.shape().last().copied().unwrap_or(0));
-        self.apply(CrossEntropy { target: Target::Index { smoothing }, reduction }, &[self, classes.0])
+        self.apply(CrossEntropy { target: Target::Index, smoothing, reduction }, &[self, classes.0])
     }
 
     /// −Σ t log softmax(logits) for target probabilities t of the same shape, or the mean over samples.
     ///
     /// # Panics
     /// If the shapes differ.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Reduction, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let logits = r.constant(&Tensor::from([[0.0, 0.0]]));
+    /// let target = r.constant(&Tensor::from([[0.75, 0.25]]));
+    /// assert_eq!(logits.cross_entropy_soft(target, Reduction::Mean).item(), 2f64.ln());
+    /// ```
     #[track_caller]
     pub fn cross_entropy_soft(self, target: Self, reduction: Reduction) -> Self {
-        let op = CrossEntropy { target: Target::Probability, reduction };
-        self.apply(op, &[self, target])
+        self.cross_entropy_soft_smoothed(target, 0.0, reduction)
+    }
+
+    /// As [`cross_entropy_soft`](Var::cross_entropy_soft), with label smoothing: the target probabilities are
+    /// (1 − `smoothing`) t + `smoothing` / classes.
+    ///
+    /// # Panics
+    /// If the shapes differ, or `smoothing` is not between 0 and 1.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Reduction, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let logits = r.constant(&Tensor::from([[2.0, 0.0]]));
+    /// let [target, smoothed] = [[[0.5, 0.5]], [[1.0, 0.0]]].map(|t| r.constant(&Tensor::from(t)));
+    /// let all = logits.cross_entropy_soft_smoothed(smoothed, 1.0, Reduction::Sum);
+    /// assert_eq!(all.item(), logits.cross_entropy_soft(target, Reduction::Sum).item());
+    /// ```
+    #[track_caller]
+    pub fn cross_entropy_soft_smoothed(self, target: Self, smoothing: f64, reduction: Reduction) -> Self {
+        check_smoothing(smoothing);
+        self.apply(CrossEntropy { target: Target::Probability, smoothing, reduction }, &[self, target])
     }
 
     /// −Σ log p\[class\] of log-probabilities, or the mean over samples: the negative log-likelihood. Classes lie along

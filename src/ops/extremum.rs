@@ -80,6 +80,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, or there are no elements along them.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]));
+    /// assert_eq!(x.max_axes(&[1]).value(), Tensor::from([3.0, 6.0]));
+    /// ```
     #[track_caller]
     pub fn max_axes(self, axes: &[usize]) -> Self {
         let rows = self.rows(self.axes("max_axes", axes));
@@ -90,6 +99,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If there are no elements.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([2.0, -1.0, 3.0]));
+    /// assert_eq!(x.min().item(), -1.0);
+    /// ```
     #[track_caller]
     pub fn min(self) -> Self {
         let rows = self.rows(Axes::all(self.shape().rank()));

@@ -58,6 +58,15 @@ impl<T: Real> Var<'_, T> {
     }
 
     /// ln Σ e^x over all elements.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([0.0, 0.0]));
+    /// assert_eq!(x.log_sum_exp().item(), 2f64.ln());
+    /// ```
     #[track_caller]
     pub fn log_sum_exp(self) -> Self {
         let rows = self.rows(Axes::all(self.shape().rank()));

@@ -107,6 +107,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If there is no such axis, or one is named twice.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([[3.0, -4.0], [0.0, 0.0]]));
+    /// assert_eq!(x.l1_norm_axes(&[1]).value(), Tensor::from([7.0, 0.0]));
+    /// ```
     #[track_caller]
     pub fn l1_norm_axes(self, axes: &[usize]) -> Self {
         let axes = self.axes("l1_norm_axes", axes);
@@ -136,12 +145,31 @@ impl<T: Real> Var<'_, T> {
     }
 
     /// Σ|x| over all elements.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([3.0, -4.0]));
+    /// assert_eq!(x.l1_norm().item(), 7.0);
+    /// ```
     #[track_caller]
     pub fn l1_norm(self) -> Self {
         self.apply(Norm { order: Order::L1, axes: Axes::all(self.shape().rank()) }, &[self])
     }
 
     /// √Σx² over all elements. The gradient at zero is 0.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.input(&Tensor::from([0.0, 0.0]));
+    /// x.l2_norm().backward(&mut params.zeros());
+    /// assert_eq!(x.gradient().unwrap(), Tensor::from([0.0, 0.0])); // and not NaN
+    /// ```
     #[track_caller]
     pub fn l2_norm(self) -> Self {
         self.apply(Norm { order: Order::L2, axes: Axes::all(self.shape().rank()) }, &[self])

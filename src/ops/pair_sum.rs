@@ -112,6 +112,18 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If the shapes differ.
+    ///
+    /// ```
+    /// use quietgrad::pointwise::{Binary, SquaredError};
+    /// use quietgrad::{Params, Reduction, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let a = r.constant(&Tensor::from([1.0, 2.0]));
+    /// let b = r.constant(&Tensor::from([0.0, 4.0]));
+    /// let squares = a.pair_sum(b, Binary::SquaredError(SquaredError {}), Reduction::Sum);
+    /// assert_eq!(squares.item(), 5.0);
+    /// ```
     #[track_caller]
     pub fn pair_sum(self, other: Self, f: Binary, reduction: Reduction) -> Self {
         self.apply(PairSum { f, reduction }, &[self, other])

@@ -75,6 +75,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If `order` does not name every axis once.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::zeros([2, 3, 4]));
+    /// assert_eq!(x.permute(&[2, 0, 1]).shape()[..], [4, 2, 3]);
+    /// ```
     #[track_caller]
     pub fn permute(self, order: &[usize]) -> Self {
         self.apply(Permute { order: order.into() }, &[self])
@@ -84,6 +93,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If there is no such axis.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::zeros([2, 3, 4]));
+    /// assert_eq!(x.transpose(0, 2).shape()[..], [4, 3, 2]);
+    /// ```
     #[track_caller]
     pub fn transpose(self, axis: usize, other: usize) -> Self {
         let rank = self.shape().rank();
@@ -101,6 +119,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If the rank is below 2.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([[1.0, 2.0]]));
+    /// assert_eq!(x.t().value(), Tensor::from([[1.0], [2.0]]));
+    /// ```
     #[track_caller]
     pub fn t(self) -> Self {
         let rank = self.shape().rank();

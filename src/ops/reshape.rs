@@ -62,6 +62,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If the number of elements differs.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]));
+    /// assert_eq!(x.reshape([3, 2]).value(), Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]));
+    /// ```
     #[track_caller]
     pub fn reshape(self, shape: impl Into<Shape>) -> Self {
         self.apply(Reshape { to: shape.into() }, &[self])
@@ -77,6 +86,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If `axis` is more than the rank.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([1.0, 2.0]));
+    /// assert_eq!(x.unsqueeze(1).value(), Tensor::from([[1.0], [2.0]]));
+    /// ```
     #[track_caller]
     pub fn unsqueeze(self, axis: usize) -> Self {
         let shape = self.shape();
@@ -90,6 +108,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If there is no such axis or its size is not 1.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([[1.0], [2.0]]));
+    /// assert_eq!(x.squeeze(1).value(), Tensor::from([1.0, 2.0]));
+    /// ```
     #[track_caller]
     pub fn squeeze(self, axis: usize) -> Self {
         let shape = self.shape();

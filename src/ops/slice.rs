@@ -132,6 +132,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If there is no such axis, the range leaves it, or the step is 0.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([0.0, 1.0, 2.0, 3.0, 4.0]));
+    /// assert_eq!(x.slice_step(0, 1.., 2).value(), Tensor::from([1.0, 3.0]));
+    /// ```
     #[track_caller]
     pub fn slice_step(self, axis: usize, range: impl RangeBounds<usize>, step: usize) -> Self {
         let shape = self.shape();

@@ -117,6 +117,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If there is no such axis, or one is named twice.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]));
+    /// assert_eq!(x.sum_axes(&[0]).value(), Tensor::from([5.0, 7.0, 9.0]));
+    /// ```
     #[track_caller]
     pub fn sum_axes(self, axes: &[usize]) -> Self {
         let axes = self.axes("sum_axes", axes);
@@ -124,6 +133,15 @@ impl<T: Real> Var<'_, T> {
     }
 
     /// The mean of all elements; NaN if there are none.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]));
+    /// assert_eq!(x.mean().item(), 3.5);
+    /// ```
     #[track_caller]
     pub fn mean(self) -> Self {
         self.apply(Sum { axes: Axes::all(self.shape().rank()), mean: true }, &[self])
@@ -133,6 +151,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If there is no such axis, or one is named twice.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]));
+    /// assert_eq!(x.mean_axes(&[1]).value(), Tensor::from([2.0, 5.0]));
+    /// ```
     #[track_caller]
     pub fn mean_axes(self, axes: &[usize]) -> Self {
         let axes = self.axes("mean_axes", axes);

@@ -109,6 +109,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If this is a scalar.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([[1.0, -4.0, 3.0]]));
+    /// assert_eq!(x.top_k_by_magnitude(1).value(), Tensor::from([[0.0, -4.0, 0.0]]));
+    /// ```
     #[track_caller]
     pub fn top_k_by_magnitude(self, k: usize) -> Self {
         self.apply(TopK { k, by_magnitude: true }, &[self])

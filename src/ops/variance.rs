@@ -104,6 +104,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, or there are no more than `correction` elements along them.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([[1.0, 3.0], [5.0, 5.0]]));
+    /// assert_eq!(x.std_axes(&[1], 0).value(), Tensor::from([1.0, 0.0]));
+    /// ```
     #[track_caller]
     pub fn std_axes(self, axes: &[usize], correction: usize) -> Self {
         let rows = self.rows(self.axes("std_axes", axes));
@@ -114,6 +123,16 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If there are no more than `correction` elements.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([1.0, 3.0]));
+    /// assert_eq!(x.variance(0).item(), 1.0);
+    /// assert_eq!(x.variance(1).item(), 2.0); // the unbiased estimate
+    /// ```
     #[track_caller]
     pub fn variance(self, correction: usize) -> Self {
         let rows = self.rows(Axes::all(self.shape().rank()));
@@ -124,6 +143,15 @@ impl<T: Real> Var<'_, T> {
     ///
     /// # Panics
     /// If there are no more than `correction` elements.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([1.0, 5.0]));
+    /// assert_eq!(x.std(0).item(), 2.0);
+    /// ```
     #[track_caller]
     pub fn std(self, correction: usize) -> Self {
         let rows = self.rows(Axes::all(self.shape().rank()));

@@ -50,6 +50,16 @@ impl<T: Element> Adam<T> {
     /// shrinks the parameter by the factor 1 − `lr` `weight_decay`.
     ///
     /// Source: I. Loshchilov and F. Hutter, Decoupled Weight Decay Regularization, 2019.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tensor, optim::{Adam, Optimizer}};
+    ///
+    /// let mut params = Params::new();
+    /// params.add("x", Tensor::from(4.0));
+    /// let grads = params.zeros();
+    /// Adam::adamw(0.5, 0.25).step(&mut params, &grads);
+    /// assert_eq!(params.data(), [4.0 * (1.0 - 0.5 * 0.25)]);
+    /// ```
     #[doc(alias = "AdamW")]
     pub fn adamw(lr: f64, weight_decay: f64) -> Self {
         let adam = Adam::new(lr);

@@ -48,6 +48,16 @@ pub fn proximal_l1<T: Element>(params: &mut Params<T>, id: ParamId, lr: f64, lam
 ///
 /// # Panics
 /// If the parameter is a scalar.
+///
+/// ```
+/// use quietgrad::{Params, Tensor, optim::proximal_group_lasso};
+///
+/// let mut params = Params::new();
+/// let w = params.add("w", Tensor::from([[3.0, 4.0], [0.3, 0.4]]));
+/// proximal_group_lasso(&mut params, w, 0.5, 2.0); // each row becomes shorter by 1
+/// approx::assert_relative_eq!(params.get(w)[1], 3.2, max_relative = 1e-12);
+/// assert_eq!(params.get(w)[2..], [0.0, 0.0]);
+/// ```
 #[track_caller]
 pub fn proximal_group_lasso<T: Element>(params: &mut Params<T>, id: ParamId, lr: f64, lambda: f64) {
     let shape = params.shape(id).clone();

@@ -10,6 +10,15 @@ use crate::var::Var;
 /// The paper's code takes the mean over all elements: divide [`summed`](Penalty::summed) by their number for its
 /// coefficient (2 there). Source: S. Merity, B. McCann and R. Socher, Revisiting Activation Regularization for Language
 /// RNNs, 2017, section 3.1.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, reg};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let h = r.constant(&Tensor::from([[1.0, 2.0], [0.0, 3.0]])); // two samples, two steps of one unit
+/// assert_eq!(reg::ar(h).per_sample().item(), 7.0);
+/// ```
 #[track_caller]
 pub fn ar<T: Real>(h: Var<'_, T>) -> Penalty<'_, T> {
     Penalty::new(h, h.map_sum(Unary::Square(Square {}), Reduction::Sum), "activation regularization")

@@ -1,0 +1,132 @@
+//! What a penalty on activations does to a network, and what one on its weights does: a sparse autoencoder of handwritten
+//! digits, trained from the same seed each time. `docs/activity-or-weight.md` explains the table that is printed.
+//! `QUIETGRAD_QUICK=1` cuts the training short.
+
+#[path = "data/digits.rs"]
+mod digits;
+
+use digits::PIXELS;
+use quietgrad::nn::{Dense, Init};
+use quietgrad::optim::{Adam, Factors, Groups, Optimizer, proximal_l1};
+use quietgrad::{Params, Random, Tape, Tensor, Var, loss, reg};
+
+const UNITS: usize = 256;
+const BATCH: usize = 128;
+
+/// The tensors that a penalty may be about.
+#[derive(Clone, Copy)]
+struct Layer<'r> {
+    /// Before the activation function.
+    z: Var<'r, f32>,
+    /// After it.
+    h: Var<'r, f32>,
+    /// The encoder's weights.
+    w: Var<'r, f32>,
+}
+
+/// A way to train.
+struct Way {
+    name: &'static str,
+    penalty: for<'r> fn(Layer<'r>) -> Option<Var<'r, f32>>,
+    /// The coefficient of the decoupled weight decay, for both matrices.
+    decay: f64,
+    /// The coefficient of the proximal step for the encoder's weights.
+    proximal: f64,
+}
+
+const WAYS: [Way; 9] = [
+    Way { name: "no penalty", penalty: |_| None, decay: 0.0, proximal: 0.0 },
+    Way {
+        name: "l1 on activations",
+        penalty: |layer| Some(reg::l1(layer.h).per_sample() * 1e-2),
+        decay: 0.0,
+        proximal: 0.0,
+    },
+    Way {
+        name: "l1 before the relu",
+        penalty: |layer| Some(reg::l1(layer.z).per_sample() * 1e-2),
+        decay: 0.0,
+        proximal: 0.0,
+    },
+    Way {
+        name: "l1 on weights",
+        penalty: |layer| Some(reg::l1(layer.w).summed() * 1e-3),
+        decay: 0.0,
+        proximal: 0.0,
+    },
+    Way { name: "proximal l1 on weights", penalty: |_| None, decay: 0.0, proximal: 0.3 },
+    Way {
+        name: "l2 on weights",
+        penalty: |layer| Some(reg::l2(layer.w).summed() * 1e-3),
+        decay: 0.0,
+        proximal: 0.0,
+    },
+    Way { name: "decoupled decay", penalty: |_| None, decay: 1.0, proximal: 0.0 },
+    Way {
+        name: "l1 on activations, decay",
+        penalty: |layer| Some(reg::l1(layer.h).per_sample() * 1e-2),
+        decay: 1.0,
+        proximal: 0.0,
+    },
+    Way {
+        name: "both, proximal",
+        penalty: |layer| Some(reg::l1(layer.h).per_sample() * 1e-2),
+        decay: 1.0,
+        proximal: 0.1,
+    },
+];
+
+fn main() {
+    let epochs = if std::env::var_os("QUIETGRAD_QUICK").is_some() { 1 } else { 60 };
+    let digits = digits::standardized();
+    println!("                                        activations               encoder weights    decoder");
+    println!(
+        "way                      unexplained   active   mean of |h|      zeros   mean of |w|   mean of |w|"
+    );
+    for way in &WAYS {
+        let (params, [encoder, decoder]) = train(&digits, way, epochs);
+        let mut tape = Tape::new();
+        let r = tape.record(&params);
+        let x = r.constant(&digits);
+        let h = encoder.forward(x).relu();
+        let unexplained = loss::mse(decoder.forward(h), x).item() / x.square().mean().item();
+        println!(
+            "{:24} {:9.1} % {:8.1} {:13.4} {:8.1} % {:13.4} {:13.4}",
+            way.name,
+            100.0 * unexplained,
+            h.density() * UNITS as f64,
+            h.abs().mean().item(),
+            100.0 * (1.0 - r.param(encoder.w).density()),
+            r.param(encoder.w).abs().mean().item(),
+            r.param(decoder.w).abs().mean().item(),
+        );
+    }
+}
+
+fn train(digits: &Tensor<f32>, way: &Way, epochs: usize) -> (Params<f32>, [Dense; 2]) {
+    let mut random = Random::new(0);
+    let mut params = Params::new();
+    let encoder = Dense::new(&mut params, "encoder", [PIXELS, UNITS], Init::HeNormal, &mut random);
+    let decoder = Dense::new(&mut params, "decoder", [UNITS, PIXELS], Init::GlorotNormal, &mut random);
+    let groups = Groups::new(&params, |name, _| Factors {
+        weight_decay: if name.ends_with(".w") { 1.0 } else { 0.0 },
+        ..Factors::default()
+    });
+    let (mut tape, mut grads, mut adam) = (Tape::new(), params.zeros(), Adam::adamw(2e-3, way.decay));
+    for _ in 0..epochs {
+        for batch in random.permutation(digits.shape()[0]).chunks(BATCH) {
+            let r = tape.record(&params);
+            let x = r.constant_rows(digits, batch);
+            let z = encoder.forward(x);
+            let layer = Layer { z, h: z.relu(), w: r.param(encoder.w) };
+            let fit = loss::mse(decoder.forward(layer.h), x);
+            let total = (way.penalty)(layer).map_or(fit, |penalty| fit + penalty);
+            total.backward(&mut grads);
+            adam.step_groups(&mut params, &grads, &groups);
+            if way.proximal > 0.0 {
+                proximal_l1(&mut params, encoder.w, adam.lr(), way.proximal);
+            }
+        }
+    }
+    (params, [encoder, decoder])
+}
