@@ -3,17 +3,24 @@
 //! Inputs precede outputs, in node order and in the arena, so when a node is reached its cotangent is complete, and
 //! splitting the arena there separates what its vjp reads from what it writes. No topological sort, no recursion, no
 //! map from nodes to gradients.
+//!
+//! Where a value's entries have been found and its op reads the cotangent there alone, the cotangent consists of entries
+//! as well: a [`Pack`]. An op that knows nothing of entries is handed whole cotangents in any case, and what it gives
+//! is picked at the entries.
 
 use smallvec::SmallVec;
 
-use crate::cotangents::{Cotangents, Place, Slot};
+use crate::cotangents::{Cotangents, Pack, Place, Slot};
 use crate::element::Accum;
-use crate::graph::{Kind, NodeId};
-use crate::kernels;
-use crate::ops::Real;
+use crate::graph::{Kind, Node, NodeId};
+use crate::kernels::{self, support};
+use crate::ops::{Op, Real};
 use crate::params::{Grads, Params};
-use crate::record::{Inner, view, with_views};
-use crate::tensor::View;
+use crate::record::{Flow, Inner, view, with_views};
+use crate::sparsity::{Demand, Entries, Sparse, Support};
+use crate::tensor::{Cotangent, View};
+use crate::watch::Watch;
+use crate::zeros::{Pool, Zeros};
 
 /// Carries the seeds, cotangents of the roots, back to the parameters and inputs.
 pub(crate) fn sweep<T: Real>(
@@ -24,90 +31,311 @@ pub(crate) fn sweep<T: Real>(
     accum: Accum,
 ) {
     inner.cotangents.back();
-    inner.touched.clear();
-    inner.touched.resize(inner.nodes().len(), false);
-    let gradients = grads.data_mut();
-    let (nodes, _, cotangents, touched, watch) = inner.sweep_parts();
-    if accum == Accum::Add {
-        for (touched, node) in touched.iter_mut().zip(nodes) {
-            *touched = matches!(node.kind, Kind::Param(_));
-        }
-    }
+    let mut watch = inner.watch.take();
+    let mut sweep = Sweep::new(inner, params.data(), grads.data_mut(), accum);
     for &(root, seed) in roots {
         if let Some(watch) = &watch {
-            watch.seeded(&nodes[root.index()], root, seed);
+            watch.seeded(&sweep.nodes[root.index()], root, seed);
         }
-        let place = match &nodes[root.index()].cotangent {
-            Place::Nowhere => continue,
-            Place::Arena(range) => &mut cotangents[range.clone()],
-            Place::Gradient(range) => &mut gradients[range.clone()],
-        };
-        let root_accum = if touched[root.index()] { Accum::Add } else { Accum::Replace };
-        touched[root.index()] = true;
-        kernels::copy([seed], place, root_accum);
+        sweep.seed(root, seed);
     }
-
     let end = roots.iter().map(|(root, _)| root.index() + 1).max().unwrap_or(0);
-    match inner.watch {
-        None => pull_back_all::<T, false>(inner, end, params, gradients),
-        Some(_) => pull_back_all::<T, true>(inner, end, params, gradients),
+    match &mut watch {
+        None => sweep.run::<false>(end, None),
+        Some(watch) => sweep.run::<true>(end, Some(watch)),
     }
-
+    inner.watch = watch;
     if accum == Accum::Replace {
-        clear_untouched(inner, params, gradients);
-    }
-}
-
-/// The sweep's loop, over the nodes before `end`. There are two copies of it, so that the one that nobody watches has
-/// nothing of the other in it.
-fn pull_back_all<T: Real, const WATCHED: bool>(
-    inner: &mut Inner<T>,
-    end: usize,
-    params: &Params<T>,
-    gradients: &mut [T],
-) {
-    let (nodes, values, cotangents, touched, mut watch) = inner.sweep_parts();
-    for i in (0..end).rev() {
-        let node = &nodes[i];
-        let (Kind::Op(op), true, Place::Arena(place)) = (&node.kind, touched[i], &node.cotangent) else {
-            continue;
-        };
-        let (past, rest) = cotangents.split_at_mut(place.start);
-        let gy = View { data: &rest[..place.len()], shape: &node.shape, strides: None };
-        let mut few: [Slot; 4] = Default::default();
-        let mut many: SmallVec<[Slot; 16]> = SmallVec::new();
-        let slots = if node.inputs.len() > few.len() {
-            many.resize_with(node.inputs.len(), Slot::default);
-            &mut many[..]
-        } else {
-            &mut few[..node.inputs.len()]
-        };
-        for (slot, id) in slots.iter_mut().zip(&node.inputs) {
-            let input = &nodes[id.index()];
-            let accum = if touched[id.index()] { Accum::Add } else { Accum::Replace };
-            *slot = Slot { place: input.cotangent.clone(), shape: &input.shape, accum };
-        }
-        let mut gx = Cotangents { arena: past, gradients: &mut *gradients, slots };
-        let y = view(node, values, params.data());
-        let pull_back = |gx: &mut Cotangents<T>| {
-            with_views(nodes, &node.inputs, values, params.data(), |x| T::vjp(op, x, y, gy, gx));
-        };
-        match &mut watch {
-            Some(watch) if WATCHED => watch.backward(nodes, NodeId(i as u32), &mut gx, pull_back),
-            _ => pull_back(&mut gx),
-        }
-        for (id, slot) in node.inputs.iter().zip(gx.slots.iter()) {
-            touched[id.index()] = slot.accum == Accum::Add;
-        }
+        clear_untouched(inner, params, grads.data_mut());
     }
 }
 
 /// Zero for every parameter that nothing flowed to.
 fn clear_untouched<T: Real>(inner: &Inner<T>, params: &Params<T>, gradients: &mut [T]) {
     for id in params.ids() {
-        let reached = inner.param_node(id).is_some_and(|node| inner.touched[node.index()]);
+        let reached = inner.param_node(id).is_some_and(|node| inner.flows[node.index()] != Flow::Nothing);
         if !reached {
             gradients[params.range(id)].fill(T::ZERO);
         }
+    }
+}
+
+/// What a sweep reads and writes.
+struct Sweep<'a, T> {
+    nodes: &'a [Node],
+    values: &'a [T],
+    params: &'a [T],
+    zeros: &'a Zeros<T>,
+    cotangents: &'a mut [T],
+    gradients: &'a mut [T],
+    flows: &'a mut [Flow],
+    packs: &'a mut Pool<Pack<T>>,
+}
+
+/// What a vjp is given of its output's cotangent.
+#[derive(Clone, Copy, PartialEq)]
+enum Given {
+    /// All of it.
+    Whole,
+    /// The entries of this support, as if they were all elements.
+    AsAll(usize),
+    /// The entries of this support, in its view. A product makes whole cotangents of them, or others' entries.
+    ToProduct(usize),
+    /// The same; its inputs of the same shape get the same entries.
+    ToLinear(usize),
+}
+
+impl<'a, T: Real> Sweep<'a, T> {
+    fn new(inner: &'a mut Inner<T>, params: &'a [T], gradients: &'a mut [T], accum: Accum) -> Self {
+        let nodes = &inner.graph.nodes[..inner.recorded];
+        inner.flows.clear();
+        inner.flows.resize(nodes.len(), Flow::Nothing);
+        inner.packs.clear();
+        if accum == Accum::Add {
+            for (flow, node) in inner.flows.iter_mut().zip(nodes) {
+                if matches!(node.kind, Kind::Param(_)) {
+                    *flow = Flow::Whole;
+                }
+            }
+        }
+        Sweep {
+            nodes,
+            values: &inner.values.data,
+            params,
+            zeros: &inner.zeros,
+            cotangents: &mut inner.cotangents.data,
+            gradients,
+            flows: &mut inner.flows,
+            packs: &mut inner.packs,
+        }
+    }
+
+    /// Gives a root its cotangent.
+    fn seed(&mut self, root: NodeId, seed: &[T]) {
+        let flow = &mut self.flows[root.index()];
+        let place = match &self.nodes[root.index()].cotangent {
+            Place::Nowhere => return,
+            Place::Arena(range) => &mut self.cotangents[range.clone()],
+            Place::Gradient(range) => &mut self.gradients[range.clone()],
+        };
+        let accum = if *flow == Flow::Nothing { Accum::Replace } else { Accum::Add };
+        *flow = Flow::Whole;
+        kernels::copy([seed], place, accum);
+    }
+
+    /// The loop, over the nodes before `end`. There are two copies of it, so that the one that nobody watches has
+    /// nothing of the other in it.
+    fn run<const WATCHED: bool>(&mut self, end: usize, mut watch: Option<&mut Box<Watch>>) {
+        for i in (0..end).rev() {
+            if let (Kind::Op(op), Place::Arena(_)) = (&self.nodes[i].kind, &self.nodes[i].cotangent)
+                && self.flows[i] != Flow::Nothing
+            {
+                self.pull_back::<WATCHED>(op, i, &mut watch);
+            }
+        }
+    }
+
+    /// Hands a node's cotangent on to its inputs.
+    fn pull_back<const WATCHED: bool>(&mut self, op: &Op, i: usize, watch: &mut Option<&mut Box<Watch>>) {
+        let node = &self.nodes[i];
+        let given = if self.zeros.any() { self.given(op, i) } else { Given::Whole };
+        let mut few: [Slot<T>; 4] = Default::default();
+        let mut many: SmallVec<[Slot<T>; 16]> = SmallVec::new();
+        let slots = if node.inputs.len() > few.len() {
+            many.resize_with(node.inputs.len(), Slot::default);
+            &mut many[..]
+        } else {
+            &mut few[..node.inputs.len()]
+        };
+        for (k, slot) in slots.iter_mut().enumerate() {
+            *slot = self.slot(node, k, given);
+        }
+        let mut own = self.own(op, i, given);
+        let Place::Arena(place) = &node.cotangent else { unreachable!("only such nodes are pulled back") };
+        let (past, rest) = self.cotangents.split_at_mut(place.start);
+        let supports = &self.zeros.supports.places[..];
+        let data = if own.is_some() {
+            &mut own.as_mut().expect("it is").1.values[..]
+        } else {
+            &mut rest[..place.len()]
+        };
+        let support = match given {
+            Given::ToProduct(number) | Given::ToLinear(number) => Some(&supports[number]),
+            Given::Whole | Given::AsAll(_) => None,
+        };
+        let gy = Cotangent { data, shape: &node.shape, support };
+        let as_all = matches!(given, Given::AsAll(_));
+        let mut gx = Cotangents { arena: past, gradients: &mut *self.gradients, slots, supports, as_all };
+        let y = View { sparse: self.zeros.entries(NodeId(i as u32)), ..view(node, self.values, self.params) };
+        let run = |gx: &mut Cotangents<T>| {
+            with_views(self.nodes, &node.inputs, self.values, self.params, self.zeros, |x| match given {
+                Given::AsAll(_) => {
+                    let y = y.entries();
+                    // Where the derivative reads the cotangent on the support alone, it is made from y alone.
+                    let x = if op.demand() == Demand::Support { y } else { x[0].entries() };
+                    T::vjp(op, &[x], y, gy, gx);
+                }
+                _ => T::vjp(op, x, y, gy, gx),
+            });
+        };
+        match watch {
+            Some(watch) if WATCHED => watch.backward(self.nodes, NodeId(i as u32), &mut gx, run),
+            _ => run(&mut gx),
+        }
+        for (slot, id) in slots.iter_mut().zip(&node.inputs) {
+            let flow = match slot.pack.take() {
+                Some((number, pack)) => {
+                    self.packs.places[number] = pack;
+                    Flow::Entries(number)
+                }
+                None => Flow::Whole,
+            };
+            if slot.accum == Accum::Add && self.flows[id.index()] == Flow::Nothing {
+                self.flows[id.index()] = flow;
+            }
+        }
+        if let Some((number, pack)) = own {
+            self.packs.places[number] = pack;
+        }
+    }
+
+    /// Decides what a vjp is given, and makes its cotangent whole if it needs that.
+    fn given(&mut self, op: &Op, i: usize) -> Given {
+        let (node, id) = (&self.nodes[i], NodeId(i as u32));
+        let shapes: SmallVec<[&[usize]; 4]> =
+            node.inputs.iter().map(|id| &self.nodes[id.index()].shape[..]).collect();
+        let entries = op.entries(&shapes);
+        let support_of = |id: NodeId| self.zeros.known(id).entries.map(|(support, _)| support);
+        if entries == Entries::Sum {
+            let input = node.inputs[0];
+            return match self.zeros.demanded(input) {
+                Some(support) if self.takes(input, support) => Given::AsAll(support),
+                _ => Given::Whole,
+            };
+        }
+        let of_output = if op.demand() == Demand::Support { support_of(id) } else { None };
+        let support = match self.flows[i] {
+            Flow::Entries(number) => Some(self.packs.places[number].support),
+            Flow::Whole | Flow::Nothing => of_output,
+        };
+        if let Some(support) = support {
+            let input = node.inputs[0];
+            let same = |id: NodeId| self.nodes[id.index()].shape == node.shape;
+            let given = match entries {
+                Entries::Elementwise => {
+                    let known = of_output == Some(support)
+                        || node.aliases
+                        || (support_of(input) == Some(support) && support_of(id) == Some(support));
+                    (known && self.takes(input, support)).then_some(Given::AsAll(support))
+                }
+                Entries::Product => {
+                    let strided = self.nodes[input.index()].strides.is_some() && shapes[0].len() > 2;
+                    (!strided).then_some(Given::ToProduct(support))
+                }
+                Entries::Linear => {
+                    let mut inputs = node.inputs.iter().filter(|&&id| same(id));
+                    inputs.all(|&id| self.takes(id, support)).then_some(Given::ToLinear(support))
+                }
+                Entries::Sum | Entries::Unseen => None,
+            };
+            if let Some(given) = given {
+                return given;
+            }
+        }
+        self.make_whole(id);
+        Given::Whole
+    }
+
+    /// Whether a node's cotangent can be contributed to by the entries of this support.
+    fn takes(&self, id: NodeId, support: usize) -> bool {
+        let node = &self.nodes[id.index()];
+        let Support { rows, cols, .. } = self.zeros.supports.places[support];
+        let shape = || node.shape.elements() == rows * cols && node.shape.last() == Some(&cols);
+        !node.is_active()
+            || match self.flows[id.index()] {
+                Flow::Whole => false,
+                Flow::Entries(number) => self.packs.places[number].support == support,
+                Flow::Nothing => self.zeros.demanded(id).map_or_else(shape, |demanded| demanded == support),
+            }
+    }
+
+    /// Turns a cotangent that consists of entries into a whole one.
+    fn make_whole(&mut self, id: NodeId) {
+        let Flow::Entries(number) = self.flows[id.index()] else { return };
+        let Place::Arena(place) = &self.nodes[id.index()].cotangent else { return };
+        let Pack { support, values } = &self.packs.places[number];
+        let entries = Sparse { support: &self.zeros.supports.places[*support], values };
+        support::scatter(entries, &mut self.cotangents[place.clone()], Accum::Replace);
+        self.flows[id.index()] = Flow::Whole;
+    }
+
+    /// The place of an input's cotangent, for a vjp that is given this much.
+    fn slot(&mut self, node: &Node, k: usize, given: Given) -> Slot<'a, T> {
+        let id = node.inputs[k];
+        let input = &self.nodes[id.index()];
+        let accum = if self.flows[id.index()] == Flow::Nothing { Accum::Replace } else { Accum::Add };
+        let mut slot = Slot { place: input.cotangent.clone(), shape: &input.shape, accum, pack: None };
+        if !self.zeros.any() || !input.is_active() || node.inputs[..k].contains(&id) {
+            return slot;
+        }
+        let passed = match given {
+            Given::AsAll(support) => Some(support),
+            Given::ToLinear(support) if input.shape == node.shape => Some(support),
+            _ => None,
+        };
+        let demanded = self.zeros.demanded(id);
+        let number = match self.flows[id.index()] {
+            Flow::Whole => None,
+            Flow::Entries(number) => {
+                let support = Some(self.packs.places[number].support);
+                if demanded == support || passed == support {
+                    Some(number)
+                } else {
+                    self.make_whole(id);
+                    None
+                }
+            }
+            Flow::Nothing => demanded.or(passed).map(|support| self.new_pack(support)),
+        };
+        slot.pack = number.map(|number| (number, std::mem::take(&mut self.packs.places[number])));
+        slot
+    }
+
+    /// The number of a pack for the entries of a support.
+    fn new_pack(&mut self, support: usize) -> usize {
+        let number = self.packs.take();
+        let pack = &mut self.packs.places[number];
+        pack.support = support;
+        pack.values.resize(self.zeros.supports.places[support].entries(), T::ZERO);
+        number
+    }
+
+    /// A node's own cotangent, if it does not stand in the arena: its entries, taken or picked; or a copy, if it is to
+    /// be kept although the op would turn it back in place.
+    fn own(&mut self, op: &Op, i: usize, given: Given) -> Option<(usize, Pack<T>)> {
+        let (node, flow) = (&self.nodes[i], self.flows[i]);
+        let Place::Arena(place) = &node.cotangent else { return None };
+        let number = match (flow, given) {
+            (Flow::Entries(number), _) => number,
+            (_, Given::Whole)
+                if op.demand() == Demand::Support && self.zeros.known(NodeId(i as u32)).kept =>
+            {
+                let number = self.packs.take();
+                let values = &mut self.packs.places[number].values;
+                values.clear();
+                values.extend_from_slice(&self.cotangents[place.clone()]);
+                number
+            }
+            (_, Given::Whole) => return None,
+            (_, Given::AsAll(_)) if node.shape.rank() == 0 && op.entries(&[]) == Entries::Sum => return None,
+            (_, Given::AsAll(support) | Given::ToProduct(support) | Given::ToLinear(support)) => {
+                let number = self.new_pack(support);
+                let found = &self.zeros.supports.places[support];
+                let values = &mut self.packs.places[number].values;
+                support::gather(&self.cotangents[place.clone()], found, values, Accum::Replace);
+                number
+            }
+        };
+        Some((number, std::mem::take(&mut self.packs.places[number])))
     }
 }

@@ -3,6 +3,8 @@
 use std::ops::Range;
 
 use crate::element::{Accum, Element};
+use crate::kernels::support;
+use crate::sparsity::Support;
 use crate::tensor::ViewMut;
 
 /// The memory of one cotangent.
@@ -16,17 +18,27 @@ pub(crate) enum Place {
     Gradient(Range<usize>),
 }
 
+/// The values of entries: of a support, in its order.
+#[derive(Debug, Default)]
+pub(crate) struct Pack<T> {
+    /// Which of the recording's supports.
+    pub support: usize,
+    pub values: Vec<T>,
+}
+
 /// An input's cotangent: where it stands, and whether a contribution is there already.
 #[derive(Debug)]
-pub(crate) struct Slot<'a> {
+pub(crate) struct Slot<'a, T> {
     pub place: Place,
     pub shape: &'a [usize],
     pub accum: Accum,
+    /// The number of its pack and the pack itself, if only entries are asked for.
+    pub pack: Option<(usize, Pack<T>)>,
 }
 
-impl Default for Slot<'_> {
+impl<T> Default for Slot<'_, T> {
     fn default() -> Self {
-        Slot { place: Place::Nowhere, shape: &[], accum: Accum::Replace }
+        Slot { place: Place::Nowhere, shape: &[], accum: Accum::Replace, pack: None }
     }
 }
 
@@ -37,7 +49,10 @@ impl Default for Slot<'_> {
 pub struct Cotangents<'a, 's, T> {
     pub(crate) arena: &'a mut [T],
     pub(crate) gradients: &'a mut [T],
-    pub(crate) slots: &'a mut [Slot<'s>],
+    pub(crate) slots: &'a mut [Slot<'s, T>],
+    pub(crate) supports: &'a [Support],
+    /// Whether the vjp runs on entries as if they were all elements.
+    pub(crate) as_all: bool,
 }
 
 impl<T: Element> Cotangents<'_, '_, T> {
@@ -50,14 +65,65 @@ impl<T: Element> Cotangents<'_, '_, T> {
     /// when nobody wants that cotangent.
     #[inline]
     pub fn add(&mut self, k: usize, write: impl FnOnce(ViewMut<T>, Accum)) {
-        let Slot { place, shape, accum } = &self.slots[k];
+        if self.slots[k].place == Place::Nowhere {
+            return;
+        }
+        let owner = self.owner(k);
+        let Slot { place, shape, accum, pack } = &mut self.slots[owner];
         let data = match place {
             Place::Nowhere => return,
             Place::Arena(range) => &mut self.arena[range.clone()],
             Place::Gradient(range) => &mut self.gradients[range.clone()],
         };
-        write(ViewMut { data, shape }, *accum);
-        // An input may appear twice (`x * x`): the other slot's contribution comes on top of this one.
+        match pack {
+            None => write(ViewMut { data, shape }, *accum),
+            Some((_, pack)) if self.as_all => write(ViewMut { data: &mut pack.values, shape }, *accum),
+            Some((_, pack)) => {
+                write(ViewMut { data: &mut *data, shape }, Accum::Replace);
+                support::gather(data, &self.supports[pack.support], &mut pack.values, *accum);
+            }
+        }
+        self.touch(k);
+    }
+
+    /// As [`add`](Cotangents::add), if only entries of the cotangent of input `k` are asked for: `write` gets their
+    /// support and their values. Says whether that was so.
+    pub(crate) fn add_entries(&mut self, k: usize, write: impl FnOnce(&Support, &mut [T], Accum)) -> bool {
+        let owner = self.owner(k);
+        let Slot { accum, pack: Some((_, pack)), .. } = &mut self.slots[owner] else { return false };
+        write(&self.supports[pack.support], &mut pack.values, *accum);
+        self.touch(k);
+        true
+    }
+
+    /// [`add_entries`](Cotangents::add_entries) to input `k` and [`add`](Cotangents::add) to another, in one call. Says
+    /// whether it was made: if not, it is to be done one by one.
+    pub(crate) fn add_entries_and(
+        &mut self,
+        k: usize,
+        other: usize,
+        write: impl FnOnce((&mut [T], Accum), (ViewMut<T>, Accum)),
+    ) -> bool {
+        let owner = self.owner(k);
+        if !self.wants(other) || self.slots[owner].place == self.slots[other].place {
+            return false;
+        }
+        let Some((number, mut pack)) = self.slots[owner].pack.take() else { return false };
+        let accum = self.slots[owner].accum;
+        self.add(other, |place, other_accum| write((&mut pack.values, accum), (place, other_accum)));
+        self.slots[owner].pack = Some((number, pack));
+        self.touch(k);
+        true
+    }
+
+    /// The first slot with the place of slot `k`. An input may appear twice (`x * x`).
+    fn owner(&self, k: usize) -> usize {
+        let place = &self.slots[k].place;
+        self.slots[..k].iter().position(|slot| slot.place == *place).unwrap_or(k)
+    }
+
+    /// A contribution has been made: what comes next, to any slot of the same place, adds to it.
+    fn touch(&mut self, k: usize) {
         let touched = self.slots[k].place.clone();
         for slot in self.slots.iter_mut().filter(|slot| slot.place == touched) {
             slot.accum = Accum::Add;

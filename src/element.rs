@@ -7,6 +7,8 @@
 use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
+use crate::sparsity::{Sparse, Support};
+
 /// Whether a kernel overwrites its output or adds to it.
 ///
 /// The first contribution to a cotangent replaces what an earlier step left in memory, later ones add: nothing is
@@ -165,7 +167,39 @@ pub trait Element:
         accum: Accum,
         epilogue: Epilogue<Self>,
     ) {
-        reference_gemm(size, a, b, c, accum, epilogue);
+        reference::gemm(size, a, b, c, accum, epilogue);
+    }
+
+    /// `c (=, +=) epilogue(a b)` with a sparse `a`, and `c` row-major with `n` columns.
+    ///
+    /// # Panics
+    /// Here and below: if an operand is too short, or an epilogue meets [`Accum::Add`].
+    fn spmm(a: Sparse<Self>, b: Mat<Self>, n: usize, c: &mut [Self], accum: Accum, epilogue: Epilogue<Self>) {
+        reference::spmm(a, b, n, c, accum, epilogue);
+    }
+
+    /// `c (=, +=) aᵀ g` with a sparse `a`, and `g` of `n` columns.
+    fn spmm_t(a: Sparse<Self>, g: Mat<Self>, n: usize, c: MatMut<Self>, accum: Accum) {
+        reference::spmm_t(a, g, n, c, accum);
+    }
+
+    /// `values (=, +=) g bᵀ` at the entries of a support; `g` and `b` have `n` columns. A sampled product.
+    fn sddmm(support: &Support, g: Mat<Self>, b: Mat<Self>, n: usize, values: &mut [Self], accum: Accum) {
+        reference::sddmm(support, g, b, n, values, accum);
+    }
+
+    /// [`spmm_t`](Element::spmm_t) into `c` and [`sddmm`](Element::sddmm) into `values`, on the support of `a`: both in
+    /// one pass over `g`.
+    fn spmm_t_sddmm(
+        a: Sparse<Self>,
+        g: Mat<Self>,
+        b: Mat<Self>,
+        n: usize,
+        (c, c_accum): (MatMut<Self>, Accum),
+        (values, values_accum): (&mut [Self], Accum),
+    ) {
+        Self::spmm_t(a, g, n, c, c_accum);
+        Self::sddmm(a.support, g, b, n, values, values_accum);
     }
 
     /// `count` products of the same size, of which the operands of the next begin `steps` elements further on.
@@ -193,39 +227,112 @@ pub trait Element:
     }
 }
 
-/// The matrix product by its definition: the default [`Element::gemm`], and what every kernel is tested against.
-///
-/// # Panics
-/// As [`Element::gemm`].
-pub fn reference_gemm<T: Element>(
-    size: [usize; 3],
-    a: Mat<T>,
-    b: Mat<T>,
-    c: MatMut<T>,
-    accum: Accum,
-    epilogue: Epilogue<T>,
-) {
-    let [m, k, n] = size;
-    assert!(
-        accum == Accum::Replace || matches!(epilogue, Epilogue::None),
-        "gemm: an epilogue goes with Accum::Replace"
-    );
-    for i in 0..m {
-        for j in 0..n {
-            let mut sum = T::ZERO;
-            for p in 0..k {
-                sum +=
-                    a.data[i * a.row_stride + p * a.col_stride] * b.data[p * b.row_stride + j * b.col_stride];
+/// The products by their definitions: the defaults of [`Element`], and what every kernel is tested against.
+pub mod reference {
+    use super::{Accum, Element, Epilogue, Mat, MatMut};
+    use crate::sparsity::{Sparse, Support};
+
+    /// See [`Element::gemm`].
+    ///
+    /// # Panics
+    /// As [`Element::gemm`].
+    pub fn gemm<T: Element>(
+        size: [usize; 3],
+        a: Mat<T>,
+        b: Mat<T>,
+        c: MatMut<T>,
+        accum: Accum,
+        epilogue: Epilogue<T>,
+    ) {
+        let [m, k, n] = size;
+        assert!(
+            accum == Accum::Replace || matches!(epilogue, Epilogue::None),
+            "gemm: an epilogue goes with Accum::Replace"
+        );
+        for i in 0..m {
+            for j in 0..n {
+                let mut sum = T::ZERO;
+                for p in 0..k {
+                    sum += a.data[i * a.row_stride + p * a.col_stride]
+                        * b.data[p * b.row_stride + j * b.col_stride];
+                }
+                let sum = match epilogue {
+                    Epilogue::None => sum,
+                    Epilogue::Bias(bias) => sum + bias[j],
+                    Epilogue::BiasRelu(bias) => (sum + bias[j]).maximum(T::ZERO),
+                };
+                let c = &mut c.data[i * c.row_stride + j * c.col_stride];
+                match accum {
+                    Accum::Replace => *c = sum,
+                    Accum::Add => *c += sum,
+                }
             }
-            let sum = match epilogue {
-                Epilogue::None => sum,
-                Epilogue::Bias(bias) => sum + bias[j],
-                Epilogue::BiasRelu(bias) => (sum + bias[j]).maximum(T::ZERO),
-            };
-            let c = &mut c.data[i * c.row_stride + j * c.col_stride];
-            match accum {
-                Accum::Replace => *c = sum,
-                Accum::Add => *c += sum,
+        }
+    }
+
+    /// See [`Element::spmm`].
+    pub fn spmm<T: Element>(
+        a: Sparse<T>,
+        b: Mat<T>,
+        n: usize,
+        c: &mut [T],
+        accum: Accum,
+        epilogue: Epilogue<T>,
+    ) {
+        let mut sums = vec![T::ZERO; a.support.rows * n];
+        for p in 0..a.support.cols {
+            for entry in a.support.column(p) {
+                let i = a.support.row_of[entry] as usize;
+                for j in 0..n {
+                    sums[i * n + j] += a.values[entry] * b.data[p * b.row_stride + j * b.col_stride];
+                }
+            }
+        }
+        // The product of a 1 and a row of sums knows what to do with them.
+        let one = [T::ONE];
+        for (sum, c) in sums.chunks_exact(n.max(1)).zip(c.chunks_exact_mut(n.max(1))) {
+            gemm(
+                [1, 1, n],
+                Mat::row_major(&one, 1),
+                Mat::row_major(sum, n),
+                MatMut::row_major(c, n),
+                accum,
+                epilogue,
+            );
+        }
+    }
+
+    /// See [`Element::spmm_t`].
+    pub fn spmm_t<T: Element>(a: Sparse<T>, g: Mat<T>, n: usize, c: MatMut<T>, accum: Accum) {
+        for p in 0..a.support.cols {
+            for j in 0..n {
+                let mut sum = T::ZERO;
+                for entry in a.support.column(p) {
+                    let i = a.support.row_of[entry] as usize;
+                    sum += a.values[entry] * g.data[i * g.row_stride + j * g.col_stride];
+                }
+                let c = &mut c.data[p * c.row_stride + j * c.col_stride];
+                *c = if accum == Accum::Add { *c + sum } else { sum };
+            }
+        }
+    }
+
+    /// See [`Element::sddmm`].
+    pub fn sddmm<T: Element>(
+        support: &Support,
+        g: Mat<T>,
+        b: Mat<T>,
+        n: usize,
+        values: &mut [T],
+        accum: Accum,
+    ) {
+        for j in 0..support.cols {
+            for entry in support.column(j) {
+                let i = support.row_of[entry] as usize;
+                let value = MatMut::row_major(&mut values[entry..=entry], 1);
+                let row = Mat { data: &g.data[i * g.row_stride..], ..g };
+                let col = Mat { data: &b.data[j * b.row_stride..], ..b };
+                gemm([1, n, 1], row, col.t(), value, accum, Epilogue::None);
             }
         }
     }

@@ -47,6 +47,7 @@
 //!
 //! The repository's `docs/` holds the book: derivations, numerics, architecture, and the decisions behind them.
 
+mod arena;
 mod backward;
 mod cotangents;
 pub mod derivatives;
@@ -75,6 +76,7 @@ mod tensor;
 pub mod terms;
 mod var;
 mod watch;
+mod zeros;
 
 pub use cotangents::Cotangents;
 pub use dual::Dual;
@@ -86,11 +88,12 @@ pub use params::{Grads, ParamId, Params};
 pub use profile::{Cost, Profile};
 pub use random::Random;
 pub use shape::{Axes, Shape, ShapeError};
-pub use sparsity::Demand;
+pub use sparsity::{Demand, Entries, SkipZeros, Sparse, Support};
 pub use summary::{OpSummary, Summary};
 pub use tape::{Recording, Tape};
 pub use tensor::{Tensor, View, ViewMut};
 pub use var::{Indices, Var};
+pub use zeros::Skipping;
 
 /// The README and the pages of the book, so that `cargo test` runs their snippets.
 #[cfg(doctest)]

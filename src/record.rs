@@ -4,40 +4,57 @@
 //! one before it, its nodes are found in place and only their values are computed; at the first difference the rest of
 //! the old list is dropped, and nodes are made as in a first recording.
 
-use std::ops::Range;
 use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use crate::cotangents::Place;
+use crate::arena::{Arena, extent};
+use crate::cotangents::{Pack, Place};
 use crate::element::Element;
 use crate::graph::{Graph, Kind, Memory, Node, NodeId};
 use crate::ops::{Alias, Op, Real, reshape::Reshape};
 use crate::params::{ParamId, Params};
 use crate::shape::{Shape, ShapeError};
+use crate::sparsity::Entries;
 use crate::tensor::{View, ViewMut};
 use crate::watch::Watch;
+use crate::zeros::{Pool, Skipping, Zeros};
 
 #[derive(Default)]
 pub(crate) struct Inner<T> {
     /// The nodes of this recording, and behind them those that the last recording had in their places.
-    graph: Graph,
+    pub graph: Graph,
     /// How many nodes this recording has.
-    recorded: usize,
+    pub recorded: usize,
     /// Whether this recording has been the same as the last one so far.
     repeating: bool,
     /// Values of all nodes of a recording, one after the other.
     pub values: Arena<T>,
     /// Cotangents of the active nodes, in node order.
     pub cotangents: Arena<T>,
-    /// Which nodes' cotangents the last sweep wrote.
-    pub touched: Vec<bool>,
+    /// What the last sweep left for each node.
+    pub flows: Vec<Flow>,
+    /// The cotangents of which it left entries only.
+    pub packs: Pool<Pack<T>>,
+    /// Where values are zero.
+    pub zeros: Zeros<T>,
     /// The node of each parameter that was used.
     param_nodes: Vec<Option<NodeId>>,
     /// Nodes that must reach the differentiated loss.
     pub obligations: Vec<Obligation>,
     /// Looks on, if the tape was asked for that.
     pub watch: Option<Box<Watch>>,
+}
+
+/// What has flowed to a node's cotangent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Flow {
+    #[default]
+    Nothing,
+    /// It stands where the node says.
+    Whole,
+    /// The entries of a support, in the pack with this number.
+    Entries(usize),
 }
 
 /// A node that was built to be part of the loss.
@@ -48,41 +65,20 @@ pub(crate) struct Obligation {
     pub at: &'static Location<'static>,
 }
 
-/// Memory handed out front to back. It keeps its high-water mark and what stood in it.
-#[derive(Default)]
-pub(crate) struct Arena<T> {
-    pub data: Vec<T>,
-    used: usize,
-}
-
-impl<T: Element> Arena<T> {
-    fn take(&mut self, len: usize) -> Range<usize> {
-        let start = self.used;
-        self.used += len;
-        start..self.used
-    }
-
-    /// How many elements were taken.
-    pub fn used(&self) -> usize {
-        self.used
-    }
-
-    /// Makes memory of what was taken.
-    pub fn back(&mut self) {
-        if self.data.len() < self.used {
-            self.data.resize(self.used, T::ZERO);
-        }
+/// A node's elements.
+#[inline]
+fn elements<'a, T>(node: &Node, values: &'a [T], params: &'a [T]) -> &'a [T] {
+    match &node.value {
+        Memory::Arena(range) => &values[range.clone()],
+        Memory::Params(range) => &params[range.clone()],
     }
 }
 
 /// A node's value.
 #[inline]
 pub(crate) fn view<'a, T>(node: &'a Node, values: &'a [T], params: &'a [T]) -> View<'a, T> {
-    let data = match &node.value {
-        Memory::Arena(range) => &values[range.clone()],
-        Memory::Params(range) => &params[range.clone()],
-    };
-    View { data, shape: &node.shape, strides: node.strides.as_deref() }
+    let strides = node.strides.as_deref();
+    View { strides, ..View::dense(elements(node, values, params), &node.shape) }
 }
 
 /// Calls `f` with the values of some nodes. (A list of references cannot be kept between calls; up to four stand on
@@ -93,13 +89,14 @@ pub(crate) fn with_views<T: Element, R>(
     ids: &[NodeId],
     values: &[T],
     params: &[T],
+    zeros: &Zeros<T>,
     f: impl FnOnce(&[View<T>]) -> R,
 ) -> R {
-    let value = |id: &NodeId| view(&nodes[id.index()], values, params);
+    let value = |id: &NodeId| View { sparse: zeros.entries(*id), ..view(&nodes[id.index()], values, params) };
     if ids.len() > 4 {
         return f(&ids.iter().map(value).collect::<SmallVec<[View<T>; 16]>>());
     }
-    let mut views = [View { data: &[], shape: &[], strides: None }; 4];
+    let mut views = [View::dense(&[], &[]); 4];
     for (view, id) in views.iter_mut().zip(ids) {
         *view = value(id);
     }
@@ -112,17 +109,21 @@ impl<T> Inner<T> {
         &self.graph.nodes[..self.recorded]
     }
 
-    /// What a sweep reads (nodes, values) and writes (cotangents, which nodes it touched).
-    #[allow(clippy::type_complexity)]
-    pub fn sweep_parts(&mut self) -> (&[Node], &[T], &mut [T], &mut [bool], Option<&mut Watch>) {
-        let nodes = &self.graph.nodes[..self.recorded];
-        let watch = self.watch.as_deref_mut();
-        (nodes, &self.values.data, &mut self.cotangents.data, &mut self.touched, watch)
-    }
-
     /// The node of a parameter, if the recording used it.
     pub fn param_node(&self, id: ParamId) -> Option<NodeId> {
         self.param_nodes.get(id.index()).copied().flatten()
+    }
+
+    /// How a product was shortened: forward, and in the last sweep.
+    pub fn skipping(&self, id: NodeId) -> Skipping
+    where
+        T: Element,
+    {
+        let cotangent = match self.flows.get(id.index()) {
+            Some(&Flow::Entries(number)) => Some(self.packs.places[number].support),
+            _ => None,
+        };
+        self.zeros.skipping(self.nodes(), id, cotangent)
     }
 
     /// Whether a node was computed from another.
@@ -147,6 +148,8 @@ impl<T: Real> Inner<T> {
         self.cotangents.used = 0;
         self.param_nodes.clear();
         self.obligations.clear();
+        self.flows.clear();
+        self.zeros.start();
     }
 
     /// The node that the last recording had in this place, if all before it were the same and it passes the test.
@@ -164,7 +167,9 @@ impl<T: Real> Inner<T> {
                     self.cotangents.used = range.end;
                 }
                 self.recorded += 1;
-                Some(NodeId(self.recorded as u32 - 1))
+                let id = NodeId(self.recorded as u32 - 1);
+                self.zeros.enter(id);
+                Some(id)
             }
             _ => {
                 self.repeating = false;
@@ -177,7 +182,9 @@ impl<T: Real> Inner<T> {
     fn push(&mut self, node: Node) -> NodeId {
         self.graph.nodes.push(node);
         self.recorded += 1;
-        NodeId(self.recorded as u32 - 1)
+        let id = NodeId(self.recorded as u32 - 1);
+        self.zeros.enter(id);
+        id
     }
 
     pub fn param(&mut self, id: ParamId, params: &Params<T>, at: &'static Location<'static>) -> NodeId {
@@ -289,18 +296,23 @@ impl<T: Real> Inner<T> {
     /// Runs a node's op, unless the result is only another view of its input. There are two copies of this method, so
     /// that the one that nobody watches has nothing of the other in it.
     fn compute<const WATCHED: bool>(&mut self, id: NodeId, params: &[T]) {
+        let value = |node: &Node| elements(node, &self.values.data, params);
+        self.zeros.before(&self.graph.nodes, id, value);
         let (before, rest) = self.graph.nodes.split_at(id.index());
         let node = &rest[0];
         if let (Kind::Op(op), Memory::Arena(range), false) = (&node.kind, &node.value, node.aliases) {
             let (past, rest) = self.values.data.split_at_mut(range.start);
             let y = ViewMut { data: &mut rest[..range.len()], shape: &node.shape };
-            let run =
-                |y: ViewMut<T>| with_views(before, &node.inputs, past, params, |x| T::forward(op, x, y));
+            let run = |y: ViewMut<T>| {
+                with_views(before, &node.inputs, past, params, &self.zeros, |x| run_forward(op, x, y));
+            };
             match &mut self.watch {
                 Some(watch) if WATCHED => watch.forward(node, id, y, run),
                 _ => run(y),
             }
         }
+        let value = |node: &Node| elements(node, &self.values.data, params);
+        self.zeros.after(&self.graph.nodes, id, value);
     }
 
     /// A node for the result of an op, with memory for it, not yet computed.
@@ -331,24 +343,13 @@ impl<T: Real> Inner<T> {
     }
 }
 
-/// How many elements of memory a layout spans, from its first element to its last.
-fn extent(shape: &[usize], strides: Option<&[usize]>) -> usize {
-    match strides {
-        _ if shape.contains(&0) => 0,
-        None => shape.iter().product(),
-        Some(strides) => {
-            1 + shape.iter().zip(strides).map(|(size, stride)| (size - 1) * stride).sum::<usize>()
+/// y = f(x); a sum to which zeros add nothing runs over the entries of its input, if they have been found.
+#[inline]
+fn run_forward<T: Real>(op: &Op, x: &[View<T>], y: ViewMut<T>) {
+    match x {
+        [x] if x.sparse.is_some() && op.entries(&[]) == Entries::Sum && op.keeps_zeros() => {
+            T::forward(op, &[x.entries()], y);
         }
-    }
-}
-
-impl Memory {
-    /// A part of this memory.
-    fn part(&self, offset: usize, len: usize) -> Memory {
-        let part = |range: &Range<usize>| range.start + offset..range.start + offset + len;
-        match self {
-            Memory::Arena(range) => Memory::Arena(part(range)),
-            Memory::Params(range) => Memory::Params(part(range)),
-        }
+        _ => T::forward(op, x, y),
     }
 }

@@ -1,4 +1,9 @@
-//! Where values are non-zero, and where cotangents are asked for.
+//! Where values are not zero, and where cotangents are asked for.
+//!
+//! A [`Support`] says which elements of a matrix are not zero. It is found once, where the values were made, and every
+//! product that reads them, or their cotangent, then visits those elements alone.
+
+use std::sync::OnceLock;
 
 /// Where an op's vjp reads the cotangent of its output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -7,4 +12,125 @@ pub enum Demand {
     Everywhere,
     /// Only where the output is not zero: elsewhere the derivative is zero whatever the cotangent.
     Support,
+}
+
+/// When a tape looks for zeros, to skip them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SkipZeros {
+    /// Where that is faster.
+    WherePays,
+    /// Never: every product is dense.
+    Never,
+    /// Wherever it can: for tests, and for measurements.
+    Always,
+}
+
+/// Where it pays, unless `QUIETGRAD_ZEROS` (`never`, `always`) says otherwise: for tests and benchmarks.
+impl Default for SkipZeros {
+    fn default() -> Self {
+        static DEFAULT: OnceLock<SkipZeros> = OnceLock::new();
+        *DEFAULT.get_or_init(|| match std::env::var("QUIETGRAD_ZEROS").as_deref() {
+            Ok("never") => SkipZeros::Never,
+            Ok("always") => SkipZeros::Always,
+            _ => SkipZeros::WherePays,
+        })
+    }
+}
+
+/// Whether to find the entries of an m x k matrix that is multiplied by a k x n one, and to skip the zeros in that
+/// product and in those of its pull-back.
+pub(crate) fn pays([m, k, n]: [usize; 3], density: f64) -> bool {
+    m * k >= 1 << 13 && n >= 16 && density <= 0.3
+}
+
+/// What an op makes of entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entries {
+    /// Nothing: it is handed all elements.
+    Unseen,
+    /// What it does at an element depends on that element alone, so that its vjp can be run on the entries as if they
+    /// were all.
+    Elementwise,
+    /// The same for each summand of a sum that is its output.
+    Sum,
+    /// It is a matrix product of its first two inputs, and looks for them in the views of the first and of its
+    /// cotangent.
+    Product,
+    /// Its vjp looks for them in the view of its cotangent, and hands the same entries on to the inputs that have the
+    /// output's shape.
+    Linear,
+}
+
+/// The elements of a matrix that are not zero, its *entries*.
+///
+/// Columns are grouped in panels of [`width`](Support::width), so that what a kernel needs of a panel's columns fits a
+/// cache. Entries are numbered by column, and by row within a column; values of the entries, *packed*, stand in this
+/// order. Each panel's entries are listed a second time by row.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Support {
+    /// Rows of the matrix.
+    pub(crate) rows: usize,
+    /// Columns of the matrix.
+    pub(crate) cols: usize,
+    /// Columns of a panel; the last may have fewer.
+    pub(crate) width: usize,
+    /// The entries of column j are `col_starts[j]..col_starts[j + 1]`.
+    pub(crate) col_starts: Vec<u32>,
+    /// The row of each entry.
+    pub(crate) row_of: Vec<u32>,
+    /// Places `row_starts[p * rows + i]..row_starts[p * rows + i + 1]` of the two lists below are the entries of row i
+    /// in panel p. A panel has the same places in either order.
+    pub(crate) row_starts: Vec<u32>,
+    /// Panel by panel, row by row: the column of an entry.
+    pub(crate) column_of: Vec<u32>,
+    /// Panel by panel, row by row: the number of an entry.
+    pub(crate) entry_of: Vec<u32>,
+}
+
+impl Support {
+    /// Rows of the matrix.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns of the matrix.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Columns of a panel.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// How many elements are not zero.
+    pub fn entries(&self) -> usize {
+        self.row_of.len()
+    }
+
+    /// The part of the elements that is not zero; NaN if there are none.
+    pub fn density(&self) -> f64 {
+        self.entries() as f64 / (self.rows * self.cols) as f64
+    }
+
+    /// Each entry's number, and its place in the row-major matrix.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (usize, usize)> {
+        let of_column =
+            move |j| self.column(j).map(move |entry| (entry, self.row_of[entry] as usize * self.cols + j));
+        (0..self.cols).flat_map(of_column)
+    }
+
+    /// The numbers of the entries of column j.
+    pub(crate) fn column(&self, j: usize) -> std::ops::Range<usize> {
+        self.col_starts[j] as usize..self.col_starts[j + 1] as usize
+    }
+}
+
+/// A matrix by its entries: where they are, and their values in that order. Elsewhere it is zero.
+#[derive(Clone, Copy, Debug)]
+pub struct Sparse<'a, T> {
+    /// Where the entries are.
+    pub support: &'a Support,
+    /// Their values.
+    pub values: &'a [T],
 }

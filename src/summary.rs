@@ -7,6 +7,7 @@ use crate::graph::{Kind, Node, NodeId};
 use crate::ops::Real;
 use crate::table::Table;
 use crate::tape::Recording;
+use crate::zeros::Skipping;
 
 /// All ops of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,12 +20,16 @@ pub struct OpSummary {
     pub forward_flops: u64,
     /// Floating-point operations for the cotangents that somebody wants.
     pub backward_flops: u64,
+    /// Of all those, the ones that were not done, because a factor was known to be zero. Backward they are counted after
+    /// the sweep.
+    pub skipped_flops: u64,
 }
 
 /// What a recording costs. Printed, it is a table.
 ///
-/// Operations are counted for dense tensors: a multiplication and an addition are two, an elementwise function of any
-/// kind is one, a reshape or another view of the same memory is none.
+/// Operations are counted as for dense tensors: a multiplication and an addition are two, an elementwise function of any
+/// kind is one, a reshape or another view of the same memory is none. What products skipped of them is a column of its
+/// own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// How many nodes were recorded, leaves among them.
@@ -49,6 +54,12 @@ impl Summary {
     pub fn backward_flops(&self) -> u64 {
         self.ops.iter().map(|op| op.backward_flops).sum()
     }
+
+    /// Floating-point operations that were not done, because a factor was known to be zero: as far as the recording has
+    /// come, so that those of a sweep are counted after it.
+    pub fn skipped_flops(&self) -> u64 {
+        self.ops.iter().map(|op| op.skipped_flops).sum()
+    }
 }
 
 impl<T: Real> Recording<'_, T> {
@@ -72,35 +83,44 @@ impl<T: Real> Recording<'_, T> {
         let inner = self.tape.inner.borrow();
         let nodes = inner.nodes();
         let mut ops: BTreeMap<&'static str, OpSummary> = BTreeMap::new();
-        for node in nodes.iter().filter(|node| matches!(node.kind, Kind::Op(_))) {
+        let operations = nodes.iter().enumerate().filter(|(_, node)| matches!(node.kind, Kind::Op(_)));
+        for (i, node) in operations {
             let name = node.name();
-            let new = OpSummary { name, nodes: 0, forward_flops: 0, backward_flops: 0 };
+            let new = OpSummary { name, nodes: 0, forward_flops: 0, backward_flops: 0, skipped_flops: 0 };
             let op = ops.entry(name).or_insert(new);
-            let [forward, backward] = flops(nodes, node);
+            let skipping = inner.skipping(NodeId(i as u32));
+            let [forward, backward, skipped] = flops(nodes, node, skipping);
             op.nodes += 1;
             op.forward_flops += forward;
             op.backward_flops += backward;
+            op.skipped_flops += skipped;
         }
         let mut ops: Vec<OpSummary> = ops.into_values().collect();
         ops.sort_by_key(|op| std::cmp::Reverse(op.forward_flops + op.backward_flops));
         Summary {
             nodes: nodes.len(),
             parameters: self.params.len(),
-            value_bytes: inner.values.used() * size_of::<T>(),
-            cotangent_bytes: inner.cotangents.used() * size_of::<T>(),
+            value_bytes: inner.values.used * size_of::<T>(),
+            cotangent_bytes: inner.cotangents.used * size_of::<T>(),
             ops,
         }
     }
 }
 
-/// Operations of a node, forward and backward.
-fn flops(nodes: &[Node], node: &Node) -> [u64; 2] {
-    let Kind::Op(op) = &node.kind else { return [0, 0] };
+/// Operations of a node, forward and backward, and those among them that were skipped.
+fn flops(nodes: &[Node], node: &Node, skipping: Skipping) -> [u64; 3] {
+    let Kind::Op(op) = &node.kind else { return [0; 3] };
     let input = |id: &NodeId| &nodes[id.index()];
     let shapes: Vec<&[usize]> = node.inputs.iter().map(|id| &input(id).shape[..]).collect();
+    let skipped = |flops: u64, density: Option<f64>| density.map_or(0.0, |d| flops as f64 * (1.0 - d)) as u64;
     let forward = if node.aliases { 0 } else { op.flops(&shapes, &node.shape) };
-    let wanted = (0..shapes.len()).filter(|&k| node.is_active() && input(&node.inputs[k]).is_active());
-    [forward, wanted.map(|k| op.vjp_flops(k, &shapes, &node.shape)).sum()]
+    let mut all = [forward, 0, skipped(forward, skipping.forward)];
+    for k in (0..shapes.len()).filter(|&k| node.is_active() && input(&node.inputs[k]).is_active()) {
+        let flops = op.vjp_flops(k, &shapes, &node.shape);
+        all[1] += flops;
+        all[2] += skipped(flops, skipping.backward(k));
+    }
+    all
 }
 
 impl fmt::Display for Summary {
@@ -109,17 +129,18 @@ impl fmt::Display for Summary {
         writeln!(f, "{nodes} nodes, {parameters} parameters")?;
         writeln!(f, "{value_bytes} bytes of values, {cotangent_bytes} bytes of cotangents")?;
         writeln!(f)?;
-        let mut table = Table::new(["op", "nodes", "forward flops", "backward flops"]);
+        let mut table = Table::new(["op", "nodes", "forward flops", "backward flops", "skipped"]);
         let all = OpSummary {
             name: "all",
             nodes: self.ops.iter().map(|op| op.nodes).sum(),
             forward_flops: self.forward_flops(),
             backward_flops: self.backward_flops(),
+            skipped_flops: self.skipped_flops(),
         };
         for op in self.ops.iter().chain([&all]) {
-            let numbers = [op.nodes as u64, op.forward_flops, op.backward_flops].map(|n| n.to_string());
-            let [nodes, forward, backward] = numbers;
-            table.row([op.name.into(), nodes, forward, backward]);
+            let numbers = [op.nodes as u64, op.forward_flops, op.backward_flops, op.skipped_flops];
+            let [nodes, forward, backward, skipped] = numbers.map(|n| n.to_string());
+            table.row([op.name.into(), nodes, forward, backward, skipped]);
         }
         write!(f, "{table}")
     }

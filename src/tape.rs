@@ -14,9 +14,11 @@ use crate::params::{Grads, ParamId, Params};
 use crate::profile::Profile;
 use crate::record::{Inner, view};
 use crate::shape::Shape;
+use crate::sparsity::SkipZeros;
 use crate::tensor::{Tensor, View};
 use crate::var::{Indices, Var};
 use crate::watch::Watch;
+use crate::zeros::Skipping;
 
 /// Memory for recordings. One tape serves a whole training run; after the first step it allocates nothing.
 ///
@@ -73,6 +75,21 @@ impl<T: Real> Tape<T> {
             watch.recording_begins();
         }
         Recording { tape: self, params }
+    }
+
+    /// When products skip zeros, from now on; at first it is where that is faster.
+    ///
+    /// What is skipped is exactly zero, so that results differ by rounding only, as sums run in another order; but
+    /// 0 · ∞ and 0 · NaN are skipped as well, and count as 0.
+    ///
+    /// ```
+    /// use quietgrad::{Params, SkipZeros, Tape};
+    ///
+    /// let mut tape = Tape::<f32>::new();
+    /// tape.skip_zeros(SkipZeros::Never); // to see what it would cost
+    /// ```
+    pub fn skip_zeros(&mut self, when: SkipZeros) {
+        self.inner.get_mut().zeros.when = when;
     }
 
     /// Whether the first NaN or infinity panics, from now on: in the data, in a parameter, in a result, or in a
@@ -148,9 +165,28 @@ impl<'r, T: Real> Recording<'r, T> {
 
     /// A copy of everything recorded so far, to look at: print it, or draw it.
     pub fn graph(self) -> Graph {
-        let nodes = self.tape.inner.borrow().nodes().to_vec();
+        let inner = self.tape.inner.borrow();
+        let nodes = inner.nodes().to_vec();
         let names = self.params.ids().map(|id| self.params.name(id).into()).collect();
-        Graph { nodes, names, densities: None }
+        let notes = (0..nodes.len()).map(|i| inner.skipping(NodeId(i as u32)).to_string()).collect();
+        Graph { nodes, names, densities: None, notes }
+    }
+
+    /// By which densities a product of the recording was shortened: forward, and in the last sweep.
+    ///
+    /// ```
+    /// use quietgrad::{Params, SkipZeros, Tape, Tensor};
+    ///
+    /// let mut tape = Tape::<f32>::new();
+    /// tape.skip_zeros(SkipZeros::Always); // a product as small as this one would not look for zeros
+    /// let params = Params::new();
+    /// let r = tape.record(&params);
+    /// let h = r.constant(&Tensor::from([[1.0, -1.0, -2.0, -3.0]])).relu();
+    /// let y = h.matmul(r.constant(&Tensor::full([4, 2], 1.0)));
+    /// assert_eq!(r.skipping(y).forward, Some(0.25));
+    /// ```
+    pub fn skipping(self, product: Var<'r, T>) -> Skipping {
+        self.tape.inner.borrow().skipping(product.id)
     }
 
     /// As [`graph`](Recording::graph), with the density of every value: the part of its elements that is not zero.
@@ -227,8 +263,8 @@ impl<'r, T: Real> Recording<'r, T> {
     /// A constant scalar.
     #[track_caller]
     pub fn scalar(self, value: f64) -> Var<'r, T> {
-        let view = View { data: &[T::from_f64(value)], shape: &[], strides: None };
-        self.leaf(Kind::Constant, view, Location::caller())
+        let value = [T::from_f64(value)];
+        self.leaf(Kind::Constant, View::dense(&value, &[]), Location::caller())
     }
 
     /// A copy of a tensor, differentiated: [`Var::gradient`] gives its gradient after the sweep.

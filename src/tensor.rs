@@ -6,6 +6,7 @@ use std::ops::{Index, IndexMut};
 use crate::element::Element;
 use crate::kernels::for_each_offset;
 use crate::shape::{Shape, ShapeError, Show, Strides, broadcast_strides, row_major};
+use crate::sparsity::{Sparse, Support};
 
 /// An owned, row-major tensor: data that goes into a tape or comes out of it.
 ///
@@ -123,7 +124,7 @@ impl<T: Element> Tensor<T> {
     }
 
     pub(crate) fn view(&self) -> View<'_, T> {
-        View { data: &self.data, shape: &self.shape, strides: None }
+        View::dense(&self.data, &self.shape)
     }
 }
 
@@ -206,6 +207,24 @@ pub struct View<'a, T> {
     pub(crate) shape: &'a [usize],
     /// `None` for row-major without gaps.
     pub(crate) strides: Option<&'a [usize]>,
+    /// The elements that are not zero, where they have been found. A cotangent with a support has nothing else: `data`
+    /// is empty then.
+    pub(crate) sparse: Option<Sparse<'a, T>>,
+}
+
+impl<'a, T> View<'a, T> {
+    /// Elements in row-major order, of which nothing else is known.
+    pub(crate) fn dense(data: &'a [T], shape: &'a [usize]) -> Self {
+        View { data, shape, strides: None, sparse: None }
+    }
+
+    /// Its entries, as if they were all; itself if none have been found.
+    pub(crate) fn entries(self) -> Self {
+        match self.sparse {
+            Some(sparse) => View::dense(sparse.values, self.shape),
+            None => self,
+        }
+    }
 }
 
 impl<'a, T: Element> View<'a, T> {
@@ -263,4 +282,24 @@ pub struct ViewMut<'a, T> {
     pub data: &'a mut [T],
     /// The sizes of the axes.
     pub shape: &'a [usize],
+}
+
+/// A cotangent that a vjp reads, and may first turn back in place.
+pub struct Cotangent<'a, T> {
+    /// The elements, or only the entries.
+    pub(crate) data: &'a mut [T],
+    pub(crate) shape: &'a [usize],
+    /// Where the entries are, if those are all that is given.
+    pub(crate) support: Option<&'a Support>,
+}
+
+impl<'a, T> Cotangent<'a, T> {
+    pub(crate) fn view(self) -> View<'a, T> {
+        match self.support {
+            None => View::dense(self.data, self.shape),
+            Some(support) => {
+                View { sparse: Some(Sparse { support, values: self.data }), ..View::dense(&[], self.shape) }
+            }
+        }
+    }
 }

@@ -4,14 +4,15 @@ use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::panic::Location;
 
-use crate::cotangents::Place;
+use crate::cotangents::{Pack, Place};
 use crate::element::Accum;
 use crate::graph::NodeId;
-use crate::kernels::for_each_offset;
+use crate::kernels::{for_each_offset, support};
 use crate::ops::{Op, Real};
 use crate::params::Grads;
-use crate::record::{Obligation, view};
+use crate::record::{Flow, Obligation, view};
 use crate::shape::{Axes, Shape, Show};
+use crate::sparsity::Sparse;
 use crate::tape::Recording;
 use crate::tensor::Tensor;
 
@@ -185,18 +186,43 @@ impl<'r, T: Real> Var<'r, T> {
 
     /// The gradient that the last sweep left for this node, if anything flowed to it.
     ///
-    /// Meant for [`input`](Recording::input)s; parameters have theirs in [`Grads`].
+    /// Meant for [`input`](Recording::input)s; parameters have theirs in [`Grads`]. For a value in the middle that is
+    /// zero in many places, such as a relu's, the gradient there may not have been computed, because nobody needs it; it
+    /// counts as zero then, unless [`keep_gradient`](Var::keep_gradient) was called.
     #[allow(clippy::missing_panics_doc)] // it does not
     pub fn gradient(self) -> Option<Tensor<T>> {
         let inner = self.recording.tape.inner.borrow();
         let node = &inner.nodes()[self.id.index()];
-        match &node.cotangent {
-            Place::Arena(range) if inner.touched.get(self.id.index()) == Some(&true) => {
-                let data = inner.cotangents.data[range.clone()].to_vec();
-                Some(Tensor::new(node.shape.clone(), data).expect("a cotangent has its node's shape"))
+        let Place::Arena(range) = &node.cotangent else { return None };
+        let data = match *inner.flows.get(self.id.index())? {
+            Flow::Nothing => return None,
+            Flow::Whole => inner.cotangents.data[range.clone()].to_vec(),
+            Flow::Entries(number) => {
+                let Pack { support, values } = &inner.packs.places[number];
+                let mut data = vec![T::ZERO; range.len()];
+                let support = &inner.zeros.supports.places[*support];
+                support::scatter(Sparse { support, values }, &mut data, Accum::Replace);
+                data
             }
-            _ => None,
-        }
+        };
+        Some(Tensor::new(node.shape.clone(), data).expect("a cotangent has its node's shape"))
+    }
+
+    /// Asks for the whole gradient of this value, to be read by [`gradient`](Var::gradient) after the sweep: also where
+    /// no parameter's gradient depends on it. To be called before the sweep.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let h = r.input(&Tensor::from([-1.0, 2.0])).relu().keep_gradient();
+    /// (h * 3.0).sum().backward(&mut params.zeros());
+    /// assert_eq!(h.gradient().unwrap(), Tensor::from([3.0, 3.0]));
+    /// ```
+    pub fn keep_gradient(self) -> Self {
+        self.recording.tape.inner.borrow_mut().zeros.keep(self.id);
+        self
     }
 
     /// Says that this value was made to be part of the loss: if [`backward`](Var::backward) is called on a loss that
@@ -215,8 +241,8 @@ impl<'r, T: Real> Var<'r, T> {
     pub(crate) fn check_obligations(self, roots: &[NodeId]) {
         let inner = self.recording.tape.inner.borrow();
         for &Obligation { node, what, at } in &inner.obligations {
-            let reached =
-                inner.touched[node.index()] || roots.iter().any(|&root| inner.depends_on(root, node));
+            let reached = inner.flows[node.index()] != Flow::Nothing
+                || roots.iter().any(|&root| inner.depends_on(root, node));
             assert!(reached, "the {what} built at {at} is not part of this loss: add it, or do not build it");
         }
     }

@@ -10,6 +10,7 @@ use crate::element::{Accum, Element};
 use crate::graph::{Node, NodeId};
 use crate::profile::{Direction, Profile};
 use crate::shape::row_major;
+use crate::sparsity::Support;
 use crate::tensor::ViewMut;
 
 #[derive(Default)]
@@ -35,7 +36,7 @@ impl Watch {
     /// A leaf got its value; `name` is a parameter's.
     #[cold]
     pub fn entered<T: Element>(&self, node: &Node, id: NodeId, value: &[T], name: Option<&str>) {
-        if let Some(found) = self.first_anomaly(value, &node.shape) {
+        if let Some(found) = self.first_anomaly(value, &node.shape, None) {
             let what = name.map_or(format!("the {}", node.name()), |name| format!("parameter {name:?}"));
             panic!("anomaly in the data: {what} ({id}) {found}; it entered at {}", node.at);
         }
@@ -53,7 +54,7 @@ impl Watch {
         let begun = Instant::now();
         compute(ViewMut { data: &mut *y.data, shape: y.shape });
         self.clock(node, Direction::Forward, begun);
-        if let Some(found) = self.first_anomaly(y.data, y.shape) {
+        if let Some(found) = self.first_anomaly(y.data, y.shape, None) {
             panic!("anomaly in forward: {} ({id}) {found}; recorded at {}", node.name(), node.at);
         }
     }
@@ -61,7 +62,7 @@ impl Watch {
     /// The caller gave a cotangent to begin a sweep with.
     #[cold]
     pub fn seeded<T: Element>(&self, node: &Node, id: NodeId, seed: &[T]) {
-        if let Some(found) = self.first_anomaly(seed, &node.shape) {
+        if let Some(found) = self.first_anomaly(seed, &node.shape, None) {
             let (op, at) = (node.name(), node.at);
             panic!(
                 "anomaly in backward: the cotangent given for {op} ({id}) {found}; {op} was recorded at {at}"
@@ -84,12 +85,15 @@ impl Watch {
         self.clock(node, Direction::Backward, begun);
         let (op, at) = (node.name(), node.at);
         for (k, (slot, input)) in gx.slots.iter().zip(&node.inputs).enumerate() {
-            let cotangent: &[T] = match &slot.place {
-                Place::Arena(range) if slot.accum == Accum::Add => &gx.arena[range.clone()],
-                Place::Gradient(range) if slot.accum == Accum::Add => &gx.gradients[range.clone()],
-                _ => continue,
+            let support = slot.pack.as_ref().map(|(_, pack)| &gx.supports[pack.support]);
+            let cotangent: &[T] = match (&slot.place, &slot.pack) {
+                _ if slot.accum == Accum::Replace => continue,
+                (_, Some((_, pack))) => &pack.values,
+                (Place::Arena(range), None) => &gx.arena[range.clone()],
+                (Place::Gradient(range), None) => &gx.gradients[range.clone()],
+                (Place::Nowhere, None) => continue,
             };
-            if let Some(found) = self.first_anomaly(cotangent, slot.shape) {
+            if let Some(found) = self.first_anomaly(cotangent, slot.shape, support) {
                 let of = nodes[input.index()].name();
                 panic!(
                     "anomaly in backward: the cotangent of {of} ({input}), as {op} ({id}) hands it to its input {k}, \
@@ -105,14 +109,20 @@ impl Watch {
         }
     }
 
-    /// The first NaN or infinity, in words, if those are looked for.
-    fn first_anomaly<T: Element>(&self, data: &[T], shape: &[usize]) -> Option<String> {
+    /// The first NaN or infinity, in words, if those are looked for; of the entries of a support, if there is one.
+    fn first_anomaly<T: Element>(
+        &self,
+        data: &[T],
+        shape: &[usize],
+        support: Option<&Support>,
+    ) -> Option<String> {
         if !self.anomalies {
             return None;
         }
-        let place = data.iter().position(|x| !x.to_f64().is_finite())?;
+        let found = data.iter().position(|x| !x.to_f64().is_finite())?;
+        let place = support.map_or(found, |support| support.places().nth(found).expect("an entry").1);
         let index: Vec<usize> =
             row_major(shape).iter().zip(shape).map(|(stride, size)| place / stride % size).collect();
-        Some(format!("is {} at {index:?} of {shape:?}", data[place]))
+        Some(format!("is {} at {index:?} of {shape:?}", data[found]))
     }
 }

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 
 /// The modules, lowest first. A module imports from the rows above its own, and from no other.
 const LAYERS: &[&[&str]] = &[
-    &["element", "shape", "sparsity", "table"],
+    &["shape", "sparsity", "table"],
+    &["element"],
     &["dual", "random", "kernels"],
     &["pointwise", "tensor"],
     &["scalar", "cotangents", "params"],
     &["ops"],
     &["graph"],
-    &["profile"],
+    &["arena", "profile"],
     &["watch"],
+    &["zeros"],
     &["record"],
     &["backward"],
     &["tape"],

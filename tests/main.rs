@@ -19,6 +19,7 @@ mod seeing;
 mod softmax;
 mod stale;
 mod update;
+mod zeros;
 
 /// Runs `test` under each instruction set of this machine, the best last. The choice is process-wide, so such tests
 /// take turns.

@@ -109,8 +109,8 @@ impl Node {
 
 /// Everything that was recorded since the tape's last [`record`](crate::Tape::record): a Wengert list.
 ///
-/// Printed, it is a line a node: number, what it is, inputs, shape, density if it was measured, and the line of the
-/// program that made it. [`to_dot`](Graph::to_dot) and [`to_mermaid`](Graph::to_mermaid) draw it.
+/// Printed, it is a line a node: number, what it is, inputs, shape, density if it was measured, the line of the program
+/// that made it, and for a product which of its parts skipped zeros. [`to_dot`](Graph::to_dot) and [`to_mermaid`](Graph::to_mermaid) draw it.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor};
@@ -131,6 +131,8 @@ pub struct Graph {
     pub(crate) names: Vec<String>,
     /// The part of each node's elements that is not zero, if that was measured.
     pub(crate) densities: Option<Vec<f64>>,
+    /// What is to be said of each node besides; shorter if there is nothing more.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Graph {

@@ -30,13 +30,15 @@ impl fmt::Display for Graph {
             self.nodes.iter().enumerate().map(|(i, node)| self.row(i, node)).collect();
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
         let [number, label, inputs, shape, density] = [0, 1, 2, 3, 4].map(width);
-        for (row, node) in rows.iter().zip(&self.nodes) {
+        let notes = self.notes.iter().map(String::as_str).chain(std::iter::repeat(""));
+        for ((row, node), note) in rows.iter().zip(&self.nodes).zip(notes) {
             let [a, b, c, d, e] = row;
             write!(f, "{a:>number$} = {b:label$}  {c:inputs$}  {d:shape$}")?;
             if self.densities.is_some() {
                 write!(f, "  {e:>density$}")?;
             }
-            writeln!(f, "  {}:{}", node.at.file(), node.at.line())?;
+            write!(f, "  {}:{}", node.at.file(), node.at.line())?;
+            writeln!(f, "{}{note}", if note.is_empty() { "" } else { "  " })?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use super::isa::vectorize;
 use super::rows::put;
 use crate::element::{Accum, Element};
+use crate::sparsity::Sparse;
 
 /// Number i of the stream of this seed: 64 random bits.
 ///
@@ -29,5 +30,19 @@ vectorize! {
             if random_bits(seed, i as u64) >= threshold { x * scale } else { T::ZERO }
         };
         put(y, x.iter().enumerate().map(kept), accum);
+    }
+}
+
+/// The same for the entries of a matrix, into `y` in their order.
+///
+/// # Panics
+/// If `y` is shorter than the entries.
+pub fn dropout_entries<T: Element>(x: Sparse<T>, rate: f64, seed: u64, y: &mut [T], accum: Accum) {
+    let scale = T::from_f64(1.0 / (1.0 - rate));
+    let threshold = (rate * 2f64.powi(64)) as u64;
+    for (entry, place) in x.support.places() {
+        let kept = random_bits(seed, place as u64) >= threshold;
+        let value = if kept { x.values[entry] * scale } else { T::ZERO };
+        put([&mut y[entry]], [value], accum);
     }
 }

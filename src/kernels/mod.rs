@@ -15,22 +15,19 @@ mod product;
 mod reduce;
 pub mod rows;
 pub mod softmax;
+pub mod support;
 mod threads;
 pub mod top_k;
 pub mod update;
 
 pub use gemm::Blocks;
-pub use map::{Each, Row, Strided, for_each_offset, map, map_strided};
+pub use map::{Each, Row, Strided, for_each_offset, keep_where_positive, map, map_strided};
 pub use reduce::{spread, sum, sum_map, sum_rows, sum_strided};
 pub use rows::{put, running_sum};
 pub use threads::{set_threads, threads};
 
+pub use crate::element::reference;
 use crate::element::{Accum, Element};
-
-/// The kernels by their definitions: slow, obviously right, and what the tests compare with.
-pub mod reference {
-    pub use crate::element::reference_gemm as gemm;
-}
 
 /// A function as a [`Row`] for the strided loops.
 pub fn row<T: Element, const N: usize>(f: impl Each<T, N>) -> impl Fn([&[T]; N], &mut [T], Accum) {

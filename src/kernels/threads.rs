@@ -54,6 +54,19 @@ pub(crate) fn parallel(parts: usize, task: &Task) {
     }
 }
 
+/// Runs two tasks, at the same time if there are threads.
+pub(crate) fn join(one: impl FnOnce() + Send, other: impl FnOnce() + Send) {
+    match if threads() > 1 { pool() } else { None } {
+        Some(pool) => {
+            pool.install(|| rayon_core::join(one, other));
+        }
+        None => {
+            one();
+            other();
+        }
+    }
+}
+
 /// Halves the parts between two threads, and each half again. (A join keeps its task on the stack: nothing is
 /// allocated.)
 fn split(parts: Range<usize>, task: &Task) {

@@ -4,6 +4,7 @@
 //! with one made there. State slices start as zeros.
 
 use super::isa::vectorize;
+use super::threads::{join, threads};
 use crate::element::Element;
 
 vectorize! {
@@ -118,10 +119,46 @@ impl Adam {
 /// `largest`, that takes the place of v in the root (AMSGrad: Reddi, Kale and Kumar 2018).
 pub fn adam<T: Element>(p: &mut [T], g: &[T], state: AdamState<T>, rule: &Adam, t: u64) {
     let AdamState { mean, square, largest } = state;
+    check_lengths(p, [g, mean, square]);
+    let parts = (p.len() / PART).clamp(1, threads());
     match largest {
-        None => adam_pass(p, g, mean, square, [], rule.at(t)),
-        Some(largest) => adam_pass(p, g, mean, square, [largest], rule.at(t)),
+        None => adam_parts(p, g, mean, square, [], rule.at(t), parts),
+        Some(largest) => adam_parts(p, g, mean, square, [largest], rule.at(t), parts),
     }
+}
+
+/// The parameters that a thread must find to be worth waking: some 50 microseconds.
+const PART: usize = 1 << 16;
+
+/// Halves the parameters until there are enough parts, and updates the parts at the same time.
+fn adam_parts<T: Element, const N: usize>(
+    p: &mut [T],
+    g: &[T],
+    m: &mut [T],
+    v: &mut [T],
+    largest: [&mut [T]; N],
+    rule: AdamAt<T>,
+    parts: usize,
+) {
+    if parts == 1 {
+        return adam_pass(p, g, m, v, largest, rule);
+    }
+    let middle = p.len() / parts * (parts / 2);
+    let (p, p_rest) = p.split_at_mut(middle);
+    let (g, g_rest) = g.split_at(middle);
+    let (m, m_rest) = m.split_at_mut(middle);
+    let (v, v_rest) = v.split_at_mut(middle);
+    let mut rest = largest.map(Some);
+    let largest = rest.each_mut().map(|whole| {
+        let (part, left) = whole.take().expect("it was just put there").split_at_mut(middle);
+        *whole = Some(left);
+        part
+    });
+    let rest = rest.map(|left| left.expect("it was just put there"));
+    join(
+        || adam_parts(p, g, m, v, largest, rule, parts / 2),
+        || adam_parts(p_rest, g_rest, m_rest, v_rest, rest, rule, parts - parts / 2),
+    );
 }
 
 vectorize! {

@@ -7,6 +7,7 @@ use crate::kernels::{self, Each, Strided};
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{self, Binary, BinaryRule, BinaryVisitor, SlopeA, SlopeB, Value, binary_table};
 use crate::shape::{Shape, ShapeError, broadcast_strides, row_major};
+use crate::sparsity::Entries;
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
@@ -102,7 +103,24 @@ impl Rule for Pairwise {
         self.0.accept(Forward { a: x[0], b: x[1], y });
     }
 
+    /// A sum hands entries on; so does the sum with a row, such as a bias.
+    fn entries(&self, x: &[&[usize]]) -> Entries {
+        let row_or_whole = |a: &[usize], b: &[usize]| a == b || (a.len() == 1 && a.last() == b.last());
+        let fits = row_or_whole(x[0], x[1]) || row_or_whole(x[1], x[0]);
+        if fits && matches!(self.0, Binary::Add(_)) { Entries::Linear } else { Entries::Unseen }
+    }
+
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+        if let Some(entries) = gy.sparse {
+            for (k, x) in x.iter().enumerate() {
+                if x.shape == gy.shape {
+                    gx.add_entries(k, |_, g, accum| kernels::copy([entries.values], g, accum));
+                } else {
+                    gx.add(k, |g, accum| kernels::support::sum_columns(entries, g.data, accum));
+                }
+            }
+            return;
+        }
         self.0.accept(Vjp { a: x[0], b: x[1], y, gy, gx });
     }
 

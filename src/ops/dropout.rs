@@ -2,10 +2,11 @@
 
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
-use crate::kernels::dropout::dropout;
+use crate::kernels::dropout::{dropout, dropout_entries};
 use crate::ops::{Real, Rule, Sample};
 use crate::random::Random;
 use crate::shape::{Shape, ShapeError};
+use crate::sparsity::Entries;
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
@@ -40,7 +41,20 @@ impl Rule for Dropout {
 
     /// gx = gy / (1 − rate) at the elements that were kept
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        gx.add(0, |gx, accum| dropout(gy.data, self.rate, self.seed, gx.data, accum));
+        match gy.sparse {
+            Some(gy) => {
+                gx.add_entries(0, |_, g, accum| dropout_entries(gy, self.rate, self.seed, g, accum));
+            }
+            None => gx.add(0, |gx, accum| dropout(gy.data, self.rate, self.seed, gx.data, accum)),
+        }
+    }
+
+    fn entries(&self, _: &[&[usize]]) -> Entries {
+        Entries::Linear
+    }
+
+    fn keeps_zeros(&self) -> bool {
+        true
     }
 
     fn samples() -> Vec<Sample> {

@@ -8,6 +8,7 @@ use crate::kernels;
 use crate::ops::{Real, Reduction, Rule, Sample};
 use crate::pointwise::{Slope, Unary, UnaryRule, UnaryVisitor, Value};
 use crate::shape::{Shape, ShapeError};
+use crate::sparsity::Entries;
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
@@ -68,6 +69,14 @@ impl Rule for MapSum {
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let g = gy.data[0] * T::from_f64(self.reduction.factor(x[0].shape));
         gx.add(0, |gx, accum| self.f.accept(Vjp { x: x[0].data, g, gx: gx.data, accum }));
+    }
+
+    fn entries(&self, _: &[&[usize]]) -> Entries {
+        Entries::Sum
+    }
+
+    fn keeps_zeros(&self) -> bool {
+        self.f.at_zero() == 0.0
     }
 
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {

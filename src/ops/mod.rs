@@ -26,6 +26,7 @@ pub mod one_hot;
 pub mod pad;
 pub mod pair_sum;
 pub mod permute;
+mod product;
 pub mod reshape;
 pub mod slice;
 pub mod softmax;
@@ -43,8 +44,8 @@ use crate::cotangents::Cotangents;
 use crate::dual::Dual;
 use crate::element::Element;
 use crate::shape::{Shape, ShapeError, Strides};
-use crate::sparsity::Demand;
-use crate::tensor::{View, ViewMut};
+use crate::sparsity::{Demand, Entries};
+use crate::tensor::{Cotangent, View, ViewMut};
 
 /// What an operation must say of itself.
 ///
@@ -71,9 +72,25 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// gx += Jᵀ gy, for each input that wants it.
     fn vjp<T: Real>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>);
 
+    /// gy = gy f'(z), in place, for an op y = f(z) that ends with an elementwise function: runs before `vjp`, which then
+    /// reads the cotangent of z as often as it likes. (It may be overwritten, since nothing but `vjp` reads it.) Both
+    /// slices hold the entries alone where those are all that is given.
+    fn vjp_epilogue<T: Real>(&self, _y: View<T>, _gy: &mut [T]) {}
+
     /// Where the output's cotangent is read by `vjp`.
     fn demand(&self) -> Demand {
         Demand::Everywhere
+    }
+
+    /// What it makes of entries, for inputs of these shapes.
+    fn entries(&self, _x: &[&[usize]]) -> Entries {
+        Entries::Unseen
+    }
+
+    /// Whether the output is 0 wherever the first input is, an input of its shape; or, if the output is one number,
+    /// whether zeros add nothing to it.
+    fn keeps_zeros(&self) -> bool {
+        false
     }
 
     /// How the output can share the first input's memory, if it can: then `forward` is not called.
@@ -301,6 +318,18 @@ impl Op {
         each!(self, rule => rule.differentiable())
     }
 
+    pub(crate) fn demand(&self) -> Demand {
+        each!(self, rule => rule.demand())
+    }
+
+    pub(crate) fn entries(&self, x: &[&[usize]]) -> Entries {
+        each!(self, rule => rule.entries(x))
+    }
+
+    pub(crate) fn keeps_zeros(&self) -> bool {
+        each!(self, rule => rule.keeps_zeros())
+    }
+
     pub(crate) fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
         each!(self, rule => rule.pieces(x))
     }
@@ -314,7 +343,7 @@ pub trait Real: Element {
     #[doc(hidden)]
     fn forward(op: &Op, x: &[View<Self>], y: ViewMut<Self>);
     #[doc(hidden)]
-    fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: View<Self>, gx: &mut Cotangents<Self>);
+    fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: Cotangent<Self>, gx: &mut Cotangents<Self>);
     #[doc(hidden)]
     #[allow(private_interfaces)]
     fn custom(op: &Custom) -> &dyn custom::RuleFor<Self>;
@@ -327,8 +356,11 @@ macro_rules! real {
                 each!(op, rule => rule.forward(x, y))
             }
 
-            fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: View<Self>, gx: &mut Cotangents<Self>) {
-                each!(op, rule => rule.vjp(x, y, gy, gx))
+            fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: Cotangent<Self>, gx: &mut Cotangents<Self>) {
+                each!(op, rule => {
+                    rule.vjp_epilogue(if gy.support.is_some() { y.entries() } else { y }, gy.data);
+                    rule.vjp(x, y, gy.view(), gx);
+                })
             }
 
             #[allow(private_interfaces)]

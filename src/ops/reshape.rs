@@ -5,6 +5,7 @@ use crate::element::{Accum, Element};
 use crate::kernels::{self, Strided};
 use crate::ops::{Alias, Layout, Real, Rule, Sample};
 use crate::shape::{Axes, Shape, ShapeError, Show};
+use crate::sparsity::Entries;
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
@@ -39,6 +40,10 @@ impl Rule for Reshape {
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let x_strided = Strided { data: x[0].data, strides: &x[0].strides() };
         kernels::map_strided(x[0].shape, [x_strided], y.data, Accum::Replace, &kernels::copy);
+    }
+
+    fn entries(&self, _: &[&[usize]]) -> Entries {
+        Entries::Elementwise
     }
 
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {

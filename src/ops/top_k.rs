@@ -5,7 +5,7 @@ use crate::element::Element;
 use crate::kernels::{self, top_k::top_k};
 use crate::ops::{Real, Rule, Sample};
 use crate::shape::{Shape, ShapeError, size_of};
-use crate::sparsity::Demand;
+use crate::sparsity::{Demand, Entries};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
@@ -52,9 +52,14 @@ impl Rule for TopK {
         Demand::Support
     }
 
+    fn entries(&self, _: &[&[usize]]) -> Entries {
+        Entries::Elementwise
+    }
+
     /// Which elements are kept.
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
-        let x = View { data: &x[0].to_vec(), shape: x[0].shape, strides: None };
+        let data = x[0].to_vec();
+        let x = View::dense(&data, x[0].shape);
         let mut y = vec![0.0; x.data.len()];
         self.forward(&[x], ViewMut { data: &mut y, shape: x.shape });
         y.into_iter().map(|y| i64::from(y != 0.0)).collect()

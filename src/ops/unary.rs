@@ -7,7 +7,7 @@ use crate::kernels::{self, Strided};
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{self, Slope, Unary, UnaryRule, UnaryVisitor, Value, unary_table};
 use crate::shape::{Shape, ShapeError};
-use crate::sparsity::Demand;
+use crate::sparsity::{Demand, Entries};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
@@ -99,6 +99,14 @@ impl Rule for Elementwise {
 
     fn demand(&self) -> Demand {
         self.0.demand()
+    }
+
+    fn entries(&self, _: &[&[usize]]) -> Entries {
+        Entries::Elementwise
+    }
+
+    fn keeps_zeros(&self) -> bool {
+        self.0.at_zero() == 0.0
     }
 
     /// How many kinks lie to the left, twice, plus one on a kink.

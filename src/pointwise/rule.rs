@@ -15,7 +15,7 @@ pub trait UnaryRule: Copy {
     const USES_VALUE: bool;
     /// f(x)
     fn f<T: Element>(self, x: T) -> T;
-    /// f'(x), with y = f(x) at hand.
+    /// f'(x), with y = f(x) at hand; from y alone if that is where the derivative needs the cotangent of the output.
     fn df<T: Element>(self, x: T, y: T) -> T;
 }
 
@@ -123,6 +123,11 @@ macro_rules! unary_rules {
             /// Where the derivative needs the cotangent of the output.
             pub fn demand(self) -> Demand {
                 match self { $(Unary::$Rule(_) => $Rule::DEMAND,)* }
+            }
+
+            /// f(0)
+            pub fn at_zero(self) -> f64 {
+                match self { $(Unary::$Rule(rule) => rule.f(0.0),)* }
             }
 
             /// Hands the line to a visitor.

@@ -1,0 +1,235 @@
+//! Matrix products taken apart: sizes, batches, and which form each product takes, dense or skipping zeros.
+
+use smallvec::SmallVec;
+
+use crate::cotangents::Cotangents;
+use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
+use crate::shape::{Shape, Strides, broadcast_strides};
+use crate::sparsity::Sparse;
+use crate::tensor::View;
+
+/// A (batched) matrix product, taken apart: its sizes, and where each batch's matrices stand.
+pub(super) struct Product<'a, T> {
+    a: Mat<'a, T>,
+    b: Mat<'a, T>,
+    size: [usize; 3],
+    batch: SmallVec<[usize; 4]>,
+    /// Batch strides of a, b, and of their (row-major) cotangents. An operand that is itself a stretched view has
+    /// stride 0 where its cotangent has not.
+    strides: [Strides; 4],
+    /// The entries of a, if it is one matrix and they have been found.
+    sparse: Option<Sparse<'a, T>>,
+}
+
+impl<'a, T: Element> View<'a, T> {
+    /// A view of rank 2 as an operand of a matrix product.
+    fn mat(&self) -> Mat<'a, T> {
+        match self.strides {
+            None => Mat::row_major(self.data, self.shape[1]),
+            Some(strides) => Mat { data: self.data, row_stride: strides[0], col_stride: strides[1] },
+        }
+    }
+}
+
+/// A view as a stack of matrices, vectors made matrices: batch shape and strides, sizes and strides of the last two
+/// axes.
+struct Stack<'a, T> {
+    data: &'a [T],
+    batch: &'a [usize],
+    batch_strides: Strides,
+    rows: (usize, usize),
+    cols: (usize, usize),
+}
+
+impl<'a, T: Element> Stack<'a, T> {
+    fn new(x: View<'a, T>, vector_is_row: bool) -> Self {
+        let mut strides = x.strides();
+        match *x.shape {
+            [n] => {
+                let (along, across) = ((n, strides[0]), (1, n * strides[0]));
+                let (rows, cols) = if vector_is_row { (across, along) } else { (along, (1, 1)) };
+                Stack { data: x.data, batch: &[], batch_strides: Strides::new(), rows, cols }
+            }
+            [ref batch @ .., m, n] => {
+                let (rows, cols) = ((m, strides[batch.len()]), (n, strides[batch.len() + 1]));
+                strides.truncate(batch.len());
+                Stack { data: x.data, batch, batch_strides: strides, rows, cols }
+            }
+            [] => unreachable!("the shape rule refuses scalars"),
+        }
+    }
+
+    /// Batches that stand one below the other, as rows of one tall matrix.
+    fn flatten(mut self) -> Self {
+        while let ([outer @ .., size], Some(&stride)) = (self.batch, self.batch_strides.last()) {
+            if stride != self.rows.0 * self.rows.1 && *size != 1 {
+                break;
+            }
+            self.rows.0 *= size;
+            self.batch = outer;
+            self.batch_strides.pop();
+        }
+        self
+    }
+
+    fn mat(&self) -> Mat<'a, T> {
+        Mat { data: self.data, row_stride: self.rows.1, col_stride: self.cols.1 }
+    }
+}
+
+impl<'a, T: Element> Product<'a, T> {
+    pub(super) fn new(a: View<'a, T>, b: View<'a, T>) -> Self {
+        if let (&[m, k], &[_, n]) = (a.shape, b.shape) {
+            let batch = SmallVec::new();
+            let strides = Default::default();
+            return Product { a: a.mat(), b: b.mat(), size: [m, k, n], batch, strides, sparse: a.sparse };
+        }
+        let sparse = a.sparse;
+        let (mut a, b) = (Stack::new(a, true), Stack::new(b, false));
+        if b.batch.is_empty() {
+            let flat = Stack { batch_strides: a.batch_strides.clone(), ..a }.flatten();
+            if flat.batch.is_empty() {
+                a = flat;
+            }
+        }
+        let size = [a.rows.0, a.cols.0, b.cols.0];
+        let (m, k, n) = (size[0], size[1], size[2]);
+        if a.batch.is_empty() && b.batch.is_empty() {
+            return Product {
+                a: a.mat(),
+                b: b.mat(),
+                size,
+                batch: SmallVec::new(),
+                strides: Default::default(),
+                sparse,
+            };
+        }
+        let batch = Shape::broadcast(a.batch, b.batch).expect("batches were checked by the shape rule");
+        let dense = |batch: &[usize], area| -> Strides {
+            crate::shape::row_major(batch).iter().map(|stride| stride * area).collect()
+        };
+        let strides = [
+            broadcast_strides(a.batch, &a.batch_strides, &batch),
+            broadcast_strides(b.batch, &b.batch_strides, &batch),
+            broadcast_strides(a.batch, &dense(a.batch, m * k), &batch),
+            broadcast_strides(b.batch, &dense(b.batch, k * n), &batch),
+        ];
+        let batch = SmallVec::from_slice(&batch);
+        Product { a: a.mat(), b: b.mat(), size, batch, strides, sparse: None }
+    }
+
+    /// Calls `each` with the batch's number, the offsets of a, b and their cotangents, and whether this batch is the
+    /// first to touch a's and b's cotangent (later ones come from broadcasting, and add).
+    fn for_each_batch(&self, mut each: impl FnMut(usize, [usize; 4], [bool; 2])) {
+        if self.batch.is_empty() {
+            return each(0, [0; 4], [true; 2]);
+        }
+        let count = self.batch.iter().product();
+        let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.batch.len());
+        for number in 0..count {
+            let mut offsets = [0; 4];
+            let mut first = [true; 2];
+            for (axis, &i) in index.iter().enumerate() {
+                for (offset, strides) in offsets.iter_mut().zip(&self.strides) {
+                    *offset += i * strides[axis];
+                }
+                for (first, strides) in first.iter_mut().zip(&self.strides[2..]) {
+                    *first &= i == 0 || strides[axis] != 0;
+                }
+            }
+            each(number, offsets, first);
+            for axis in (0..index.len()).rev() {
+                index[axis] += 1;
+                if index[axis] < self.batch[axis] {
+                    break;
+                }
+                index[axis] = 0;
+            }
+        }
+    }
+
+    /// How many elements the product has.
+    pub(super) fn elements(&self) -> usize {
+        self.size[0] * self.size[2] * self.batch.iter().product::<usize>()
+    }
+
+    /// y = a b, with an epilogue.
+    pub(super) fn forward(&self, y: &mut [T], epilogue: Epilogue<T>) {
+        let [m, _, n] = self.size;
+        if let Some(a) = self.sparse {
+            return T::spmm(a, self.b, n, y, Accum::Replace, epilogue);
+        }
+        self.for_each_batch(|number, [a, b, ..], _| {
+            let y = MatMut::row_major(&mut y[number * m * n..(number + 1) * m * n], n);
+            T::gemm(self.size, from(self.a, a), from(self.b, b), y, Accum::Replace, epilogue);
+        });
+    }
+
+    /// ga = gy bᵀ, gb = aᵀ gy, in the forms that the entries of gy, or else of a, allow.
+    pub(super) fn vjp(&self, gy: View<T>, gx: &mut Cotangents<T>) {
+        let [_, k, n] = self.size;
+        if let Some(gy) = gy.sparse {
+            gx.add(0, |ga, accum| T::spmm(gy, self.b.t(), k, ga.data, accum, Epilogue::None));
+            gx.add(1, |gb, accum| {
+                // gbᵀ = gyᵀ a
+                let transposed = MatMut { data: gb.data, row_stride: 1, col_stride: n };
+                T::spmm_t(gy, self.a, k, transposed, accum);
+            });
+            return;
+        }
+        let Some(a) = self.sparse else {
+            gx.add(0, |ga, accum| self.vjp_left(gy.data, ga.data, accum));
+            gx.add(1, |gb, accum| self.vjp_right(gy.data, gb.data, accum));
+            return;
+        };
+        let g = Mat::row_major(gy.data, n);
+        let both = gx.add_entries_and(0, 1, |values, gb| {
+            let (gb, accum) = gb;
+            T::spmm_t_sddmm(a, g, self.b, n, (MatMut::row_major(gb.data, n), accum), values);
+        });
+        if both {
+            return;
+        }
+        let entries = gx.add_entries(0, |_, values, accum| T::sddmm(a.support, g, self.b, n, values, accum));
+        if !entries {
+            gx.add(0, |ga, accum| self.vjp_left(gy.data, ga.data, accum));
+        }
+        gx.add(1, |gb, accum| T::spmm_t(a, g, n, MatMut::row_major(gb.data, n), accum));
+    }
+
+    /// No batch contributes to an operand that is broadcast to none, so its cotangent is zero.
+    fn clear_if_no_batch(&self, g: &mut [T], accum: Accum) {
+        if self.batch.contains(&0) && accum == Accum::Replace {
+            g.fill(T::ZERO);
+        }
+    }
+
+    /// ga (=, +=) gy bᵀ
+    fn vjp_left(&self, gy: &[T], ga: &mut [T], accum: Accum) {
+        let [m, k, n] = self.size;
+        self.clear_if_no_batch(ga, accum);
+        self.for_each_batch(|number, [_, b, offset, _], [first, _]| {
+            let gy = Mat::row_major(&gy[number * m * n..], n);
+            let ga = MatMut::row_major(&mut ga[offset..offset + m * k], k);
+            let accum = if first { accum } else { Accum::Add };
+            T::gemm([m, n, k], gy, from(self.b, b).t(), ga, accum, Epilogue::None);
+        });
+    }
+
+    /// gb (=, +=) aᵀ gy
+    fn vjp_right(&self, gy: &[T], gb: &mut [T], accum: Accum) {
+        let [m, k, n] = self.size;
+        self.clear_if_no_batch(gb, accum);
+        self.for_each_batch(|number, [a, _, _, offset], [_, first]| {
+            let gy = Mat::row_major(&gy[number * m * n..], n);
+            let gb = MatMut::row_major(&mut gb[offset..offset + k * n], n);
+            let accum = if first { accum } else { Accum::Add };
+            T::gemm([k, m, n], from(self.a, a).t(), gy, gb, accum, Epilogue::None);
+        });
+    }
+}
+
+/// The matrix that starts at an offset.
+fn from<T>(x: Mat<T>, offset: usize) -> Mat<T> {
+    Mat { data: x.data.get(offset..).unwrap_or(&[]), ..x }
+}

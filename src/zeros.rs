@@ -1,0 +1,256 @@
+//! What a recording knows of zeros: which values' entries have been found, and where cotangents need entries only.
+//!
+//! A matrix product asks for the entries of its first operand when it is recorded. They are looked for if the operand
+//! is of a kind that tends to have zeros, a sample of its rows has many, and the [rule](crate::sparsity::pays) says that
+//! the product gains. What was found is remembered for as long as the recording lasts, so that every other reader has
+//! it too.
+
+use std::fmt;
+
+use crate::cotangents::{Pack, Place};
+use crate::element::Element;
+use crate::graph::{Kind, Node, NodeId};
+use crate::kernels::support;
+use crate::ops::Op;
+use crate::sparsity::{Demand, Entries, SkipZeros, Sparse, Support, pays};
+
+/// What is known of one node.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Known {
+    /// The density, as far as a sample tells.
+    estimate: Option<f64>,
+    /// Its entries: the number of the support, and of the pack of its values.
+    pub entries: Option<(usize, usize)>,
+    /// Whether its cotangent is asked for at the entries only.
+    pub demanded: bool,
+    /// Whether the whole gradient was asked for.
+    pub kept: bool,
+    /// Whether its entries were found in the last recording: then they will be wanted again.
+    wanted: bool,
+}
+
+/// The densities by which a product's parts were shortened: of the operand whose zeros were skipped. `None` for a part
+/// that was dense, or was not computed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Skipping {
+    /// y = a b
+    pub forward: Option<f64>,
+    /// ga = gy bᵀ
+    pub left: Option<f64>,
+    /// gb = aᵀ gy
+    pub right: Option<f64>,
+}
+
+impl Skipping {
+    /// The parts of the cotangents of a and b.
+    pub(crate) fn backward(&self, k: usize) -> Option<f64> {
+        [self.left, self.right].get(k).copied().flatten()
+    }
+}
+
+/// In words: `skips zeros: y at 5.0 %, ga at 5.0 %, gb at 5.0 %`; empty if nothing was skipped.
+impl fmt::Display for Skipping {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let parts = [("y", self.forward), ("ga", self.left), ("gb", self.right)];
+        let mut lead = "skips zeros: ";
+        for (name, density) in parts {
+            if let Some(density) = density {
+                write!(f, "{lead}{name} at {:.1} %", 100.0 * density)?;
+                lead = ", ";
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Places of one kind, handed out one after the other and reused by the next recording.
+#[derive(Debug, Default)]
+pub(crate) struct Pool<P> {
+    pub places: Vec<P>,
+    used: usize,
+}
+
+impl<P: Default> Pool<P> {
+    /// The number of the next place.
+    pub fn take(&mut self) -> usize {
+        if self.used == self.places.len() {
+            self.places.push(P::default());
+        }
+        self.used += 1;
+        self.used - 1
+    }
+
+    /// Takes all places back; what stands in them stays until they are handed out again.
+    pub fn clear(&mut self) {
+        self.used = 0;
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Zeros<T> {
+    pub when: SkipZeros,
+    /// One for each node; those behind the last node are of the last recording.
+    nodes: Vec<Known>,
+    pub supports: Pool<Support>,
+    packs: Pool<Pack<T>>,
+}
+
+impl<T: Element> Zeros<T> {
+    /// Begins a recording.
+    pub fn start(&mut self) {
+        self.supports.clear();
+        self.packs.clear();
+    }
+
+    /// Whether any entries have been found.
+    #[inline]
+    pub fn any(&self) -> bool {
+        self.supports.used > 0
+    }
+
+    /// A node was recorded.
+    #[inline]
+    pub fn enter(&mut self, id: NodeId) {
+        match self.nodes.get_mut(id.index()) {
+            Some(known) => *known = Known { wanted: known.entries.is_some(), ..Known::default() },
+            None => self.nodes.push(Known::default()),
+        }
+    }
+
+    /// What is known of a node.
+    #[inline]
+    pub fn known(&self, id: NodeId) -> &Known {
+        &self.nodes[id.index()]
+    }
+
+    /// The whole gradient of a node is to be kept.
+    pub fn keep(&mut self, id: NodeId) {
+        let known = &mut self.nodes[id.index()];
+        (known.kept, known.demanded) = (true, false);
+    }
+
+    /// The entries of a node, if they have been found.
+    #[inline]
+    pub fn entries(&self, id: NodeId) -> Option<Sparse<'_, T>> {
+        let (support, pack) = self.known(id).entries?;
+        Some(Sparse { support: &self.supports.places[support], values: &self.packs.places[pack].values })
+    }
+
+    /// The support that a node's cotangent is asked for at, if it is not asked for everywhere.
+    #[inline]
+    pub fn demanded(&self, id: NodeId) -> Option<usize> {
+        let known = self.known(id);
+        if known.demanded { known.entries.map(|(support, _)| support) } else { None }
+    }
+
+    /// How a product was shortened, if its output's cotangent consisted of the entries of `cotangent`.
+    pub fn skipping(&self, nodes: &[Node], id: NodeId, cotangent: Option<usize>) -> Skipping {
+        let node = &nodes[id.index()];
+        let Kind::Op(op @ (Op::MatMul(_) | Op::Linear(_))) = &node.kind else { return Skipping::default() };
+        let [a, b] = [node.inputs[0], node.inputs[1]];
+        let density = |support: usize| self.supports.places[support].density();
+        let of_a = self.known(a).entries.map(|(support, _)| density(support));
+        let own = if op.demand() == Demand::Support { self.known(id).entries } else { None };
+        let of_gy = cotangent.or(own.map(|(support, _)| support)).map(density);
+        let at_a = self.demanded(a).map(density);
+        let active = |input: NodeId, density: Option<f64>| {
+            density.filter(|_| node.is_active() && nodes[input.index()].is_active())
+        };
+        Skipping { forward: of_a, left: active(a, of_gy.or(at_a)), right: active(b, of_gy.or(of_a)) }
+    }
+
+    /// A product is about to run: looks for the entries of its first input. `value` gives a node's elements.
+    #[inline]
+    pub fn before<'v>(&mut self, nodes: &[Node], id: NodeId, value: impl Fn(&Node) -> &'v [T]) {
+        let node = &nodes[id.index()];
+        let Kind::Op(op) = &node.kind else { return };
+        if !matches!(op, Op::MatMul(_) | Op::Linear(_)) || !T::VECTORIZED || self.when == SkipZeros::Never {
+            return;
+        }
+        let [a, b] = [node.inputs[0], node.inputs[1]].map(|input| &nodes[input.index()].shape[..]);
+        if op.entries(&[a, b]) == Entries::Product {
+            let k = a.last().copied().unwrap_or(1);
+            let size = [a.iter().product::<usize>() / k.max(1), k, b[1]];
+            self.look(nodes, node.inputs[0], size, &value);
+        }
+    }
+
+    /// An op has run: if its entries were wanted in the last recording, finds them while they are in the cache.
+    #[inline]
+    pub fn after<'v>(&mut self, nodes: &[Node], id: NodeId, value: impl Fn(&Node) -> &'v [T]) {
+        if self.nodes[id.index()].wanted && self.when != SkipZeros::Never {
+            let node = &nodes[id.index()];
+            let k = node.shape.last().copied().unwrap_or(1);
+            // The sizes of the product are not known yet; it was worth it then.
+            self.look(nodes, id, [node.shape.elements() / k.max(1), k, usize::MAX], &value);
+        }
+    }
+
+    /// Finds a node's entries, if that pays for a product of this size.
+    fn look<'v>(
+        &mut self,
+        nodes: &[Node],
+        id: NodeId,
+        size: [usize; 3],
+        value: &impl Fn(&Node) -> &'v [T],
+    ) -> Option<(usize, usize)> {
+        let node = &nodes[id.index()];
+        if let Some(found) = self.known(id).entries {
+            return Some(found);
+        }
+        if node.strides.is_some() || node.shape.rank() == 0 {
+            return None;
+        }
+        let (found, demanded) = match &node.kind {
+            Kind::Constant => (self.find(value(node), id, size)?, false),
+            Kind::Op(op) if op.demand() == Demand::Support => (self.find(value(node), id, size)?, true),
+            Kind::Op(op) if node.aliases || op.keeps_zeros() => {
+                let input = &nodes[node.inputs[0].index()];
+                if input.shape.elements() != node.shape.elements() || input.shape.last() != node.shape.last()
+                {
+                    return None;
+                }
+                let (support, pack) = self.look(nodes, node.inputs[0], size, value)?;
+                let demanded = self.known(node.inputs[0]).demanded;
+                let pack = if node.aliases { pack } else { self.derive(value(node), support) };
+                ((support, pack), demanded)
+            }
+            _ => return None,
+        };
+        let known = &mut self.nodes[id.index()];
+        known.entries = Some(found);
+        known.demanded = demanded && node.cotangent != Place::Nowhere && !known.kept;
+        Some(found)
+    }
+
+    /// Finds the entries of a matrix, if there are few enough.
+    fn find(&mut self, x: &[T], id: NodeId, size: [usize; 3]) -> Option<(usize, usize)> {
+        let cols = size[1];
+        if self.when == SkipZeros::WherePays {
+            if !pays(size, 0.0) {
+                return None;
+            }
+            let known = &mut self.nodes[id.index()];
+            let density = *known.estimate.get_or_insert_with(|| support::estimate_density(x, cols));
+            if !pays(size, density) {
+                return None;
+            }
+        }
+        let (number, pack) = (self.supports.take(), self.packs.take());
+        self.packs.places[pack].support = number;
+        let (support, values) = (&mut self.supports.places[number], &mut self.packs.places[pack].values);
+        support::find(x, cols, support, values);
+        Some((number, pack))
+    }
+
+    /// Packs the values of a node that is zero off a support that is known.
+    fn derive(&mut self, x: &[T], number: usize) -> usize {
+        let pack = self.packs.take();
+        let Pack { support, values } = &mut self.packs.places[pack];
+        *support = number;
+        let found = &self.supports.places[number];
+        values.resize(found.entries(), T::ZERO);
+        support::gather(x, found, values, crate::element::Accum::Replace);
+        pack
+    }
+}
