@@ -84,7 +84,7 @@ fn methods() -> Vec<Method> {
         ),
         method!(
             "KL, sigmoid",
-            "Σ KL(0.02 ‖ mean h)",
+            "Σ KL(0.02 ‖ mean)",
             "#c2255c",
             "none",
             (0.1, 2.5),
@@ -131,6 +131,12 @@ struct Outcome {
 }
 
 impl Outcome {
+    /// The strength in words. From 1 on it is a number of units, and whole.
+    fn strength(&self) -> String {
+        let digits = if self.strength < 1.0 { 4 } else { 0 };
+        format!("{:.digits$}", if self.strength < 1.0 { self.strength } else { self.strength.floor() })
+    }
+
     /// Codes of a digit that are not 0.
     fn active(&self) -> f64 {
         (1.0 - self.zeros) * UNITS as f64
@@ -159,9 +165,9 @@ fn main() {
         let sweep: Vec<_> = strengths.map(|strength| train(&pixels, &method, strength, epochs)).collect();
         let compared = meet_goal(&sweep, |strength| train(&pixels, &method, strength, epochs));
         println!(
-            "{:15} {:9.4} {:11.1} % {:13.1} {:11.1} % {:16.1} % {:6}",
+            "{:15} {:>9} {:11.1} % {:13.1} {:11.1} % {:16.1} % {:6}",
             method.name,
-            compared.strength,
+            compared.strength(),
             100.0 * compared.unexplained,
             compared.active(),
             100.0 * compared.zeros,
@@ -452,8 +458,7 @@ fn comparison(svg: &mut Svg, results: &[(Method, Vec<Outcome>, Outcome)]) {
         svg.text((52.0, base), LEFT, method.name);
         svg.text((158.0, base), LABEL, method.formula);
         if method.range.0 != method.range.1 {
-            let digits = if compared.strength < 0.995 { 3 } else { 0 };
-            svg.text((330.0, base), RIGHT, &format!("{:.digits$}", compared.strength));
+            svg.text((330.0, base), RIGHT, &compared.strength());
         }
         let parts =
             [(zero, compared.zeros), (small, compared.small), (large, 1.0 - compared.zeros - compared.small)];
