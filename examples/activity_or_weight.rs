@@ -109,7 +109,7 @@ fn train(digits: &Tensor<f32>, way: &Way, epochs: usize) -> (Params<f32>, [Dense
     let encoder = Dense::new(&mut params, "encoder", [PIXELS, UNITS], Init::HeNormal, &mut random);
     let decoder = Dense::new(&mut params, "decoder", [UNITS, PIXELS], Init::GlorotNormal, &mut random);
     let groups = Groups::new(&params, |name, _| Factors {
-        weight_decay: if name.ends_with(".w") { 1.0 } else { 0.0 },
+        weight_decay: if name == "encoder.w" || name == "decoder.w" { 1.0 } else { 0.0 },
         ..Factors::default()
     });
     let (mut tape, mut grads, mut adam) = (Tape::new(), params.zeros(), Adam::adamw(2e-3, way.decay));

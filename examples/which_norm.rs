@@ -1,4 +1,4 @@
-//! Twelve ways to a sparse code, on the same small network and data: which give exact zeros, and at what price?
+//! Eleven ways to a sparse code, on the same small network and data: which give exact zeros, and at what price?
 //!
 //! A sparse autoencoder of handwritten digits, 64 pixels to 256 units and back, is trained with each of them at several
 //! strengths, and then at the strength at which 10 % of the pixels' variance stay unexplained, so that they can be
@@ -328,7 +328,7 @@ fn figure(results: &[(Method, Vec<Outcome>, Outcome)]) -> String {
     let size = r#"viewBox="0 0 1000 1010" width="1000" height="1010""#;
     writeln!(svg.0, r#"<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{font}">"#)
         .expect("memory");
-    writeln!(svg.0, "<title>Twelve ways to a sparse code of handwritten digits</title>").expect("memory");
+    writeln!(svg.0, "<title>Eleven ways to a sparse code of handwritten digits</title>").expect("memory");
     svg.rect((0.0, 0.0), (1000.0, 1010.0), "#ffffff");
     trade_off(&mut svg, results);
     legend(&mut svg, results);

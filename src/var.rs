@@ -126,6 +126,18 @@ impl<'r, T: Real> Var<'r, T> {
     ///
     /// # Panics
     /// As `backward`.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let mut params = Params::new();
+    /// let w = params.add("w", Tensor::from(2.0));
+    /// let (mut tape, mut grads) = (Tape::<f64>::new(), params.zeros());
+    /// for part in [3.0, 5.0] {
+    ///     (tape.record(&params).param(w) * part).backward_add(&mut grads);
+    /// }
+    /// assert_eq!(grads.data(), [8.0]);
+    /// ```
     #[track_caller]
     pub fn backward_add(self, grads: &mut Grads<T>) {
         self.check_scalar("backward_add");
@@ -138,6 +150,17 @@ impl<'r, T: Real> Var<'r, T> {
     /// # Panics
     /// If the cotangent has another shape, or this depends on nothing that is differentiated. Obligations are not
     /// looked at: this may be a part of a loss.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let mut params = Params::new();
+    /// let w = params.add("w", Tensor::from([2.0, 3.0]));
+    /// let (mut tape, mut grads) = (Tape::<f64>::new(), params.zeros());
+    /// let y = tape.record(&params).param(w).square();
+    /// y.vjp(&Tensor::from([1.0, 10.0]), &mut grads);
+    /// assert_eq!(grads.data(), [4.0, 60.0]);
+    /// ```
     #[track_caller]
     pub fn vjp(self, cotangent: &Tensor<T>, grads: &mut Grads<T>) {
         self.recording.vjp(&[(self, cotangent)], grads);

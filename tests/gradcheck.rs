@@ -50,7 +50,8 @@ fn every_op_agrees_with_dual_numbers_and_differences() {
 #[test]
 fn every_op_is_derived_in_the_book() {
     let book = include_str!("../docs/math.md");
-    let functions = Unary::all().iter().map(|f| f.name()).chain(Binary::all().iter().map(|f| f.name()));
+    let functions =
+        Unary::all().into_iter().map(Unary::name).chain(Binary::all().into_iter().map(Binary::name));
     let names: BTreeSet<_> = Op::samples().iter().map(|sample| sample.op.name()).chain(functions).collect();
     println!("{} ops", names.len());
     let missing: Vec<_> = names.iter().filter(|name| !book.contains(&format!("`{name}`"))).collect();

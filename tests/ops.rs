@@ -1,6 +1,6 @@
 //! Laws of single ops that a derivative does not see: ties, NaN, infinities, masks, memory that is shared.
 
-use quietgrad::{Params, Random, Recording, Reduction, Tape, Tensor, Var, loss};
+use quietgrad::{Params, Random, Recording, Reduction, Tape, Tensor, Var, gradcheck, loss};
 
 /// Records something on a tape of its own.
 fn record<R>(f: impl for<'r> FnOnce(Recording<'r, f64>) -> R) -> R {
@@ -224,6 +224,24 @@ fn smoothed_labels_are_soft_targets() {
             approx::assert_relative_eq!(a, b, epsilon = 1e-15, max_relative = 1e-13);
         }
     }
+}
+
+#[test]
+fn losses_of_several_ops_have_the_right_gradient() {
+    let mut random = Random::new(4);
+    let mut params = Params::new();
+    let a = params.add("a", Tensor::from_fn([4, 5], |_| random.normal()));
+    let b = params.add("b", Tensor::from_fn([4, 5], |_| random.normal()));
+    let report = gradcheck::check(&params, |r| {
+        let (a, b) = (r.param(a), r.param(b));
+        let classes = r.indices([4], &[2, 0, 4, 4]);
+        loss::cosine_similarity(a, b, 1).mean()
+            + loss::cosine_similarity(a, b, 0).square().sum()
+            + loss::nll(a.log_softmax(1), classes)
+            + loss::kl_div(a.log_softmax(1), b.softmax(1))
+    });
+    let report = report.unwrap_or_else(|mismatch| panic!("{mismatch}"));
+    assert!(report.worst_dual < 1e-13 && report.skipped.is_empty());
 }
 
 #[test]

@@ -155,6 +155,20 @@ macro_rules! methods {
         kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr;)*) => {
         /// Elementwise functions of two arguments, a method for every line of the binary table. Shapes broadcast.
         ///
+        /// ```
+        /// use quietgrad::{Params, Tape, Tensor};
+        ///
+        /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+        /// let r = tape.record(&params);
+        /// let a = r.input(&Tensor::from([1.0, 2.0, 3.0]));
+        /// let b = r.constant(&Tensor::from([3.0, 2.0, 1.0]));
+        /// assert_eq!(a.pow(b).value(), Tensor::from([1.0, 4.0, 3.0]));
+        /// assert_eq!(a.minimum(b).value(), Tensor::from([1.0, 2.0, 1.0]));
+        /// assert_eq!((a.unsqueeze(1) - b).shape()[..], [3, 3]);
+        /// a.maximum(b).sum().backward(&mut params.zeros());
+        /// assert_eq!(a.gradient().unwrap(), Tensor::from([0.0, 0.5, 1.0])); // a tie shares it
+        /// ```
+        ///
         /// # Panics
         /// If the shapes do not broadcast.
         impl<T: Real> Var<'_, T> {

@@ -130,6 +130,19 @@ macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range:tt,
         kinks $kinks:tt, $demand:ident: |$x:ident, $y:tt| $f:expr => $df:expr;)*) => {
         /// Elementwise functions of one argument, a method for every line of the unary table.
+        ///
+        /// ```
+        /// use quietgrad::{Params, Tape, Tensor};
+        ///
+        /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+        /// let r = tape.record(&params);
+        /// let x = r.input(&Tensor::from([-2.0, -0.5, 0.0, 0.5, 2.0]));
+        /// assert_eq!(x.soft_threshold(0.5).value(), Tensor::from([-1.5, 0.0, 0.0, 0.0, 1.5]));
+        /// assert_eq!(x.clamp(-1.0, 0.5).value(), Tensor::from([-1.0, -0.5, 0.0, 0.5, 0.5]));
+        /// assert_eq!(x.leaky_relu(0.1).value(), Tensor::from([-0.2, -0.05, 0.0, 0.5, 2.0]));
+        /// x.abs().sum().backward(&mut params.zeros());
+        /// assert_eq!(x.gradient().unwrap(), Tensor::from([-1.0, -1.0, 0.0, 1.0, 1.0]));
+        /// ```
         impl<T: Real> Var<'_, T> {
             $(
                 $(#[$doc])*

@@ -45,7 +45,7 @@
 //!
 //! A penalty acts on the tensor it is given. `reg::l1(z.relu())` pushes active units towards zero and leaves inactive
 //! ones alone: it makes the representation sparse. `reg::l1(z)` on the pre-activation pulls z to zero from both sides:
-//! it makes values small and hardly changes which are zero.
+//! it makes values small and does not make more of them zero. Measured: `docs/activity-or-weight.md`.
 //!
 //! # Which penalty
 //!
@@ -65,6 +65,8 @@
 //! All but the KL, which is about activations between 0 and 1, are penalties on weights as well: give them a parameter,
 //! and say [`summed`](Penalty::summed). For l2 on weights see also [`Adam::adamw`](crate::optim::Adam::adamw), and for
 //! exact zeros among them [`proximal_l1`](crate::optim::proximal_l1).
+//!
+//! All of them on the same network, with the zeros counted: `docs/which-norm.md`.
 //!
 //! # How large a coefficient
 //!
