@@ -25,8 +25,10 @@ pub(crate) struct Known {
     pub demanded: bool,
     /// Whether the whole gradient was asked for.
     pub kept: bool,
-    /// Whether its entries were found in the last recording: then they will be wanted again.
-    wanted: bool,
+    /// Its density, if its entries have been found.
+    density: Option<f64>,
+    /// The same in the last recording: entries that were found then will be wanted again.
+    pub last: Option<f64>,
 }
 
 /// The densities by which a product's parts were shortened: of the operand whose zeros were skipped. `None` for a part
@@ -112,7 +114,7 @@ impl<T: Element> Zeros<T> {
     #[inline]
     pub fn enter(&mut self, id: NodeId) {
         match self.nodes.get_mut(id.index()) {
-            Some(known) => *known = Known { wanted: known.entries.is_some(), ..Known::default() },
+            Some(known) => *known = Known { last: known.density, ..Known::default() },
             None => self.nodes.push(Known::default()),
         }
     }
@@ -178,7 +180,7 @@ impl<T: Element> Zeros<T> {
     /// An op has run: if its entries were wanted in the last recording, finds them while they are in the cache.
     #[inline]
     pub fn after<'v>(&mut self, nodes: &[Node], id: NodeId, value: impl Fn(&Node) -> &'v [T]) {
-        if self.nodes[id.index()].wanted && self.when != SkipZeros::Never {
+        if self.nodes[id.index()].last.is_some() && self.when != SkipZeros::Never {
             let node = &nodes[id.index()];
             let k = node.shape.last().copied().unwrap_or(1);
             // The sizes of the product are not known yet; it was worth it then.
@@ -217,8 +219,9 @@ impl<T: Element> Zeros<T> {
             }
             _ => return None,
         };
+        let density = self.supports.places[found.0].density();
         let known = &mut self.nodes[id.index()];
-        known.entries = Some(found);
+        (known.entries, known.density) = (Some(found), Some(density));
         known.demanded = demanded && node.cotangent != Place::Nowhere && !known.kept;
         Some(found)
     }

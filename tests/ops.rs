@@ -251,7 +251,7 @@ fn linear_relu_is_linear_and_relu_bit_for_bit() {
     let w = params.add("w", Tensor::from_fn([5, 40], |_| random.normal()));
     let b = params.add("b", Tensor::from_fn([40], |_| random.normal()));
     let x = Tensor::from_fn([7, 5], |_| random.normal());
-    let mut run = |fused: bool| {
+    let run = |fused: bool| {
         let (mut tape, mut grads) = (Tape::new(), params.zeros());
         let r = tape.record(&params);
         let (x, w, b) = (r.input(&x), r.param(w), r.param(b));

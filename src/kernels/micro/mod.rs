@@ -16,6 +16,7 @@
 mod dots;
 mod panel;
 pub(super) mod portable;
+pub(super) mod sparse;
 mod tile;
 
 #[cfg(target_arch = "x86_64")]
@@ -162,6 +163,15 @@ pub(super) trait Microkernel {
         to: *mut Self::Element,
     );
 
+    /// Part of a product with a sparse matrix, by its columns.
+    unsafe fn sparse_columns(work: &sparse::Columns<Self::Element>);
+
+    /// Part of a product with a sparse matrix, by its rows.
+    unsafe fn sparse_rows(work: &sparse::Rows<Self::Element>);
+
+    /// Elements of a vector.
+    const LANES: usize;
+
     /// Computes a product with n = 1: dot products of the rows of `a` with `b`. Rows of `a`, `b` and `c` are
     /// contiguous: `a_col`, `b_row` and `c_row` count as 1.
     unsafe fn dots(product: &Product<Self::Element>);
@@ -217,6 +227,20 @@ macro_rules! microkernel {
                     // SAFETY: the features are enabled here; the rest is the caller's.
                     unsafe { super::panel::pack::<$vector>(panel, width_k, from, steps, to) }
                 }
+
+                $(#[target_feature(enable = $features)])?
+                unsafe fn sparse_columns(work: &super::sparse::Columns<E>) {
+                    // SAFETY: the features are enabled here; the rest is the caller's.
+                    unsafe { super::sparse::columns::<$vector>(work) }
+                }
+
+                $(#[target_feature(enable = $features)])?
+                unsafe fn sparse_rows(work: &super::sparse::Rows<E>) {
+                    // SAFETY: the features are enabled here; the rest is the caller's.
+                    unsafe { super::sparse::rows::<$vector>(work) }
+                }
+
+                const LANES: usize = LANES;
 
                 $(#[target_feature(enable = $features)])?
                 unsafe fn dots(p: &Product<E>) {
