@@ -32,10 +32,10 @@ impl Setup {
         Setup { tape: Tape::new(), params, grads, adam: Adam::new(lr), hidden, output, x, y }
     }
 
-    /// One step of classification; `activation` gives the hidden layer's output.
-    fn classify(&mut self, lambda: f64, activation: impl for<'r> Fn(Var<'r, f32>) -> Var<'r, f32>) {
+    /// One step of classification; `encode` gives the hidden layer's output.
+    fn classify(&mut self, lambda: f64, encode: impl for<'r> Fn(&Dense, Var<'r, f32>) -> Var<'r, f32>) {
         let r = self.tape.record(&self.params);
-        let h = activation(self.hidden.forward(r.constant(&self.x)));
+        let h = encode(&self.hidden, r.constant(&self.x));
         let fit = loss::bce_with_logits(self.output.forward(h), r.constant(&self.y));
         (fit + reg::l1(h).per_sample() * lambda).backward(&mut self.grads);
         self.adam.step(&mut self.params, &self.grads);
@@ -45,7 +45,7 @@ impl Setup {
     fn reconstruct(&mut self, lambda: f64) {
         let r = self.tape.record(&self.params);
         let x = r.constant(&self.x);
-        let h = self.hidden.forward(x).relu();
+        let h = self.hidden.forward_relu(x);
         (loss::mse(self.output.forward(h), x) + reg::l1(h).per_sample() * lambda).backward(&mut self.grads);
         self.adam.step(&mut self.params, &self.grads);
     }
@@ -54,9 +54,13 @@ impl Setup {
 fn steps(c: &mut Criterion) {
     let mut group = c.benchmark_group("step");
     let mut xor = Setup::new([4, 2, 8, 1], 1e-2);
-    group.bench_function("xor, 4 x 2-8-1, tanh", |b| b.iter(|| xor.classify(1e-3, |z| z.tanh())));
+    group.bench_function("xor, 4 x 2-8-1, tanh", |b| {
+        b.iter(|| xor.classify(1e-3, |hidden, x| hidden.forward(x).tanh()))
+    });
     let mut circles = Setup::new([30, 2, 500, 1], 1e-3);
-    group.bench_function("circles, 30 x 2-500-1, relu", |b| b.iter(|| circles.classify(1e-4, |z| z.relu())));
+    group.bench_function("circles, 30 x 2-500-1, relu", |b| {
+        b.iter(|| circles.classify(1e-4, Dense::forward_relu))
+    });
     let mut digits = Setup::new([128, 64, 256, 64], 1e-3);
     group.bench_function("autoencoder, 128 x 64-256-64, relu", |b| b.iter(|| digits.reconstruct(1e-3)));
     group.finish();

@@ -13,7 +13,7 @@ use crate::kernels;
 use crate::ops::Real;
 use crate::params::{Grads, Params};
 use crate::record::{Inner, view, with_views};
-use crate::tensor::View;
+use crate::tensor::ViewMut;
 
 /// Carries the seeds, cotangents of the roots, back to the parameters and inputs.
 pub(crate) fn sweep<T: Real>(
@@ -73,7 +73,7 @@ fn pull_back_all<T: Real, const WATCHED: bool>(
             continue;
         };
         let (past, rest) = cotangents.split_at_mut(place.start);
-        let gy = View { data: &rest[..place.len()], shape: &node.shape, strides: None };
+        let gy = ViewMut { data: &mut rest[..place.len()], shape: &node.shape };
         let mut few: [Slot; 4] = Default::default();
         let mut many: SmallVec<[Slot; 16]> = SmallVec::new();
         let slots = if node.inputs.len() > few.len() {

@@ -221,3 +221,23 @@ fn smoothed_labels_are_soft_targets() {
         }
     }
 }
+
+#[test]
+fn linear_relu_is_linear_and_relu_bit_for_bit() {
+    let mut random = Random::new(3);
+    let mut params = Params::<f64>::new();
+    let w = params.add("w", Tensor::from_fn([5, 40], |_| random.normal()));
+    let b = params.add("b", Tensor::from_fn([40], |_| random.normal()));
+    let x = Tensor::from_fn([7, 5], |_| random.normal());
+    let run = |fused: bool| {
+        let (mut tape, mut grads) = (Tape::new(), params.zeros());
+        let r = tape.record(&params);
+        let (x, w, b) = (r.input(&x), r.param(w), r.param(b));
+        let h = if fused { x.linear_relu(w, b) } else { x.linear(w, b).relu() };
+        (h * h).sum().backward(&mut grads);
+        (h.value(), x.gradient(), grads.data().to_vec())
+    };
+    let (apart, fused) = (run(false), run(true));
+    assert!(apart.0.data().contains(&0.0));
+    assert_eq!(apart, fused);
+}

@@ -117,6 +117,16 @@ vectorize! {
     }
 }
 
+vectorize! {
+    /// `g = 0` where y is not above 0; elsewhere g stays. It selects: whatever stood in g is gone, be it NaN.
+    pub fn keep_where_positive [T: Element] (y: &[T], g: &mut [T]) {
+        let y = &y[..g.len()];
+        for i in 0..g.len() {
+            g[i] = if y[i] > T::ZERO { g[i] } else { T::ZERO };
+        }
+    }
+}
+
 /// Elements gathered at a time where an operand does not stand row-major.
 pub(super) const BLOCK: usize = 128;
 

@@ -20,7 +20,7 @@ pub mod top_k;
 pub mod update;
 
 pub use gemm::Blocks;
-pub use map::{Each, Row, Strided, for_each_offset, map, map_strided};
+pub use map::{Each, Row, Strided, for_each_offset, keep_where_positive, map, map_strided};
 pub use reduce::{spread, sum, sum_map, sum_rows, sum_strided};
 pub use rows::{put, running_sum};
 pub use threads::{set_threads, threads};

@@ -1,4 +1,4 @@
-//! y = x w + b: a layer's product and its bias, added before the result leaves the registers.
+//! y = x w + b, or y = max(x w + b, 0): a layer's product, and what happens to it before it leaves the registers.
 
 use crate::cotangents::Cotangents;
 use crate::element::{Element, Epilogue};
@@ -6,16 +6,20 @@ use crate::kernels;
 use crate::ops::matmul::{MatMul, Product};
 use crate::ops::{Real, Rule, Sample};
 use crate::shape::{Shape, ShapeError, Show};
+use crate::sparsity::Demand;
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 
 /// The affine map of a dense layer.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Linear;
+pub struct Linear {
+    /// Whether the result goes through relu.
+    pub relu: bool,
+}
 
 impl Rule for Linear {
     fn name(&self) -> &'static str {
-        "linear"
+        if self.relu { "linear_relu" } else { "linear" }
     }
 
     /// The product's; the bias rides along.
@@ -41,7 +45,20 @@ impl Rule for Linear {
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        Product::new(x[0], x[1]).forward(y.data, Epilogue::Bias(x[2].data));
+        let bias = x[2].data;
+        let epilogue = if self.relu { Epilogue::BiasRelu(bias) } else { Epilogue::Bias(bias) };
+        Product::new(x[0], x[1]).forward(y.data, epilogue);
+    }
+
+    fn demand(&self) -> Demand {
+        if self.relu { Demand::Support } else { Demand::Everywhere }
+    }
+
+    /// gy where y > 0, else 0, whatever stands in gy there
+    fn vjp_epilogue<T: Element>(&self, y: View<T>, gy: &mut [T]) {
+        if self.relu {
+            kernels::keep_where_positive(y.data, gy);
+        }
     }
 
     /// gx = gy wᵀ, gw = xᵀ gy, gb = Σ gy over all rows
@@ -50,6 +67,17 @@ impl Rule for Linear {
         gx.add(0, |g, accum| product.vjp_left(gy.data, g.data, accum));
         gx.add(1, |g, accum| product.vjp_right(gy.data, g.data, accum));
         gx.add(2, |g, accum| kernels::sum_rows(gy.data, g.data, accum));
+    }
+
+    /// Which units fire.
+    fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
+        if !self.relu {
+            return Vec::new();
+        }
+        let product = Product::new(x[0], x[1]);
+        let mut z = vec![0.0; product.elements()];
+        product.forward(&mut z, Epilogue::Bias(x[2].data));
+        z.into_iter().map(|z| i64::from(z >= 0.0) + i64::from(z > 0.0)).collect()
     }
 
     fn samples() -> Vec<Sample> {
@@ -61,7 +89,8 @@ impl Rule for Linear {
             [&[2, 3, 4], &[4, 2], &[2]],
             [&[3, 0], &[0, 2], &[2]],
         ];
-        shapes.map(|shapes| Sample::new(Linear, shapes)).to_vec()
+        let sample = |relu| shapes.map(|shapes| Sample::new(Linear { relu }, shapes));
+        [sample(false), sample(true)].concat()
     }
 }
 
@@ -83,6 +112,27 @@ impl<T: Real> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn linear(self, w: Self, b: Self) -> Self {
-        self.apply(Linear, &[self, w, b])
+        self.apply(Linear { relu: false }, &[self, w, b])
+    }
+
+    /// max(`self` w + b, 0): the bits of [`linear`](Self::linear) and [`relu`](Self::relu), with two passes over the
+    /// layer less.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.constant(&Tensor::from([[1.0, 2.0]]));
+    /// let w = r.constant(&Tensor::from([[1.0, 0.0], [0.0, -3.0]]));
+    /// let b = r.constant(&Tensor::from([10.0, 5.0]));
+    /// assert_eq!(x.linear_relu(w, b).value(), Tensor::from([[11.0, 0.0]]));
+    /// ```
+    #[track_caller]
+    pub fn linear_relu(self, w: Self, b: Self) -> Self {
+        self.apply(Linear { relu: true }, &[self, w, b])
     }
 }

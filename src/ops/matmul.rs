@@ -220,6 +220,11 @@ impl<'a, T: Element> Product<'a, T> {
         }
     }
 
+    /// How many elements the product has.
+    pub(super) fn elements(&self) -> usize {
+        self.size[0] * self.size[2] * self.batch.iter().product::<usize>()
+    }
+
     /// y = a b, with an epilogue.
     pub(super) fn forward(&self, y: &mut [T], epilogue: Epilogue<T>) {
         let [m, _, n] = self.size;

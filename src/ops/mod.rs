@@ -71,6 +71,10 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// gx += Jᵀ gy, for each input that wants it.
     fn vjp<T: Real>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>);
 
+    /// gy = gy f'(z), in place, for an op y = f(z) that ends with an elementwise function: runs before `vjp`, which then
+    /// reads the cotangent of z as often as it likes. (It may be overwritten, since nothing but `vjp` reads it.)
+    fn vjp_epilogue<T: Real>(&self, _y: View<T>, _gy: &mut [T]) {}
+
     /// Where the output's cotangent is read by `vjp`.
     fn demand(&self) -> Demand {
         Demand::Everywhere
@@ -314,7 +318,7 @@ pub trait Real: Element {
     #[doc(hidden)]
     fn forward(op: &Op, x: &[View<Self>], y: ViewMut<Self>);
     #[doc(hidden)]
-    fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: View<Self>, gx: &mut Cotangents<Self>);
+    fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: ViewMut<Self>, gx: &mut Cotangents<Self>);
     #[doc(hidden)]
     #[allow(private_interfaces)]
     fn custom(op: &Custom) -> &dyn custom::RuleFor<Self>;
@@ -327,8 +331,11 @@ macro_rules! real {
                 each!(op, rule => rule.forward(x, y))
             }
 
-            fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: View<Self>, gx: &mut Cotangents<Self>) {
-                each!(op, rule => rule.vjp(x, y, gy, gx))
+            fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: ViewMut<Self>, gx: &mut Cotangents<Self>) {
+                each!(op, rule => {
+                    rule.vjp_epilogue(y, gy.data);
+                    rule.vjp(x, y, View { data: gy.data, shape: gy.shape, strides: None }, gx);
+                })
             }
 
             #[allow(private_interfaces)]
