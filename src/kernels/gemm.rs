@@ -18,18 +18,13 @@
 //! Every element's sum runs over k in the same order and in the same blocks, whatever tile it is in, so the
 //! result does not depend on how the work is split.
 
+use super::cache::{L1, L3, l2};
 use super::isa::Isa;
-use super::micro::{self, Finish, MAX_LANES, Microkernel, Product};
+use super::micro::{self, Block, Finish, MAX_LANES, Microkernel, Product, THIN};
 use super::pack::{packed_len, with_buffers};
 use super::sparse::{self, ByColumns, ByRows};
 use super::threads::{parallel, threads};
 use crate::element::Element;
-
-/// Bytes of the caches that the blocks are made for. They are what most machines have at least; a machine with
-/// more loses little, since the loops around a block cost little.
-const L1: usize = 32 << 10;
-const L2: usize = 1 << 20;
-const L3: usize = 8 << 20;
 
 /// The sizes of the blocks and of the tile, in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,13 +42,14 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    const fn of<K: Microkernel>() -> Blocks {
+    #[inline]
+    fn of<K: Microkernel>() -> Blocks {
         let element = size_of::<K::Element>();
         // Deep enough that c is seldom read and written again. A panel of b (KC x NR) then fills most of L1 for
         // f32; for f64 it streams from L2, which costs less than shallower blocks would.
         let kc = 3 * L1 / 4 / (12 * size_of::<f32>());
         // A block of a (MC x KC) fills a quarter of L2, beside what streams through.
-        let mc = L2 / 4 / (kc * element) / K::MR * K::MR;
+        let mc = l2() / 4 / (kc * element) / K::MR * K::MR;
         // A block of b (KC x NC) fills half of L3.
         let nc = L3 / 2 / (kc * element) / K::NR * K::NR;
         Blocks { mr: K::MR, nr: K::NR, mc, kc, nc }
@@ -138,6 +134,8 @@ float!(f64, F64);
 enum Path {
     /// Tiles over operands where they are.
     Direct,
+    /// Columns of c, each in one go: k is small.
+    Thin,
     /// A dot product a row.
     Matvec,
     /// The five loops, with `a` packed or not.
@@ -151,12 +149,13 @@ enum Path {
 /// else reads or writes its `c`.
 #[inline(always)]
 unsafe fn run<K: Microkernel<Element: Float>>(p: &Product<K::Element>) {
-    let blocks = const { Blocks::of::<K>() };
+    let blocks = Blocks::of::<K>();
     let bytes = size_of::<K::Element>();
     // Each panel of a is read once for every NR columns. Reading it where it is, if that is possible, costs a
-    // little each time; copying it costs more, once.
+    // little each time, and more if b is read across its rows as well; copying it costs more, once.
     let a_bytes = p.m * p.k * bytes;
-    let packing_pays = (p.n > 24 * K::NR && a_bytes > L1) || (p.n > 4 * K::NR && a_bytes > L2 / 4);
+    let panels = if p.b_row == 1 { 24 } else { 12 };
+    let packing_pays = (p.n > panels * K::NR && a_bytes > L1) || (p.n > 4 * K::NR && a_bytes > l2() / 4);
     let pack_a = p.m > 1 && (p.a_row != 1 || packing_pays);
     let columns_of_c = p.c_row == 1 || p.m == 1;
     let path = if !pack_a && columns_of_c && p.k <= blocks.kc {
@@ -165,7 +164,7 @@ unsafe fn run<K: Microkernel<Element: Float>>(p: &Product<K::Element>) {
             // SAFETY: the caller's.
             return unsafe { K::direct(p) };
         }
-        Path::Direct
+        if (1..=THIN).contains(&p.k) && p.m >= K::MR { Path::Thin } else { Path::Direct }
     } else if p.n == 1 && p.a_col == 1 && columns_of_c {
         Path::Matvec
     } else {
@@ -186,6 +185,7 @@ unsafe fn run_on_one<K: Microkernel>(p: &Product<K::Element>, path: Path) {
     // SAFETY: the caller's.
     unsafe {
         match path {
+            Path::Thin => K::thin(p),
             Path::Direct => macro_kernel::<K>(p, false, false),
             Path::Matvec => matvec::<K>(p),
             Path::Blocked { pack_a } => five_loops::<K>(p, pack_a),
@@ -254,11 +254,13 @@ fn tile_shape<K: Microkernel>(p: &Product<K::Element>) -> [usize; 2] {
 unsafe fn matvec<K: Microkernel>(p: &Product<K::Element>) {
     let gather = p.b_row != 1;
     let len = if gather { p.k } else { 0 };
-    with_buffers([0, len], |[_, column]| {
+    with_buffers([0, len], |[_, column]: [*mut K::Element; 2]| {
         // SAFETY: the caller vouches for the product, the buffer has k elements.
         unsafe {
             if gather {
-                K::pack(1, [1, p.k], p.b, [1, p.b_row], column);
+                for i in 0..p.k {
+                    *column.add(i) = *p.b.add(i * p.b_row);
+                }
             }
             K::dots(&Product { b: if gather { column } else { p.b }, ..*p });
         }
@@ -267,14 +269,19 @@ unsafe fn matvec<K: Microkernel>(p: &Product<K::Element>) {
 
 /// The product as five loops around the micro-kernel.
 unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
-    let blocks = const { Blocks::of::<K>() };
-    let pack_b = pack_a && p.n * p.k * size_of::<K::Element>() > L2 && p.m > 4 * K::MR;
+    let blocks = Blocks::of::<K>();
+    // Columns of b that are contiguous can be read where they are, unless there are too many of them. Others make the
+    // micro-kernel jump at each step of k, often by a power of two, so that few sets of L1 must hold all it reads.
+    let b_streams = p.b_row == 1 && p.n * p.k * size_of::<K::Element>() <= L3 / 8;
+    let pack_b = pack_a && !b_streams && p.m > 4 * K::MR;
     // k splits evenly, so that no short block is left over.
     let kc = even_step(p.k, blocks.kc);
     let mc = blocks.mc.min(p.m.next_multiple_of(K::MR));
     let nc = blocks.nc.min(p.n.next_multiple_of(K::NR));
-    let a_len = if pack_a { packed_len(K::MR, mc, kc) } else { 0 };
-    let b_len = if pack_b { packed_len(K::NR, nc, kc) } else { 0 };
+    // Panels are an odd number of columns apart, so that they do not all begin in the same set of a cache.
+    let pitch = kc | 1;
+    let a_len = if pack_a { packed_len(K::MR, mc, pitch) } else { 0 };
+    let b_len = if pack_b { packed_len(K::NR, nc, pitch) } else { 0 };
     with_buffers([a_len, b_len], |[a_packed, b_packed]| {
         for jc in (0..p.n).step_by(nc) {
             let n = nc.min(p.n - jc);
@@ -287,16 +294,24 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
                     let mut b = p.b.add(pc * p.b_row + jc * p.b_col);
                     let [mut b_row, mut b_col] = [p.b_row, p.b_col];
                     if pack_b {
-                        K::pack(K::NR, [n, k], b, [b_col, b_row], b_packed);
-                        (b, b_row, b_col) = (b_packed, K::NR, k);
+                        K::pack_b(
+                            &Block { width: n, k, from: b, step_w: b_col, step_p: b_row },
+                            b_packed,
+                            pitch,
+                        );
+                        (b, b_row, b_col) = (b_packed, K::NR, pitch);
                     }
                     for ic in (0..p.m).step_by(mc) {
                         let m = mc.min(p.m - ic);
                         let mut a = p.a.add(ic * p.a_row + pc * p.a_col);
                         let [mut a_row, mut a_col] = [p.a_row, p.a_col];
                         if pack_a {
-                            K::pack(K::MR, [m, k], a, [a_row, a_col], a_packed);
-                            (a, a_row, a_col) = (a_packed, k, K::MR);
+                            K::pack_a(
+                                &Block { width: m, k, from: a, step_w: a_row, step_p: a_col },
+                                a_packed,
+                                pitch,
+                            );
+                            (a, a_row, a_col) = (a_packed, pitch, K::MR);
                         }
                         let finish = if last { p.finish.below(ic) } else { Finish::REPLACE };
                         let block = Product {

@@ -3,6 +3,7 @@
 // Intrinsics come by the dozen.
 #![allow(clippy::wildcard_imports)]
 
+mod cache;
 pub mod dropout;
 mod float;
 mod gemm;

@@ -6,8 +6,8 @@
 //! work is split between threads.
 
 use super::gemm::Float;
-use super::micro::Microkernel;
 use super::micro::sparse::{Columns, Place, Rows, UNITS, VECS};
+use super::micro::{Block, Microkernel};
 use super::pack::with_buffers;
 use super::threads::{parallel, threads};
 use crate::element::{Accum, Epilogue, Mat, MatMut};
@@ -253,7 +253,8 @@ unsafe fn pack<K: Microkernel>(
             to.write_bytes(0, count * step);
         }
         if count > 0 {
-            K::pack(step, [width, count], from, steps, to);
+            let [step_w, step_p] = steps;
+            K::sparse_pack(&Block { width, k: count, from, step_w, step_p }, to);
         }
     }
 }

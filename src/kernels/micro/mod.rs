@@ -17,6 +17,7 @@ mod dots;
 mod panel;
 pub(super) mod portable;
 pub(super) mod sparse;
+mod thin;
 mod tile;
 
 #[cfg(target_arch = "x86_64")]
@@ -32,6 +33,9 @@ use crate::element::Element;
 
 /// The largest [`Vector::LANES`]: 16 `f32` in 512 bits.
 pub(super) const MAX_LANES: usize = 16;
+
+/// The most steps of k that a product may have to be computed a column of c at a time.
+pub(super) const THIN: usize = 4;
 
 /// A register of one instruction set.
 ///
@@ -128,6 +132,16 @@ impl<T> Product<T> {
     }
 }
 
+/// A block of an operand that is to be packed: rows of `a`, or columns of `b`, `width` of them, of `k` elements.
+#[derive(Clone, Copy)]
+pub(super) struct Block<T> {
+    pub width: usize,
+    pub k: usize,
+    pub from: *const T,
+    pub step_w: usize,
+    pub step_p: usize,
+}
+
 /// The dense inner loops of one instruction set.
 ///
 /// # Safety
@@ -152,16 +166,20 @@ pub(super) trait Microkernel {
     /// elements in memory, whatever `m` says.
     unsafe fn packed(tile: &Product<Self::Element>);
 
-    /// Copies a block in panels: element (w, p) of `width x k`, at `from[w * step_w + p * step_p]`, goes to
-    /// `to[w / panel * panel * k + p * panel + w % panel]`. May scribble over unused rows of the last panel, and
-    /// over [`MAX_LANES`] elements after it.
-    unsafe fn pack(
-        panel: usize,
-        width_k: [usize; 2],
-        from: *const Self::Element,
-        steps: [usize; 2],
-        to: *mut Self::Element,
-    );
+    /// Copies a block of `a` in panels of MR rows: element (w, p) of `width x k`, at `from[w * step_w + p * step_p]`, goes
+    /// to `to[w / MR * MR * pitch + p * MR + w % MR]`. May scribble over unused rows of the last panel, and over
+    /// [`MAX_LANES`] elements after it.
+    unsafe fn pack_a(block: &Block<Self::Element>, to: *mut Self::Element, pitch: usize);
+
+    /// The same for a block of `b`, in panels of NR columns.
+    unsafe fn pack_b(block: &Block<Self::Element>, to: *mut Self::Element, pitch: usize);
+
+    /// Computes a product with k from 1 to [`THIN`]. The columns of `a` and `c` are contiguous: `a_row` and `c_row` count
+    /// as 1.
+    unsafe fn thin(product: &Product<Self::Element>);
+
+    /// Packs a block of one panel, as wide as those of sparse products.
+    unsafe fn sparse_pack(block: &Block<Self::Element>, to: *mut Self::Element);
 
     /// Part of a product with a sparse matrix, by its columns.
     unsafe fn sparse_columns(work: &sparse::Columns<Self::Element>);
@@ -189,7 +207,7 @@ macro_rules! microkernel {
         pub(in crate::kernels) struct $name;
 
         const _: () = {
-            use super::{Product, Vector};
+            use super::{Block, Product, Vector};
             type E = <$vector as Vector>::Element;
             const LANES: usize = <$vector as Vector>::LANES;
 
@@ -221,11 +239,35 @@ macro_rules! microkernel {
                 }
 
                 $(#[target_feature(enable = $features)])?
-                unsafe fn pack(
-                    panel: usize, width_k: [usize; 2], from: *const E, steps: [usize; 2], to: *mut E,
-                ) {
+                unsafe fn pack_a(block: &Block<E>, to: *mut E, pitch: usize) {
                     // SAFETY: the features are enabled here; the rest is the caller's.
-                    unsafe { super::panel::pack::<$vector>(panel, width_k, from, steps, to) }
+                    unsafe { super::panel::pack::<$vector, { shape($tile)[0] }>(block, to, pitch) }
+                }
+
+                $(#[target_feature(enable = $features)])?
+                unsafe fn pack_b(block: &Block<E>, to: *mut E, pitch: usize) {
+                    // SAFETY: the features are enabled here; the rest is the caller's.
+                    unsafe { super::panel::pack::<$vector, { shape($tile)[1] }>(block, to, pitch) }
+                }
+
+                $(#[target_feature(enable = $features)])?
+                unsafe fn thin(p: &Product<E>) {
+                    // SAFETY: the features are enabled here; the rest is the caller's.
+                    unsafe {
+                        match p.k {
+                            1 => super::thin::thin::<$vector, 1>(p),
+                            2 => super::thin::thin::<$vector, 2>(p),
+                            3 => super::thin::thin::<$vector, 3>(p),
+                            4 => super::thin::thin::<$vector, 4>(p),
+                            _ => unreachable!("a thin product has few steps"),
+                        }
+                    }
+                }
+
+                $(#[target_feature(enable = $features)])?
+                unsafe fn sparse_pack(block: &Block<E>, to: *mut E) {
+                    // SAFETY: the features are enabled here; the rest is the caller's.
+                    unsafe { super::panel::pack::<$vector, { super::sparse::VECS * LANES }>(block, to, 0) }
                 }
 
                 $(#[target_feature(enable = $features)])?

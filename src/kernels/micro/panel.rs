@@ -1,30 +1,29 @@
 //! Packing, once for every instruction set.
 
-use super::{MAX_LANES, Vector};
+use super::{Block, MAX_LANES, Vector};
 
-/// See [`Microkernel::pack`](super::Microkernel::pack).
+/// See [`Microkernel::pack_a`](super::Microkernel::pack_a).
 #[inline(always)]
-pub(super) unsafe fn pack<V: Vector>(
-    panel: usize,
-    [width, k]: [usize; 2],
-    from: *const V::Element,
-    [step_w, step_p]: [usize; 2],
+pub(super) unsafe fn pack<V: Vector, const PANEL: usize>(
+    block: &Block<V::Element>,
     to: *mut V::Element,
+    pitch: usize,
 ) {
+    let Block { width, k, from, step_w, step_p } = *block;
     // SAFETY: the caller vouches for the instruction set, for `from` and for `to` with its margin.
     unsafe {
         if step_w == 1 {
-            return pack_columns::<V>(panel, [width, k], from, step_p, to);
+            return pack_columns::<V, PANEL>([width, k], from, step_p, to, pitch);
         }
-        for w in (0..width).step_by(panel) {
-            let (from, to) = (from.add(w * step_w), to.add(w * k));
-            let width = panel.min(width - w);
+        for w in (0..width).step_by(PANEL) {
+            let (from, to) = (from.add(w * step_w), to.add(w * pitch));
+            let width = PANEL.min(width - w);
             if step_p == 1 && k >= 4 {
-                pack_transposed::<V>(panel, [width, k], from, step_w, to);
+                pack_transposed::<V, PANEL>([width, k], from, step_w, to);
             } else {
                 for p in 0..k {
                     for w in 0..width {
-                        *to.add(p * panel + w) = *from.add(w * step_w + p * step_p);
+                        *to.add(p * PANEL + w) = *from.add(w * step_w + p * step_p);
                     }
                 }
             }
@@ -35,31 +34,33 @@ pub(super) unsafe fn pack<V: Vector>(
 /// Packs columns that are contiguous already. A column is read to its end, over all panels, since it is seldom
 /// long enough for the processor to guess the next one.
 #[inline(always)]
-unsafe fn pack_columns<V: Vector>(
-    panel: usize,
+unsafe fn pack_columns<V: Vector, const PANEL: usize>(
     [width, k]: [usize; 2],
     from: *const V::Element,
     step_p: usize,
     to: *mut V::Element,
+    pitch: usize,
 ) {
-    // SAFETY: as in `pack`. Where a panel's width is no multiple of LANES, the last vector of a column is stored
-    // whole; what it writes too far belongs to the panel's next column, which is written later. The last column
-    // is stored exactly, for after it comes another panel.
+    // SAFETY: as in `pack`. Where a panel's width is no multiple of LANES, the last vector of a column is read whole, if
+    // the block goes on there, and stored whole; what it writes too far belongs to the panel's next column, which is
+    // written later. The last column is stored exactly, for after it comes another panel.
     unsafe {
         for p in 0..k {
-            let (from, to) = (from.add(p * step_p), to.add(p * panel));
-            for w in (0..width).step_by(panel) {
-                let (from, to) = (from.add(w), to.add(w * k));
-                let width = panel.min(width - w);
-                let whole = width / V::LANES * V::LANES;
-                for w in (0..whole).step_by(V::LANES) {
-                    V::prefetch(from.wrapping_add(w + PREFETCH_COLUMNS * step_p));
-                    V::load(from.add(w)).store(to.add(w));
-                }
-                if whole < width {
-                    let head = V::head(width - whole);
-                    let rest = V::load_head(from.add(whole), head);
-                    if p + 1 < k { rest.store(to.add(whole)) } else { rest.store_head(to.add(whole), head) }
+            let (from, to) = (from.add(p * step_p), to.add(p * PANEL));
+            for w in (0..width).step_by(PANEL) {
+                let (from, to, left) = (from.add(w), to.add(w * pitch), width - w);
+                let width = PANEL.min(left);
+                for v in (0..width).step_by(V::LANES) {
+                    let (from, to) = (from.add(v), to.add(v));
+                    V::prefetch(from.wrapping_add(PREFETCH_COLUMNS * step_p));
+                    let lanes = V::LANES.min(width - v);
+                    let column =
+                        if v + V::LANES <= left { V::load(from) } else { V::load_head(from, V::head(lanes)) };
+                    if lanes == V::LANES || p + 1 < k {
+                        column.store(to);
+                    } else {
+                        column.store_head(to, V::head(lanes));
+                    }
                 }
             }
         }
@@ -74,8 +75,7 @@ const PREFETCH_SQUARES: usize = 4;
 
 /// Packs a panel whose rows are contiguous: square by square, transposed in registers.
 #[inline(always)]
-unsafe fn pack_transposed<V: Vector>(
-    panel: usize,
+unsafe fn pack_transposed<V: Vector, const PANEL: usize>(
     [width, k]: [usize; 2],
     from: *const V::Element,
     step_w: usize,
@@ -93,24 +93,19 @@ unsafe fn pack_transposed<V: Vector>(
             for w in (0..squares).rev().map(|square| square * V::LANES) {
                 let rows = V::LANES.min(width - w);
                 let from = from.add(w * step_w + p);
-                let to = to.add(p * panel + w);
+                let to = to.add(p * PANEL + w);
                 let mut square = [V::zero(); MAX_LANES];
-                if depth == V::LANES && rows == V::LANES {
-                    for l in 0..V::LANES {
-                        V::prefetch(from.wrapping_add(l * step_w + PREFETCH_SQUARES * V::LANES));
-                        square[l] = V::load(from.add(l * step_w));
-                    }
-                } else {
-                    for l in 0..V::LANES {
-                        if l < rows {
-                            square[l] = V::load_head(from.add(l * step_w), head);
-                        }
+                for l in 0..V::LANES {
+                    if l < rows {
+                        let from = from.add(l * step_w);
+                        V::prefetch(from.wrapping_add(PREFETCH_SQUARES * V::LANES));
+                        square[l] = if depth == V::LANES { V::load(from) } else { V::load_head(from, head) };
                     }
                 }
                 V::transpose(&mut square);
                 for l in 0..V::LANES {
                     if l < depth {
-                        square[l].store(to.add(l * panel));
+                        square[l].store(to.add(l * PANEL));
                     }
                 }
             }
