@@ -76,10 +76,10 @@ impl<T: Element> Cotangents<'_, '_, T> {
             Place::Gradient(range) => &mut self.gradients[range.clone()],
         };
         match pack {
-            None => write(ViewMut { data, shape }, *accum),
-            Some((_, pack)) if self.as_all => write(ViewMut { data: &mut pack.values, shape }, *accum),
+            None => write(ViewMut::new(data, shape), *accum),
+            Some((_, pack)) if self.as_all => write(ViewMut::new(&mut pack.values, shape), *accum),
             Some((_, pack)) => {
-                write(ViewMut { data: &mut *data, shape }, Accum::Replace);
+                write(ViewMut::new(&mut *data, shape), Accum::Replace);
                 support::gather(data, &self.supports[pack.support], &mut pack.values, *accum);
             }
         }

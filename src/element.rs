@@ -202,6 +202,12 @@ pub trait Element:
         Self::sddmm(a.support, g, b, n, values, values_accum);
     }
 
+    /// `y = max(x w + bias, 0)` by [screening](crate::kernels::screen): the elements that are zero for certain are not
+    /// computed. Gives false, and does nothing, where that is not possible.
+    fn screen(_size: [usize; 3], _x: Mat<Self>, _w: Mat<Self>, _bias: &[Self], _y: &mut [Self]) -> bool {
+        false
+    }
+
     /// `count` products of the same size, of which the operands of the next begin `steps` elements further on.
     ///
     /// `a`, `b` and `c` are those of the first product, with the data of all. A step of 0 uses the same `a` or

@@ -302,7 +302,8 @@ impl<T: Real> Inner<T> {
         let node = &rest[0];
         if let (Kind::Op(op), Memory::Arena(range), false) = (&node.kind, &node.value, node.aliases) {
             let (past, rest) = self.values.data.split_at_mut(range.start);
-            let y = ViewMut { data: &mut rest[..range.len()], shape: &node.shape };
+            let screen = self.zeros.known(id).screen;
+            let y = ViewMut { screen, ..ViewMut::new(&mut rest[..range.len()], &node.shape) };
             let run = |y: ViewMut<T>| {
                 with_views(before, &node.inputs, past, params, &self.zeros, |x| run_forward(op, x, y));
             };

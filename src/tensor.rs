@@ -282,6 +282,14 @@ pub struct ViewMut<'a, T> {
     pub data: &'a mut [T],
     /// The sizes of the axes.
     pub shape: &'a [usize],
+    /// Whether so few elements will not be zero that it pays to find out beforehand which may be.
+    pub(crate) screen: bool,
+}
+
+impl<'a, T> ViewMut<'a, T> {
+    pub(crate) fn new(data: &'a mut [T], shape: &'a [usize]) -> Self {
+        ViewMut { data, shape, screen: false }
+    }
 }
 
 /// A cotangent that a vjp reads, and may first turn back in place.

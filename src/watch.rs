@@ -52,7 +52,7 @@ impl Watch {
         compute: impl FnOnce(ViewMut<T>),
     ) {
         let begun = Instant::now();
-        compute(ViewMut { data: &mut *y.data, shape: y.shape });
+        compute(ViewMut { data: &mut *y.data, ..y });
         self.clock(node, Direction::Forward, begun);
         if let Some(found) = self.first_anomaly(y.data, y.shape, None) {
             panic!("anomaly in forward: {} ({id}) {found}; recorded at {}", node.name(), node.at);

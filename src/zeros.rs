@@ -11,8 +11,8 @@ use crate::cotangents::{Pack, Place};
 use crate::element::Element;
 use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::support;
-use crate::ops::Op;
-use crate::sparsity::{Demand, Entries, SkipZeros, Sparse, Support, pays};
+use crate::ops::{Op, linear::Linear};
+use crate::sparsity::{Demand, Entries, SkipZeros, Sparse, Support, pays, screening_pays};
 
 /// What is known of one node.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,10 +25,12 @@ pub(crate) struct Known {
     pub demanded: bool,
     /// Whether the whole gradient was asked for.
     pub kept: bool,
+    /// Whether its zeros shall be found before it is computed.
+    pub screen: bool,
     /// Its density, if its entries have been found.
     density: Option<f64>,
     /// The same in the last recording: entries that were found then will be wanted again.
-    pub last: Option<f64>,
+    last: Option<f64>,
 }
 
 /// The densities by which a product's parts were shortened: of the operand whose zeros were skipped. `None` for a part
@@ -173,7 +175,12 @@ impl<T: Element> Zeros<T> {
         if op.entries(&[a, b]) == Entries::Product {
             let k = a.last().copied().unwrap_or(1);
             let size = [a.iter().product::<usize>() / k.max(1), k, b[1]];
-            self.look(nodes, node.inputs[0], size, &value);
+            let entries = self.look(nodes, node.inputs[0], size, &value);
+            if matches!(op, Op::Linear(Linear { relu: true })) && entries.is_none() {
+                let known = &mut self.nodes[id.index()];
+                let pays = || known.last.is_some_and(|density| screening_pays(size, density));
+                known.screen = self.when == SkipZeros::Always || pays();
+            }
         }
     }
 

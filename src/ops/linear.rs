@@ -50,9 +50,12 @@ impl Rule for Linear {
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let bias = x[2].data;
-        let epilogue = if self.relu { Epilogue::BiasRelu(bias) } else { Epilogue::Bias(bias) };
-        Product::new(x[0], x[1]).forward(y.data, epilogue);
+        let product = Product::new(x[0], x[1]);
+        if self.relu {
+            product.forward_relu(y, x[2].data)
+        } else {
+            product.forward(y.data, Epilogue::Bias(x[2].data))
+        }
     }
 
     fn demand(&self) -> Demand {

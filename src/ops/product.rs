@@ -6,7 +6,7 @@ use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
 use crate::shape::{Shape, Strides, broadcast_strides};
 use crate::sparsity::Sparse;
-use crate::tensor::View;
+use crate::tensor::{View, ViewMut};
 
 /// A (batched) matrix product, taken apart: its sizes, and where each batch's matrices stand.
 pub(super) struct Product<'a, T> {
@@ -163,6 +163,15 @@ impl<'a, T: Element> Product<'a, T> {
             let y = MatMut::row_major(&mut y[number * m * n..(number + 1) * m * n], n);
             T::gemm(self.size, from(self.a, a), from(self.b, b), y, Accum::Replace, epilogue);
         });
+    }
+
+    /// y = max(a b + bias, 0), where most of y is zero without computing most of it, if that can be done.
+    pub(super) fn forward_relu(&self, y: ViewMut<T>, bias: &[T]) {
+        let alone = self.sparse.is_none() && self.batch.is_empty();
+        let done = y.screen && alone && T::screen(self.size, self.a, self.b, bias, &mut *y.data);
+        if !done {
+            self.forward(y.data, Epilogue::BiasRelu(bias));
+        }
     }
 
     /// ga = gy bᵀ, gb = aᵀ gy, in the forms that the entries of gy, or else of a, allow.

@@ -61,7 +61,7 @@ impl Rule for TopK {
         let data = x[0].to_vec();
         let x = View::dense(&data, x[0].shape);
         let mut y = vec![0.0; x.data.len()];
-        self.forward(&[x], ViewMut { data: &mut y, shape: x.shape });
+        self.forward(&[x], ViewMut::new(&mut y, x.shape));
         y.into_iter().map(|y| i64::from(y != 0.0)).collect()
     }
 
