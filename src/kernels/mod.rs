@@ -14,6 +14,7 @@ mod pack;
 mod product;
 mod reduce;
 pub mod rows;
+pub mod screen;
 pub mod softmax;
 pub mod support;
 mod threads;

@@ -6,6 +6,7 @@
 
 use std::arch::x86_64::*;
 
+use super::screen::{Pairs, screener};
 use super::{MAX_LANES, Vector, microkernel};
 
 /// The first lanes: as a mask for loads, and as a number for stores, since AMD's masked stores take dozens of
@@ -183,4 +184,38 @@ microkernel!(
         4: [1 2 3]
     ],
     packed [1: [1 2 3 4 5 6], 2: [1 2 3 4 5 6]]
+);
+
+impl Pairs for __m256 {
+    type Pairs = __m256i;
+
+    #[inline(always)]
+    unsafe fn no_sums() -> __m256i {
+        _mm256_setzero_si256()
+    }
+    #[inline(always)]
+    unsafe fn load_pairs(from: *const i32) -> __m256i {
+        _mm256_loadu_si256(from.cast())
+    }
+    #[inline(always)]
+    unsafe fn splat_pair(pair: i32) -> __m256i {
+        _mm256_set1_epi32(pair)
+    }
+    #[inline(always)]
+    unsafe fn add_products(sum: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        _mm256_add_epi32(sum, _mm256_madd_epi16(a, b))
+    }
+    #[inline(always)]
+    unsafe fn from_sums(sums: __m256i) -> Self {
+        _mm256_cvtepi32_ps(sums)
+    }
+    #[inline(always)]
+    unsafe fn not_at_most(self, other: Self) -> u32 {
+        _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLE_UQ>(self, other)) as u32
+    }
+}
+
+screener!(
+    /// 16 x 6.
+    Screen: std::arch::x86_64::__m256, features "avx2,fma", tile [2, 6]
 );

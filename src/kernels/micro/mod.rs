@@ -16,6 +16,7 @@
 mod dots;
 mod panel;
 pub(super) mod portable;
+pub(super) mod screen;
 mod tile;
 
 #[cfg(target_arch = "x86_64")]
