@@ -5,8 +5,8 @@
 //! more than that bound, y is zero for certain. The other places, *candidates*, become dot products of floats.
 //! `docs/screening.md` has the proof.
 //!
-//! The work is split by groups of columns, whose integers and floats fit the L2 cache together with those of a block of
-//! rows. Every candidate's sum runs in the same order, wherever and by whom it is computed.
+//! The work is split by groups of columns, whose integers and floats stay in the L2 cache while all rows pass by, a
+//! panel at a time. Every candidate's sum runs in the same order, wherever and by whom it is computed.
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use std::slice;
 
 use super::isa::Isa;
 use super::micro::Microkernel;
-use super::micro::screen::{Bounds, RUN, Screener, Tile};
+use super::micro::screen::{Bounds, MOST_ROWS, RUN, Screener, Tile};
 #[cfg(target_arch = "x86_64")]
 use super::micro::{avx2, avx512};
 use super::pack::Buffer;
@@ -24,14 +24,18 @@ use crate::element::Mat;
 /// The longest sums that the proof covers: their rounding stays below a part in 2⁸.
 const LONGEST: usize = 1 << 16;
 
-/// Rows that are quantized at a time, so that scratch memory stays small. A multiple of BLOCK.
+/// Rows that are quantized at a time, so that scratch memory stays small. A multiple of SHARE.
 const CHUNK: usize = 2048;
 
-/// Rows of a block, a multiple of any tile's.
-const BLOCK: usize = 64;
+/// Rows that a thread quantizes at a time, a multiple of any tile's.
+const SHARE: usize = 64;
 
 /// Columns of a group, a multiple of any tile's.
-const GROUP: usize = 48;
+const GROUP: usize = 96;
+
+/// Rows of the matrix that are copied to columns at a time. Their elements in one column fill a cache line, and they
+/// are still in a cache when the next columns are copied, even if all of them compete for the same place there.
+const STRIP: usize = 16;
 
 /// `y = max(x w + bias, 0)` for x of `size[0]` x `size[1]`, w of `size[1]` x `size[2]` and a row-major y; NaN stays NaN.
 ///
@@ -164,25 +168,23 @@ fn each(parts: usize, task: &(dyn Fn(usize) + Sync)) {
 /// # Safety
 /// The instruction set is available, and the pointers are valid.
 unsafe fn run<S: Screener, K: Microkernel<Element = f32>>(p: &Product) {
-    const { assert!(CHUNK.is_multiple_of(BLOCK) && BLOCK.is_multiple_of(S::ROWS) && GROUP.is_multiple_of(S::COLS)) };
+    const {
+        assert!(CHUNK.is_multiple_of(SHARE) && SHARE.is_multiple_of(S::ROWS) && GROUP.is_multiple_of(S::COLS))
+    };
     let (width, quads) = (S::ROWS, p.k.div_ceil(4 * RUN) * RUN);
     let rows = p.m.next_multiple_of(width).min(CHUNK);
     ROWS.with_borrow_mut(|[integers, bounds]| {
         let x = Panels { width, quads, integers: integers.room(rows * quads), bounds: bounds.room(rows * 3) };
         for start in (0..p.m).step_by(CHUNK) {
             let rows = start..p.m.min(start + CHUNK);
-            each(rows.len().div_ceil(BLOCK), &|block| {
+            each(rows.len().div_ceil(SHARE), &|share| {
                 // SAFETY: the rows are there; the buffers have room for their panels.
                 unsafe {
-                    let from = Vectors {
-                        data: p.x.add(start * p.x_row),
-                        count: rows.len(),
-                        len: p.k,
-                        step: p.x_row,
-                    };
+                    let data = p.x.add(start * p.x_row);
+                    let from = Vectors { data, count: rows.len(), len: p.k, step: p.x_row };
                     COLUMNS.with_borrow_mut(|[.., scratch]| {
                         let scratch = scratch.room(width * quads);
-                        let panels = block * BLOCK..rows.len().min((block + 1) * BLOCK);
+                        let panels = share * SHARE..rows.len().min((share + 1) * SHARE);
                         for first in panels.step_by(width) {
                             x.fill::<K>(first, from, scratch, S::quantize_row);
                         }
@@ -209,25 +211,33 @@ unsafe fn columns<S: Screener, K: Microkernel<Element = f32>>(
 ) {
     let (count, width, quads) = (GROUP.min(p.n - first), S::COLS, x.quads / RUN * (RUN + 1));
     COLUMNS.with_borrow_mut(|[floats, integers, bounds, scratch]| {
-        let w = Panels { width, quads, integers: integers.room(GROUP * quads), bounds: bounds.room(GROUP * 3) };
-        let mut bias = [0.0; GROUP];
+        let integers =
+            Panels { width, quads, integers: integers.room(GROUP * quads), bounds: bounds.room(GROUP * 3) };
         // SAFETY: the caller's; the buffers have room for the group.
         unsafe {
             let data = p.w.data.as_ptr().add(first * p.w.col_stride);
-            let mut floats_w = Vectors { data, count, len: p.k, step: p.w.col_stride };
-            if p.w.row_stride != 1 {
-                let to = floats.room(count * p.k);
-                K::pack(p.k, [p.k, count], data, [p.w.row_stride, 1], to);
-                (floats_w.data, floats_w.step) = (to, p.k);
-            }
+            let vectors = if p.w.row_stride == 1 {
+                Vectors { data, count, len: p.k, step: p.w.col_stride }
+            } else {
+                let to: *mut f32 = floats.room(count * p.k);
+                // From the last strip to the first: packing may scribble over what comes after a strip's columns.
+                for strip in (0..p.k).step_by(STRIP).rev() {
+                    let height = STRIP.min(p.k - strip);
+                    let from = data.add(strip * p.w.row_stride);
+                    K::pack(p.k, [height, count], from, [p.w.row_stride, 1], to.add(strip));
+                }
+                Vectors { data: to, count, len: p.k, step: p.k }
+            };
             let scratch = scratch.room(width * quads);
             for panel in (0..count).step_by(width) {
-                w.fill::<K>(panel, floats_w, scratch, S::quantize_column);
+                integers.fill::<K>(panel, vectors, scratch, S::quantize_column);
             }
+            let mut bias = [0.0; GROUP];
             bias[..count].copy_from_slice(slice::from_raw_parts(p.bias.add(first), count));
-            let group = Group { first, floats: floats_w, integers: w, bias };
-            for i in (0..rows.len()).step_by(BLOCK) {
-                group.block::<S>(p, x, rows.start, i..rows.len().min(i + BLOCK));
+            let group = Group { floats: vectors, integers, bias };
+            for i in (0..rows.len()).step_by(S::ROWS) {
+                let y = p.y.add((rows.start + i) * p.n + first);
+                group.panel::<S>(p, x, i, [rows.start + i, S::ROWS.min(rows.len() - i)], y);
             }
         }
     });
@@ -235,66 +245,67 @@ unsafe fn columns<S: Screener, K: Microkernel<Element = f32>>(
 
 /// A group of columns of w.
 struct Group {
-    first: usize,
     floats: Vectors,
     integers: Panels,
     bias: [f32; GROUP],
 }
 
 impl Group {
-    /// Computes a block of y; its rows count from `start`, as those of x do.
+    /// Computes the rows of y that panel `at` of x makes: `count` of them, the first of which is `first` and begins at
+    /// `y`.
     ///
     /// # Safety
     /// As [`columns`].
     #[inline(always)]
-    unsafe fn block<S: Screener>(&self, p: &Product, x: &Panels, start: usize, block: Range<usize>) {
-        let Group { first, floats, integers: w, ref bias } = *self;
-        let mut candidates = [[0u32; GROUP]; BLOCK / 16];
+    unsafe fn panel<S: Screener>(
+        &self,
+        p: &Product,
+        x: &Panels,
+        at: usize,
+        [first, count]: [usize; 2],
+        y: *mut f32,
+    ) {
+        let Group { floats, integers: w, ref bias } = *self;
+        let mut rows = [0; GROUP];
+        // Of each row, the columns where it has candidates.
+        let mut candidates = [([0u8; GROUP], 0); MOST_ROWS];
         // SAFETY: the caller's.
         unsafe {
-            let y = p.y.add((start + block.start) * p.n + first);
-            for i in 0..block.len() {
-                slice::from_raw_parts_mut(y.add(i * p.n), floats.count).fill(0.0);
-            }
-            for (i, candidates) in block.clone().step_by(S::ROWS).zip(&mut candidates) {
-                for j in (0..floats.count).step_by(S::COLS) {
-                    let tile = Tile {
-                        runs: x.quads / RUN,
-                        x: x.integers.add(i * x.quads),
-                        x_bounds: x.bounds.add(i * 3),
-                        w: w.integers.add(j * w.quads),
-                        w_bounds: w.bounds.add(j * 3),
-                        bias: bias.as_ptr().add(j),
-                    };
-                    S::tile(&tile, &mut candidates[j..]);
-                }
-            }
-            let row = |i: usize| p.x.add((start + block.start + i) * p.x_row);
-            let put = |i: usize, j: usize, dot: f32| {
-                let sum = dot + bias[j];
-                *y.add(i * p.n + j) = if sum > 0.0 || sum.is_nan() { sum } else { 0.0 };
-            };
-            for j in 0..floats.count {
-                let mut all = 0;
-                for (i, candidates) in (0..block.len()).step_by(S::ROWS).zip(&candidates) {
-                    all |= u64::from(candidates[j]) << i;
-                }
-                if block.len() < BLOCK {
-                    all &= (1 << block.len()) - 1;
-                }
-                let column = floats.data.add(j * floats.step);
-                let mut next = || {
-                    let i = all.trailing_zeros() as usize;
-                    all &= all.wrapping_sub(1);
-                    (i < BLOCK).then_some(i)
+            for j in (0..floats.count).step_by(S::COLS) {
+                let tile = Tile {
+                    runs: x.quads / RUN,
+                    x: x.integers.add(at * x.quads),
+                    x_bounds: x.bounds.add(at * 3),
+                    w: w.integers.add(j * w.quads),
+                    w_bounds: w.bounds.add(j * 3),
+                    bias: bias.as_ptr().add(j),
                 };
-                while let Some(i) = next() {
-                    if let Some(l) = next() {
-                        let [a, b] = S::two_dots(p.k, column, [row(i), row(l)]);
-                        put(i, j, a);
-                        put(l, j, b);
+                S::tile(&tile, &mut rows[j..]);
+            }
+            for (j, mut rows) in rows[..floats.count].iter().copied().enumerate() {
+                while rows != 0 {
+                    let (columns, count) = &mut candidates[rows.trailing_zeros() as usize];
+                    columns[*count] = j as u8;
+                    *count += 1;
+                    rows &= rows - 1;
+                }
+            }
+            for (i, (columns, found)) in candidates[..count].iter().enumerate() {
+                let y = slice::from_raw_parts_mut(y.add(i * p.n), floats.count);
+                y.fill(0.0);
+                let row = p.x.add((first + i) * p.x_row);
+                let column = |j: u8| floats.data.add(usize::from(j) * floats.step);
+                let mut put = |j: u8, dot: f32| {
+                    let sum = dot + bias[usize::from(j)];
+                    y[usize::from(j)] = if sum > 0.0 || sum.is_nan() { sum } else { 0.0 };
+                };
+                for pair in columns[..*found].chunks(2) {
+                    if let &[j, l] = pair {
+                        let [a, b] = S::two_dots(p.k, row, [column(j), column(l)]);
+                        put(j, a);
+                        put(l, b);
                     } else {
-                        put(i, j, S::dot(p.k, column, row(i)));
+                        put(pair[0], S::dot(p.k, row, column(pair[0])));
                     }
                 }
             }

@@ -12,6 +12,9 @@ use super::Vector;
 /// Quads between two corrections.
 pub(in crate::kernels) const RUN: usize = 16;
 
+/// The most rows that a tile may have: bits of a number.
+pub(in crate::kernels) const MOST_ROWS: usize = 32;
+
 /// A register of floats that has a companion of as many quads of 8-bit integers.
 ///
 /// # Safety
@@ -76,7 +79,7 @@ pub(in crate::kernels) struct Tile {
 /// # Safety
 /// Callable only where the instruction set is available; pointers must be valid for what the sizes describe.
 pub(in crate::kernels) trait Screener {
-    /// Rows of a tile, at most 32.
+    /// Rows of a tile, at most [`MOST_ROWS`].
     const ROWS: usize;
     /// Columns of a tile.
     const COLS: usize;
@@ -193,21 +196,21 @@ const STRANDS: usize = 4;
 
 /// See [`Screener::dot`].
 #[inline(always)]
-pub(super) unsafe fn dots<V: Vector<Element = f32>, const ROWS: usize>(
+pub(super) unsafe fn dots<V: Vector<Element = f32>, const COUNT: usize>(
     k: usize,
     a: *const f32,
-    b: [*const f32; ROWS],
-) -> [f32; ROWS] {
-    let mut sums = [[0.0; super::MAX_LANES]; ROWS];
+    b: [*const f32; COUNT],
+) -> [f32; COUNT] {
+    let mut sums = [[0.0; super::MAX_LANES]; COUNT];
     // SAFETY: the caller vouches for the instruction set and for k elements of each vector.
     unsafe {
-        let mut strands = [[V::zero(); STRANDS]; ROWS];
+        let mut strands = [[V::zero(); STRANDS]; COUNT];
         let step = STRANDS * V::LANES;
         let whole = k / step * step;
         for p in (0..whole).step_by(step) {
             for s in 0..STRANDS {
                 let x = V::load(a.add(p + s * V::LANES));
-                for r in 0..ROWS {
+                for r in 0..COUNT {
                     strands[r][s] = x.mul_add(V::load(b[r].add(p + s * V::LANES)), strands[r][s]);
                 }
             }
@@ -215,11 +218,11 @@ pub(super) unsafe fn dots<V: Vector<Element = f32>, const ROWS: usize>(
         for p in (whole..k).step_by(V::LANES) {
             let head = V::head(V::LANES.min(k - p));
             let x = V::load_head(a.add(p), head);
-            for r in 0..ROWS {
+            for r in 0..COUNT {
                 strands[r][0] = x.mul_add(V::load_head(b[r].add(p), head), strands[r][0]);
             }
         }
-        for r in 0..ROWS {
+        for r in 0..COUNT {
             let [s0, s1, s2, s3] = strands[r];
             s0.add(s1).add(s2.add(s3)).store(sums[r].as_mut_ptr());
         }
