@@ -15,6 +15,7 @@ mod optimizers;
 mod penalties;
 mod random;
 mod scalar;
+mod screen;
 mod seeing;
 mod softmax;
 mod stale;

@@ -7,7 +7,7 @@ use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
 use crate::sparsity::{Sparse, Support};
 
 macro_rules! float {
-    ($t:ty, $math:ident) => {
+    ($t:ty, $math:ident $(, $screen:item)?) => {
         impl Element for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -91,6 +91,7 @@ macro_rules! float {
             ) {
                 gemm(size, a, b, c, accum, epilogue);
             }
+            $($screen)?
             fn spmm(
                 a: Sparse<Self>,
                 b: Mat<Self>,
@@ -139,5 +140,11 @@ macro_rules! float {
     };
 }
 
-float!(f32, single);
+float!(
+    f32,
+    single,
+    fn screen(size: [usize; 3], x: Mat<Self>, w: Mat<Self>, bias: &[Self], y: &mut [Self]) -> bool {
+        super::screen::linear_relu(size, x, w, bias, y)
+    }
+);
 float!(f64, double);

@@ -15,6 +15,7 @@ mod pack;
 mod product;
 mod reduce;
 pub mod rows;
+pub mod screen;
 pub mod softmax;
 mod sparse;
 pub mod support;

@@ -13,9 +13,27 @@ use super::micro::MAX_LANES;
 #[repr(align(64))]
 struct Line(#[allow(dead_code)] [u8; 64]);
 
+/// Memory that is kept from call to call, aligned to cache lines.
+pub(super) struct Buffer(Vec<Line>);
+
+impl Buffer {
+    pub const fn new() -> Buffer {
+        Buffer(Vec::new())
+    }
+
+    /// Room for `len` numbers, and for what packing may scribble after them. What stands there is anything.
+    pub fn room<T>(&mut self, len: usize) -> *mut T {
+        let lines = ((len + MAX_LANES) * size_of::<T>()).div_ceil(size_of::<Line>());
+        if self.0.len() < lines {
+            self.0.resize(lines, Line([0; 64]));
+        }
+        self.0.as_mut_ptr().cast()
+    }
+}
+
 thread_local! {
-    /// The packed blocks of `a` and `b`, kept from call to call.
-    static BUFFERS: RefCell<[Vec<Line>; 2]> = const { RefCell::new([Vec::new(), Vec::new()]) };
+    /// The packed blocks of `a` and `b`.
+    static BUFFERS: RefCell<[Buffer; 2]> = const { RefCell::new([Buffer::new(), Buffer::new()]) };
 }
 
 /// Hands `f` this thread's buffers for `lens` packed elements, with room for what packing may scribble.
@@ -24,13 +42,8 @@ pub(super) fn with_buffers<T, R>(lens: [usize; 2], f: impl FnOnce([*mut T; 2]) -
         return f([std::ptr::null_mut(); 2]);
     }
     BUFFERS.with_borrow_mut(|buffers| {
-        for (buffer, len) in buffers.iter_mut().zip(lens) {
-            let lines = ((len + MAX_LANES) * size_of::<T>()).div_ceil(size_of::<Line>());
-            if buffer.len() < lines {
-                buffer.resize(lines, Line([0; 64]));
-            }
-        }
-        f(buffers.each_mut().map(|buffer| buffer.as_mut_ptr().cast()))
+        let [a, b] = buffers;
+        f([a.room(lens[0]), b.room(lens[1])])
     })
 }
 

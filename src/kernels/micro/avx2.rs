@@ -6,6 +6,7 @@
 
 use std::arch::x86_64::*;
 
+use super::screen::{Quads, screener};
 use super::{MAX_LANES, Vector, microkernel};
 
 /// The first lanes: as a mask for loads, and as a number for stores, since AMD's masked stores take dozens of
@@ -183,4 +184,56 @@ microkernel!(
         4: [1 2 3]
     ],
     packed [1: [1 2 3 4 5 6], 2: [1 2 3 4 5 6]]
+);
+
+impl Quads for __m256 {
+    // Twice the largest byte, 180, times the largest integer fits 16 bits, for the products are added by two.
+    const LARGEST: u8 = 90;
+    // A run is added in 16 bits: its sums are at most the product of two norms, below 2¹⁵.
+    const LARGEST_NORM: f32 = 181.0;
+    type Quads = __m256i;
+
+    #[inline(always)]
+    fn correction(sums: [i32; 2]) -> i32 {
+        // Two numbers of 16 bits, modulo 2¹⁶ as is what they correct.
+        let [low, high] = sums.map(|sum| (-sum * i32::from(Self::LARGEST)) as u16 as u32);
+        (high << 16 | low) as i32
+    }
+    #[inline(always)]
+    unsafe fn no_sums() -> __m256i {
+        _mm256_setzero_si256()
+    }
+    #[inline(always)]
+    unsafe fn load_quads(from: *const i32) -> __m256i {
+        _mm256_loadu_si256(from.cast())
+    }
+    #[inline(always)]
+    unsafe fn splat_quad(quad: i32) -> __m256i {
+        _mm256_set1_epi32(quad)
+    }
+    #[inline(always)]
+    unsafe fn begin(_: __m256i, correction: __m256i) -> __m256i {
+        correction
+    }
+    #[inline(always)]
+    unsafe fn add_products(run: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        _mm256_add_epi16(run, _mm256_maddubs_epi16(a, b))
+    }
+    #[inline(always)]
+    unsafe fn end(sums: __m256i, run: __m256i) -> __m256i {
+        _mm256_add_epi32(sums, _mm256_madd_epi16(run, _mm256_set1_epi16(1)))
+    }
+    #[inline(always)]
+    unsafe fn from_sums(sums: __m256i) -> Self {
+        _mm256_cvtepi32_ps(sums)
+    }
+    #[inline(always)]
+    unsafe fn not_at_most(self, other: Self) -> u32 {
+        _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NLE_UQ>(self, other)) as u32
+    }
+}
+
+screener!(
+    /// 16 x 6.
+    Screen: std::arch::x86_64::__m256, features "avx2,fma", tile [2, 6]
 );

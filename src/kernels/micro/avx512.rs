@@ -6,6 +6,7 @@
 
 use std::arch::x86_64::*;
 
+use super::screen::{Quads, screener};
 use super::{MAX_LANES, Vector, microkernel};
 
 impl Vector for __m512 {
@@ -180,4 +181,54 @@ microkernel!(
         4: [1 2 3 4 5 6]
     ],
     packed [1: [1 2 3 4 5 6 7 8 9 10 11 12], 2: [1 2 3 4 5 6 7 8 9 10 11 12]]
+);
+
+impl Quads for __m512 {
+    const LARGEST: u8 = 127;
+    // Sums have 32 bits throughout.
+    const LARGEST_NORM: f32 = f32::INFINITY;
+    type Quads = __m512i;
+
+    #[inline(always)]
+    fn correction(sums: [i32; 2]) -> i32 {
+        -(sums[0] + sums[1]) * i32::from(Self::LARGEST)
+    }
+    #[inline(always)]
+    unsafe fn no_sums() -> __m512i {
+        _mm512_setzero_si512()
+    }
+    #[inline(always)]
+    unsafe fn load_quads(from: *const i32) -> __m512i {
+        _mm512_loadu_si512(from.cast())
+    }
+    #[inline(always)]
+    unsafe fn splat_quad(quad: i32) -> __m512i {
+        _mm512_set1_epi32(quad)
+    }
+    #[inline(always)]
+    unsafe fn begin(sums: __m512i, correction: __m512i) -> __m512i {
+        _mm512_add_epi32(sums, correction)
+    }
+    #[inline(always)]
+    unsafe fn add_products(run: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        _mm512_dpbusd_epi32(run, a, b)
+    }
+    #[inline(always)]
+    unsafe fn end(_: __m512i, run: __m512i) -> __m512i {
+        run
+    }
+    #[inline(always)]
+    unsafe fn from_sums(sums: __m512i) -> Self {
+        _mm512_cvtepi32_ps(sums)
+    }
+    #[inline(always)]
+    unsafe fn not_at_most(self, other: Self) -> u32 {
+        _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(self, other) as u32
+    }
+}
+
+screener!(
+    /// 32 x 12, for machines that multiply and add quads in one instruction.
+    Screen: std::arch::x86_64::__m512, features "avx512f,avx512dq,avx512bw,avx512vl,avx512vnni,avx2,fma",
+    tile [2, 12]
 );

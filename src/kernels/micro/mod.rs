@@ -16,6 +16,7 @@
 mod dots;
 mod panel;
 pub(super) mod portable;
+pub(super) mod screen;
 pub(super) mod sparse;
 mod thin;
 mod tile;
@@ -178,6 +179,10 @@ pub(super) trait Microkernel {
     /// as 1.
     unsafe fn thin(product: &Product<Self::Element>);
 
+    /// Transposes a block: element (w, p) goes to `to[p * row + w]`. May scribble over what follows a row's elements, up to
+    /// [`MAX_LANES`] of them, but not over those of a later row.
+    unsafe fn turn(block: &Block<Self::Element>, to: *mut Self::Element, row: usize);
+
     /// Packs a block of one panel, as wide as those of sparse products.
     unsafe fn sparse_pack(block: &Block<Self::Element>, to: *mut Self::Element);
 
@@ -262,6 +267,12 @@ macro_rules! microkernel {
                             _ => unreachable!("a thin product has few steps"),
                         }
                     }
+                }
+
+                $(#[target_feature(enable = $features)])?
+                unsafe fn turn(block: &Block<E>, to: *mut E, row: usize) {
+                    // SAFETY: the features are enabled here; the rest is the caller's.
+                    unsafe { super::panel::turn::<$vector>(block, to, row) }
                 }
 
                 $(#[target_feature(enable = $features)])?

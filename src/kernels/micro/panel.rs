@@ -16,16 +16,24 @@ pub(super) unsafe fn pack<V: Vector, const PANEL: usize>(
             return pack_columns::<V, PANEL>([width, k], from, step_p, to, pitch);
         }
         for w in (0..width).step_by(PANEL) {
-            let (from, to) = (from.add(w * step_w), to.add(w * pitch));
-            let width = PANEL.min(width - w);
-            if step_p == 1 && k >= 4 {
-                pack_transposed::<V, PANEL>([width, k], from, step_w, to);
-            } else {
-                for p in 0..k {
-                    for w in 0..width {
-                        *to.add(p * PANEL + w) = *from.add(w * step_w + p * step_p);
-                    }
-                }
+            let panel = Block { width: PANEL.min(width - w), from: from.add(w * step_w), ..*block };
+            turn::<V>(&panel, to.add(w * pitch), PANEL);
+        }
+    }
+}
+
+/// See [`Microkernel::turn`](super::Microkernel::turn).
+#[inline(always)]
+pub(super) unsafe fn turn<V: Vector>(block: &Block<V::Element>, to: *mut V::Element, row: usize) {
+    let Block { width, k, from, step_w, step_p } = *block;
+    // SAFETY: as in `pack`.
+    unsafe {
+        if step_p == 1 && k >= 4 {
+            return turn_squares::<V>([width, k], from, step_w, to, row);
+        }
+        for p in 0..k {
+            for w in 0..width {
+                *to.add(p * row + w) = *from.add(w * step_w + p * step_p);
             }
         }
     }
@@ -70,16 +78,17 @@ unsafe fn pack_columns<V: Vector, const PANEL: usize>(
 /// How many columns ahead `pack_columns` asks for.
 const PREFETCH_COLUMNS: usize = 4;
 
-/// How many squares ahead `pack_transposed` asks for.
+/// How many squares ahead `turn_squares` asks for.
 const PREFETCH_SQUARES: usize = 4;
 
-/// Packs a panel whose rows are contiguous: square by square, transposed in registers.
+/// Turns a block whose rows are contiguous: square by square, transposed in registers.
 #[inline(always)]
-unsafe fn pack_transposed<V: Vector, const PANEL: usize>(
+unsafe fn turn_squares<V: Vector>(
     [width, k]: [usize; 2],
     from: *const V::Element,
     step_w: usize,
     to: *mut V::Element,
+    row: usize,
 ) {
     // SAFETY: as in `pack`. A square is stored LANES wide even where fewer rows were left; what it writes too far
     // belongs to a column not yet written, or to the first rows of one, which the squares after it overwrite:
@@ -93,7 +102,7 @@ unsafe fn pack_transposed<V: Vector, const PANEL: usize>(
             for w in (0..squares).rev().map(|square| square * V::LANES) {
                 let rows = V::LANES.min(width - w);
                 let from = from.add(w * step_w + p);
-                let to = to.add(p * PANEL + w);
+                let to = to.add(p * row + w);
                 let mut square = [V::zero(); MAX_LANES];
                 for l in 0..V::LANES {
                     if l < rows {
@@ -105,7 +114,7 @@ unsafe fn pack_transposed<V: Vector, const PANEL: usize>(
                 V::transpose(&mut square);
                 for l in 0..V::LANES {
                     if l < depth {
-                        square[l].store(to.add(l * PANEL));
+                        square[l].store(to.add(l * row));
                     }
                 }
             }

@@ -1,0 +1,262 @@
+//! Screening against the dense product: the same active units but for those within rounding of zero, the same values
+//! within rounding, exact zeros elsewhere, whatever the numbers are.
+
+use quietgrad::kernels::{isa::Isa, screen};
+use quietgrad::{Accum, Element, Epilogue, Mat, MatMut, Random};
+
+use crate::on_every_isa;
+
+/// Operands of a layer: x is m x k, w is k x n.
+struct Layer {
+    size: [usize; 3],
+    x: Vec<f32>,
+    w: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Layer {
+    /// Normal numbers, and a bias that leaves about `density` of the units active.
+    fn normal(size: [usize; 3], threshold: f64, random: &mut Random) -> Layer {
+        let [m, k, n] = size;
+        let scale = 1.0 / (k as f64).sqrt();
+        Layer {
+            size,
+            x: (0..m * k).map(|_| random.normal() as f32).collect(),
+            w: (0..k * n).map(|_| (random.normal() * scale) as f32).collect(),
+            bias: (0..n).map(|_| (0.1 * random.normal() - threshold) as f32).collect(),
+        }
+    }
+
+    fn screened(&self) -> Option<Vec<f32>> {
+        let [m, k, n] = self.size;
+        let mut y = vec![f32::NAN; m * n];
+        let (x, w) = (Mat::row_major(&self.x, k), Mat::row_major(&self.w, n));
+        screen::linear_relu(self.size, x, w, &self.bias, &mut y).then_some(y)
+    }
+
+    fn dense(&self) -> Vec<f32> {
+        let [m, k, n] = self.size;
+        let mut y = vec![f32::NAN; m * n];
+        let (x, w) = (Mat::row_major(&self.x, k), Mat::row_major(&self.w, n));
+        let to = MatMut::row_major(&mut y, n);
+        f32::gemm(self.size, x, w, to, Accum::Replace, Epilogue::BiasRelu(&self.bias));
+        y
+    }
+
+    /// Compares every unit with its exact value, as far as `f64` is exact; where that is not finite, with the dense
+    /// product. Sums that overflow in one order and not in another are let pass.
+    fn check(&self, what: &str) {
+        let Some(y) = self.screened() else {
+            assert_ne!(Isa::current(), Isa::Avx2, "{what}");
+            return;
+        };
+        let [m, k, n] = self.size;
+        let dense = self.dense();
+        for i in 0..m {
+            for j in 0..n {
+                let (y, dense) = (y[i * n + j], dense[i * n + j]);
+                let terms = (0..k).map(|p| f64::from(self.x[i * k + p]) * f64::from(self.w[p * n + j]));
+                let (sum, size) = terms.fold((0.0, 0.0), |(sum, size), term| (sum + term, size + term.abs()));
+                let (sum, size) = (sum + f64::from(self.bias[j]), size + f64::from(self.bias[j].abs()));
+                let place =
+                    format!("{what} {:?} ({i}, {j}): {y:e}, dense {dense:e}, exactly {sum:e}", self.size);
+                if !sum.is_finite() {
+                    assert!(y == dense || (y.is_nan() && dense.is_nan()), "{place}");
+                    continue;
+                }
+                if size > 1e38 {
+                    continue;
+                }
+                let rounding = (k + 2) as f64 * size * f64::from(f32::EPSILON) + 1e-40 * (k + 1) as f64;
+                assert!((f64::from(y) - sum.max(0.0)).abs() <= rounding, "{place}");
+                assert!(sum > -rounding || y.to_bits() == 0, "{place}: no exact zero");
+            }
+        }
+    }
+}
+
+#[test]
+fn screening_agrees_with_the_dense_product_on_awkward_shapes() {
+    on_every_isa(|_| {
+        let mut random = Random::new(1);
+        for m in [0, 1, 2, 15, 16, 17, 33, 65] {
+            for k in [1, 2, 3, 7, 31, 63, 64, 65, 129] {
+                for n in [0, 1, 2, 3, 4, 5, 6, 7, 13, 95, 97, 193] {
+                    let threshold = 3.0 * random.unit();
+                    Layer::normal([m, k, n], threshold, &mut random).check("normal");
+                }
+            }
+        }
+        // More rows than are quantized at a time.
+        Layer::normal([2100, 40, 7], 1.0, &mut random).check("tall");
+        Layer::normal([130, 768, 300], 1.6, &mut random).check("wide");
+    });
+}
+
+#[test]
+fn screening_agrees_with_the_dense_product_on_random_layers() {
+    on_every_isa(|_| {
+        let mut random = Random::new(2);
+        for _ in 0..300 {
+            let size = std::array::from_fn(|_| 1 + (random.unit() * 70.0) as usize);
+            let mut layer = Layer::normal(size, 4.0 * random.unit() - 1.0, &mut random);
+            // Rows and columns of very different scales, sparse rows, values that round to few integers.
+            let [m, k, n] = size;
+            for i in 0..m {
+                let scale = (40.0 * random.unit() - 20.0).exp2() as f32;
+                let keep = random.unit();
+                for x in &mut layer.x[i * k..(i + 1) * k] {
+                    *x = if random.unit() < keep { *x * scale } else { 0.0 };
+                }
+            }
+            for j in 0..n {
+                let scale = (40.0 * random.unit() - 20.0).exp2() as f32;
+                let whole = random.unit() < 0.3;
+                for p in 0..k {
+                    let w = &mut layer.w[p * n + j];
+                    *w = scale * if whole { w.round() } else { *w };
+                }
+                layer.bias[j] *= scale;
+            }
+            layer.check("random");
+        }
+    });
+}
+
+/// Numbers that a scale, a square or a sum could stumble over.
+const HARD: [f32; 20] = [
+    f32::NAN,
+    f32::INFINITY,
+    f32::NEG_INFINITY,
+    f32::MAX,
+    f32::MIN,
+    f32::MIN_POSITIVE,
+    1e-45,
+    -1e-45,
+    1e-40,
+    1e-30,
+    -1e-20,
+    1e-12,
+    1e12,
+    -1e15,
+    1e19,
+    -1e20,
+    1e30,
+    0.0,
+    -0.0,
+    1.0,
+];
+
+#[test]
+fn hard_numbers_anywhere_give_what_the_dense_product_gives() {
+    on_every_isa(|_| {
+        let mut random = Random::new(3);
+        for hard in HARD {
+            for [m, k, n] in [[20, 70, 13], [5, 1, 7]] {
+                for place in 0..7 {
+                    let mut layer = Layer::normal([m, k, n], 1.0, &mut random);
+                    match place {
+                        0 => layer.x[2 * k + k / 2] = hard,
+                        1 => layer.w[k / 2 * n + 3] = hard,
+                        2 => layer.bias[4] = hard,
+                        3 => layer.x[k..2 * k].fill(hard),
+                        4 => (0..k).for_each(|p| layer.w[p * n + 2] = hard),
+                        5 => layer.bias.fill(hard),
+                        _ => layer.x.iter_mut().chain(&mut layer.w).for_each(|x| *x *= hard),
+                    }
+                    layer.check(&format!("{hard:e} at {place}"));
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn sums_that_end_at_zero_are_found_on_the_right_side() {
+    on_every_isa(|_| {
+        let mut random = Random::new(4);
+        for step in -3..=3 {
+            let mut layer = Layer::normal([48, 96, 24], 0.0, &mut random);
+            // Exact in every order, and quantized without a residual: signs decide alone.
+            layer.x.iter_mut().for_each(|x| *x = x.round());
+            layer.w.iter_mut().for_each(|w| *w = (*w * 10.0).round());
+            layer.bias.fill(step as f32);
+            if let Some(y) = layer.screened() {
+                assert!(y == layer.dense(), "{:?}, bias {step}", Isa::current());
+            }
+            // A bias within a few steps of a sum's own value.
+            let mut layer = Layer::normal([32, 64, 32], 0.0, &mut random);
+            layer.bias.fill(0.0);
+            let [m, k, n] = layer.size;
+            for j in 0..n {
+                let i = j % m;
+                let dot: f32 = (0..k).map(|p| layer.x[i * k + p] * layer.w[p * n + j]).sum();
+                layer.bias[j] = -dot * (1.0 + step as f32 * f32::EPSILON);
+            }
+            layer.check("on the edge");
+        }
+    });
+}
+
+#[test]
+fn the_largest_integers_do_not_overflow() {
+    on_every_isa(|_| {
+        // Every product is as large as it can be, in every run and in either half of its quads.
+        for k in [64, 768, 5000] {
+            for signs in [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]] {
+                for every in [1, 2, 4, 32, 64] {
+                    let [x, w] = signs.map(|sign| {
+                        (0..k).map(|p| if p % every == 0 { sign } else { 0.0 }).collect::<Vec<f32>>()
+                    });
+                    let layer = Layer { size: [1, k, 1], x, w, bias: vec![0.0] };
+                    layer.check("largest");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn weights_by_column_and_rows_with_gaps_are_taken_where_they_are() {
+    on_every_isa(|isa| {
+        let mut random = Random::new(5);
+        let layer = Layer::normal([40, 50, 110], 1.0, &mut random);
+        let Some(expected) = layer.screened() else { return };
+        let [m, k, n] = layer.size;
+        let by_column: Vec<f32> = (0..n * k).map(|at| layer.w[at % k * n + at / k]).collect();
+        let gaps: Vec<f32> = (0..m * (k + 3))
+            .map(|at| if at % (k + 3) < k { layer.x[at / (k + 3) * k + at % (k + 3)] } else { f32::NAN })
+            .collect();
+        let mut y = vec![f32::NAN; m * n];
+        let (x, w) =
+            (Mat { data: &gaps, row_stride: k + 3, col_stride: 1 }, Mat::row_major(&by_column, k).t());
+        assert!(screen::linear_relu(layer.size, x, w, &layer.bias, &mut y));
+        assert!(y == expected, "{isa:?}");
+        // Neither rows nor columns are contiguous: not taken.
+        let x = Mat { data: &gaps, row_stride: 1, col_stride: 2 };
+        y.fill(3.0);
+        assert!(!screen::linear_relu([3, 4, n], x, w, &layer.bias, &mut y));
+        assert!(!screen::linear_relu([m, 0, n], x, w, &layer.bias, &mut y));
+        assert!(y.iter().all(|&y| y == 3.0), "what is refused is not touched");
+    });
+}
+
+#[test]
+fn any_number_of_threads_screens_to_the_same_bits() {
+    on_every_isa(|isa| {
+        let mut random = Random::new(6);
+        for size in [[300, 200, 500], [17, 768, 1000], [2500, 33, 100]] {
+            let layer = Layer::normal(size, 1.3, &mut random);
+            let on = |threads| {
+                quietgrad::set_threads(threads);
+                let y = layer.screened();
+                quietgrad::set_threads(1);
+                y.map(|y| y.iter().map(|y| y.to_bits()).collect::<Vec<_>>())
+            };
+            let one = on(1);
+            for threads in [2, 3, 5] {
+                assert!(on(threads) == one, "{isa:?} {size:?}: {threads} threads differ from 1");
+            }
+        }
+    });
+}
