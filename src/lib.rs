@@ -110,6 +110,9 @@ mod book {
     #[doc = include_str!("../docs/numerics.md")]
     mod numerics {}
 
+    #[doc = include_str!("../docs/screening.md")]
+    mod screening {}
+
     #[doc = include_str!("../docs/seeing.md")]
     mod seeing {}
 

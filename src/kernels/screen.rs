@@ -11,6 +11,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 use std::slice;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::isa::Isa;
 use super::micro::screen::{Bounds, MOST_ROWS, RUN, Screener, Tile};
@@ -39,19 +40,22 @@ const STRIP: usize = 16;
 
 /// `y = max(x w + bias, 0)` for x of `size[0]` x `size[1]`, w of `size[1]` x `size[2]` and a row-major y; NaN stays NaN.
 ///
-/// Returns false, and does nothing, where that is not possible: it takes AVX2 or AVX-512 with VNNI, contiguous rows of x,
-/// contiguous rows or columns of w, and between 1 and 65536 numbers a row of x.
+/// Returns how many candidates were computed. If they are more than an eighth of y, the dense product would have been
+/// faster; see [`pays`] for a guess beforehand.
+///
+/// Returns `None`, and does nothing, where screening is not possible: it takes AVX2 or AVX-512 with VNNI, contiguous rows
+/// of x, contiguous rows or columns of w, and between 1 and 65536 numbers a row of x.
 ///
 /// Active values differ from those of [`Element::gemm`](crate::Element::gemm) by rounding. So may whether a value that is
 /// zero but for rounding is active.
 ///
 /// # Panics
 /// If an operand is too short for its size and strides.
-pub fn linear_relu(size: [usize; 3], x: Mat<f32>, w: Mat<f32>, bias: &[f32], y: &mut [f32]) -> bool {
+pub fn linear_relu(size: [usize; 3], x: Mat<f32>, w: Mat<f32>, bias: &[f32], y: &mut [f32]) -> Option<usize> {
     let [m, k, n] = size;
     let contiguous = x.col_stride == 1 && (w.col_stride == 1 || w.row_stride == 1);
     if !contiguous || k == 0 || k > LONGEST {
-        return false;
+        return None;
     }
     if m > 0 && n > 0 {
         assert!(x.data.len() >= (m - 1) * x.row_stride + k, "screen: x is too short");
@@ -63,15 +67,22 @@ pub fn linear_relu(size: [usize; 3], x: Mat<f32>, w: Mat<f32>, bias: &[f32], y: 
     match Isa::current() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: operands are checked above, and `current` names only what this machine has.
-        Isa::Avx2 => unsafe { run::<avx2::Screen, avx2::F32>(&product) },
+        Isa::Avx2 => Some(unsafe { run::<avx2::Screen, avx2::F32>(&product) }),
         #[cfg(target_arch = "x86_64")]
         Isa::Avx512 if is_x86_feature_detected!("avx512vnni") => {
             // SAFETY: as above.
-            unsafe { run::<avx512::Screen, avx512::F32>(&product) }
+            Some(unsafe { run::<avx512::Screen, avx512::F32>(&product) })
         }
-        _ => return false,
+        _ => None,
     }
-    true
+}
+
+/// Whether [`linear_relu`] is likely to be faster than the dense product where `density` of y is not zero.
+///
+/// It takes rows and columns enough to pay for quantizing the other operand. The bound, as a part of a sum's usual size,
+/// grows with √k, and with it the share of places that are candidates without being active.
+pub fn pays([m, k, n]: [usize; 3], density: f64) -> bool {
+    m >= 128 && n >= 128 && k >= 64 && density < 0.12 * (-(k as f64).sqrt() / 20.0).exp()
 }
 
 /// The operands, which threads look at together.
@@ -168,7 +179,8 @@ fn each(parts: usize, task: &(dyn Fn(usize) + Sync)) {
 
 /// # Safety
 /// The instruction set is available, and the pointers are valid.
-unsafe fn run<S: Screener, K: Microkernel<Element = f32>>(p: &Product) {
+unsafe fn run<S: Screener, K: Microkernel<Element = f32>>(p: &Product) -> usize {
+    let candidates = AtomicUsize::new(0);
     const {
         assert!(CHUNK.is_multiple_of(SHARE) && SHARE.is_multiple_of(S::ROWS) && GROUP.is_multiple_of(S::COLS))
     };
@@ -194,13 +206,15 @@ unsafe fn run<S: Screener, K: Microkernel<Element = f32>>(p: &Product) {
             });
             each(p.n.div_ceil(GROUP), &|group| {
                 // SAFETY: the caller's, and every group has columns of its own.
-                unsafe { columns::<S, K>(p, rows.clone(), &x, group * GROUP) }
+                let found = unsafe { columns::<S, K>(p, rows.clone(), &x, group * GROUP) };
+                candidates.fetch_add(found, Ordering::Relaxed);
             });
         }
     });
+    candidates.into_inner()
 }
 
-/// Computes some rows of a group of columns.
+/// Computes some rows of a group of columns; returns the number of candidates.
 ///
 /// # Safety
 /// As [`run`]; `x` holds the rows, and nobody else writes to these columns.
@@ -209,7 +223,7 @@ unsafe fn columns<S: Screener, K: Microkernel<Element = f32>>(
     rows: Range<usize>,
     x: &Panels,
     first: usize,
-) {
+) -> usize {
     let (count, width, quads) = (GROUP.min(p.n - first), S::COLS, x.quads / RUN * (RUN + 1));
     COLUMNS.with_borrow_mut(|[floats, integers, bounds, scratch]| {
         let integers =
@@ -237,12 +251,13 @@ unsafe fn columns<S: Screener, K: Microkernel<Element = f32>>(
             let mut bias = [0.0; GROUP];
             bias[..count].copy_from_slice(slice::from_raw_parts(p.bias.add(first), count));
             let group = Group { floats: vectors, integers, bias };
-            for i in (0..rows.len()).step_by(S::ROWS) {
+            let panels = (0..rows.len()).step_by(S::ROWS).map(|i| {
                 let y = p.y.add((rows.start + i) * p.n + first);
-                group.panel::<S>(p, x, i, [rows.start + i, S::ROWS.min(rows.len() - i)], y);
-            }
+                group.panel::<S>(p, x, i, [rows.start + i, S::ROWS.min(rows.len() - i)], y)
+            });
+            panels.sum()
         }
-    });
+    })
 }
 
 /// A group of columns of w.
@@ -253,8 +268,8 @@ struct Group {
 }
 
 impl Group {
-    /// Computes the rows of y that panel `at` of x makes: `count` of them, the first of which is `first` and begins at
-    /// `y`.
+    /// Computes the rows of y that the panel of x from row `at` on makes: `count` of them, the first of which is `first`
+    /// and begins at `y`. Returns the number of candidates.
     ///
     /// # Safety
     /// As [`columns`].
@@ -266,7 +281,7 @@ impl Group {
         at: usize,
         [first, count]: [usize; 2],
         y: *mut f32,
-    ) {
+    ) -> usize {
         let Group { floats, integers: w, ref bias } = *self;
         let mut rows = [0; GROUP];
         // Of each row, the columns where it has candidates.
@@ -312,5 +327,6 @@ impl Group {
                 }
             }
         }
+        candidates[..count].iter().map(|(_, found)| found).sum()
     }
 }
