@@ -17,6 +17,7 @@ mod random;
 mod scalar;
 mod seeing;
 mod softmax;
+mod sparse;
 mod stale;
 mod update;
 

@@ -2,7 +2,9 @@
 
 use super::math::{double, single};
 use super::product::{gemm, gemm_batch};
+use super::sparse::{self, spmm};
 use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
+use crate::sparsity::{Sparse, Support};
 
 macro_rules! float {
     ($t:ty, $math:ident) => {
@@ -88,6 +90,40 @@ macro_rules! float {
                 epilogue: Epilogue<Self>,
             ) {
                 gemm(size, a, b, c, accum, epilogue);
+            }
+            fn spmm(
+                a: Sparse<Self>,
+                b: Mat<Self>,
+                n: usize,
+                c: &mut [Self],
+                accum: Accum,
+                epilogue: Epilogue<Self>,
+            ) {
+                spmm(a, b, n, c, accum, epilogue);
+            }
+            fn spmm_t(a: Sparse<Self>, g: Mat<Self>, n: usize, c: MatMut<Self>, accum: Accum) {
+                sparse::columns(a.support, g, n, Some((a.values, c, accum)), None);
+            }
+            fn sddmm(
+                support: &Support,
+                g: Mat<Self>,
+                b: Mat<Self>,
+                n: usize,
+                values: &mut [Self],
+                accum: Accum,
+            ) {
+                sparse::columns(support, g, n, None, Some((b, values, accum)));
+            }
+            fn spmm_t_sddmm(
+                a: Sparse<Self>,
+                g: Mat<Self>,
+                b: Mat<Self>,
+                n: usize,
+                (c, c_accum): (MatMut<Self>, Accum),
+                (values, values_accum): (&mut [Self], Accum),
+            ) {
+                let sums = Some((a.values, c, c_accum));
+                sparse::columns(a.support, g, n, sums, Some((b, values, values_accum)));
             }
             fn gemm_batch(
                 count: usize,

@@ -83,6 +83,7 @@ macro_rules! on_current_isa {
         }
     };
 }
+pub(super) use on_current_isa;
 
 /// A float with micro-kernels.
 pub(super) trait Float: Element {

@@ -15,6 +15,7 @@ mod product;
 mod reduce;
 pub mod rows;
 pub mod softmax;
+mod sparse;
 pub mod support;
 mod threads;
 pub mod top_k;

@@ -16,6 +16,7 @@
 mod dots;
 mod panel;
 pub(super) mod portable;
+pub(super) mod sparse;
 mod tile;
 
 #[cfg(target_arch = "x86_64")]
@@ -59,6 +60,22 @@ pub(super) trait Vector: Copy {
     unsafe fn relu(self) -> Self;
     /// Transposes the square that the first `LANES` registers hold.
     unsafe fn transpose(square: &mut [Self; MAX_LANES]);
+    /// The sum of the lanes of each of the first `LANES` registers, by halves: lane l and lane l + LANES / 2 first.
+    #[inline(always)]
+    unsafe fn sums(square: &mut [Self; MAX_LANES]) -> Self {
+        // SAFETY: the caller's. Transposed, one addition adds for all of them.
+        unsafe {
+            Self::transpose(square);
+            let mut half = Self::LANES / 2;
+            while half > 0 {
+                for l in 0..half {
+                    square[l] = square[l].add(square[l + half]);
+                }
+                half /= 2;
+            }
+        }
+        square[0]
+    }
     /// Asks for the cache line of `at`; any address will do.
     unsafe fn prefetch(at: *const Self::Element);
 }
@@ -224,6 +241,8 @@ macro_rules! microkernel {
                     unsafe { super::dots::dots::<$vector>(p) }
                 }
             }
+
+            $crate::kernels::micro::sparse::sparse_kernel!($name: $vector $(, features $features)?);
         };
     };
 }
