@@ -336,8 +336,9 @@ pub mod reference {
             for entry in support.column(j) {
                 let i = support.row_of[entry] as usize;
                 let value = MatMut::row_major(&mut values[entry..=entry], 1);
-                let row = Mat { data: &g.data[i * g.row_stride..], ..g };
-                let col = Mat { data: &b.data[j * b.row_stride..], ..b };
+                // With n = 0 the operands may be empty.
+                let [i, j] = if n > 0 { [i * g.row_stride, j * b.row_stride] } else { [0, 0] };
+                let [row, col] = [Mat { data: &g.data[i..], ..g }, Mat { data: &b.data[j..], ..b }];
                 gemm([1, n, 1], row, col.t(), value, accum, Epilogue::None);
             }
         }

@@ -86,8 +86,8 @@ pub struct Support {
     /// Places `row_starts[p * rows + i]..row_starts[p * rows + i + 1]` of the two lists below are the entries of row i
     /// in panel p. A panel has the same places in either order.
     pub(crate) row_starts: Vec<u32>,
-    /// Panel by panel, row by row: the column of an entry.
-    pub(crate) column_of: Vec<u32>,
+    /// Panel by panel, row by row: the column of an entry, counted from the panel's first.
+    pub(crate) column_of: Vec<u16>,
     /// Panel by panel, row by row: the number of an entry.
     pub(crate) entry_of: Vec<u32>,
 }
@@ -118,11 +118,20 @@ impl Support {
         self.entries() as f64 / (self.rows * self.cols) as f64
     }
 
-    /// Each entry's number, and its place in the row-major matrix.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (usize, usize)> {
-        let of_column =
-            move |j| self.column(j).map(move |entry| (entry, self.row_of[entry] as usize * self.cols + j));
-        (0..self.cols).flat_map(of_column)
+    /// Row and column of each entry, by its number.
+    pub fn places(&self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.cols).flat_map(|j| self.row_of[self.column(j)].iter().map(move |&i| (i as usize, j)))
+    }
+
+    /// The number of panels: at least one, though it may have no columns.
+    pub(crate) fn panels(&self) -> usize {
+        self.cols.div_ceil(self.width.max(1)).max(1)
+    }
+
+    /// The places of the entries of row i in a panel.
+    pub(crate) fn row_in(&self, panel: usize, i: usize) -> std::ops::Range<usize> {
+        let at = panel * self.rows + i;
+        self.row_starts[at] as usize..self.row_starts[at + 1] as usize
     }
 
     /// The numbers of the entries of column j.

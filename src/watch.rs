@@ -120,7 +120,10 @@ impl Watch {
             return None;
         }
         let found = data.iter().position(|x| !x.to_f64().is_finite())?;
-        let place = support.map_or(found, |support| support.places().nth(found).expect("an entry").1);
+        let place = support.map_or(found, |support| {
+            let (row, column) = support.places().nth(found).expect("an entry");
+            row * support.cols() + column
+        });
         let index: Vec<usize> =
             row_major(shape).iter().zip(shape).map(|(stride, size)| place / stride % size).collect();
         Some(format!("is {} at {index:?} of {shape:?}", data[found]))

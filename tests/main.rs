@@ -18,6 +18,7 @@ mod scalar;
 mod screen;
 mod seeing;
 mod softmax;
+mod sparse;
 mod stale;
 mod update;
 mod zeros;

@@ -2,7 +2,7 @@
 
 use super::math::{double, single};
 use super::product::{gemm, gemm_batch};
-use super::sparse::{by_columns, spmm};
+use super::sparse::{self, spmm};
 use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
 use crate::sparsity::{Sparse, Support};
 
@@ -103,7 +103,7 @@ macro_rules! float {
                 spmm(a, b, n, c, accum, epilogue);
             }
             fn spmm_t(a: Sparse<Self>, g: Mat<Self>, n: usize, c: MatMut<Self>, accum: Accum) {
-                by_columns(a, g, n, Some((c, accum)), None);
+                sparse::columns(a.support, g, n, Some((a.values, c, accum)), None);
             }
             fn sddmm(
                 support: &Support,
@@ -113,17 +113,18 @@ macro_rules! float {
                 values: &mut [Self],
                 accum: Accum,
             ) {
-                by_columns(Sparse { support, values: &[] }, g, n, None, Some((b, values, accum)));
+                sparse::columns(support, g, n, None, Some((b, values, accum)));
             }
             fn spmm_t_sddmm(
                 a: Sparse<Self>,
                 g: Mat<Self>,
                 b: Mat<Self>,
                 n: usize,
-                c: (MatMut<Self>, Accum),
-                (values, accum): (&mut [Self], Accum),
+                (c, c_accum): (MatMut<Self>, Accum),
+                (values, values_accum): (&mut [Self], Accum),
             ) {
-                by_columns(a, g, n, Some(c), Some((b, values, accum)));
+                let sums = Some((a.values, c, c_accum));
+                sparse::columns(a.support, g, n, sums, Some((b, values, values_accum)));
             }
             fn gemm_batch(
                 count: usize,
@@ -144,7 +145,7 @@ float!(
     f32,
     single,
     fn screen(size: [usize; 3], x: Mat<Self>, w: Mat<Self>, bias: &[Self], y: &mut [Self]) -> bool {
-        super::screen::linear_relu(size, x, w, bias, y)
+        super::screen::linear_relu(size, x, w, bias, y).is_some()
     }
 );
 float!(f64, double);

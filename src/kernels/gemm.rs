@@ -22,7 +22,6 @@ use super::cache::{L1, L3, l2};
 use super::isa::Isa;
 use super::micro::{self, Block, Finish, MAX_LANES, Microkernel, Product, THIN};
 use super::pack::{packed_len, with_buffers};
-use super::sparse::{self, ByColumns, ByRows};
 use super::threads::{parallel, threads};
 use crate::element::Element;
 
@@ -80,6 +79,7 @@ macro_rules! on_current_isa {
         }
     };
 }
+pub(super) use on_current_isa;
 
 /// A float with micro-kernels.
 pub(super) trait Float: Element {
@@ -88,16 +88,6 @@ pub(super) trait Float: Element {
     /// # Safety
     /// As [`run`].
     unsafe fn run(product: &Product<Self>);
-    /// Runs a sparse product by rows on the current instruction set.
-    ///
-    /// # Safety
-    /// The product is checked.
-    unsafe fn by_rows(product: &ByRows<Self>);
-    /// The same by columns.
-    ///
-    /// # Safety
-    /// As above.
-    unsafe fn by_columns(product: &ByColumns<Self>);
     /// The multiply-adds that a thread must find to be worth waking: some 20 microseconds.
     const PART: usize = 1 << 20;
     /// The sizes that the current instruction set works in.
@@ -111,14 +101,6 @@ macro_rules! float {
             unsafe fn run(product: &Product<Self>) {
                 // SAFETY: the product is the caller's, and `current` names only what this machine has.
                 unsafe { on_current_isa!($kernel, run(product)) }
-            }
-            unsafe fn by_rows(product: &ByRows<Self>) {
-                // SAFETY: as above.
-                unsafe { on_current_isa!($kernel, sparse::run_by_rows(product)) }
-            }
-            unsafe fn by_columns(product: &ByColumns<Self>) {
-                // SAFETY: as above.
-                unsafe { on_current_isa!($kernel, sparse::run_by_columns(product)) }
             }
             fn blocks() -> Blocks {
                 on_current_isa!($kernel, Blocks::of())

@@ -4,7 +4,7 @@
 //! stand side by side. The micro-kernel then walks through memory in a straight line, whatever the strides of
 //! the operand were, touching few pages, and no two of its streams compete for the same cache set.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use super::micro::MAX_LANES;
 
@@ -34,6 +34,20 @@ impl Buffer {
 thread_local! {
     /// The packed blocks of `a` and `b`.
     static BUFFERS: RefCell<[Buffer; 2]> = const { RefCell::new([Buffer::new(), Buffer::new()]) };
+
+    /// What a call lays out for all of its threads, kept from call to call.
+    static SCRATCH: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+}
+
+/// Hands `f` room for `len` elements, not initialized, that outlives the buffers of [`with_buffers`].
+pub(super) fn with_scratch<T, R>(len: usize, f: impl FnOnce(*mut T) -> R) -> R {
+    const { assert!(align_of::<T>() <= align_of::<Line>()) };
+    // Taken, not borrowed: while this thread waits for others it may be given another kernel's work.
+    let mut scratch = SCRATCH.take();
+    scratch.reserve((len * size_of::<T>()).div_ceil(size_of::<Line>()));
+    let result = f(scratch.as_mut_ptr().cast());
+    SCRATCH.set(scratch);
+    result
 }
 
 /// Hands `f` this thread's buffers for `lens` packed elements, with room for what packing may scribble.

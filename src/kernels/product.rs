@@ -35,9 +35,9 @@ pub(super) fn gemm_batch<T: Float>(
         return;
     }
     let ([m, k, n], last) = (size, count - 1);
-    check_steps("a", a.data.len(), [m, k], [a.row_stride, a.col_stride], last, steps[0]);
-    check_steps("b", b.data.len(), [k, n], [b.row_stride, b.col_stride], last, steps[1]);
-    check_steps("c", c.data.len(), [m, n], [c.row_stride, c.col_stride], last, steps[2]);
+    check_steps("gemm: a", a.data.len(), [m, k], [a.row_stride, a.col_stride], last, steps[0]);
+    check_steps("gemm: b", b.data.len(), [k, n], [b.row_stride, b.col_stride], last, steps[1]);
+    check_steps("gemm: c", c.data.len(), [m, n], [c.row_stride, c.col_stride], last, steps[2]);
     let extent = (m.max(1) - 1) * c.row_stride + (n.max(1) - 1) * c.col_stride;
     assert!(count <= 1 || m * n == 0 || steps[2] > extent, "gemm: products of a batch share places of c");
     let Some(first) = checked(size, &a, &b, c, accum, Epilogue::None) else { return };
@@ -83,9 +83,9 @@ fn checked<T>(
     accum: Accum,
     epilogue: Epilogue<T>,
 ) -> Option<Product<T>> {
-    check_operand("a", a.data.len(), [m, k], [a.row_stride, a.col_stride]);
-    check_operand("b", b.data.len(), [k, n], [b.row_stride, b.col_stride]);
-    check_operand("c", c.data.len(), [m, n], [c.row_stride, c.col_stride]);
+    check_operand("gemm: a", a.data.len(), [m, k], [a.row_stride, a.col_stride]);
+    check_operand("gemm: b", b.data.len(), [k, n], [b.row_stride, b.col_stride]);
+    check_operand("gemm: c", c.data.len(), [m, n], [c.row_stride, c.col_stride]);
     let add = accum == Accum::Add;
     let (bias, relu) = match epilogue {
         Epilogue::None => (None, false),
@@ -131,7 +131,7 @@ fn turned<T>(p: Product<T>) -> Product<T> {
 
 /// Panics unless the last element of a `rows x cols` operand stands within `len`.
 #[inline(always)]
-fn check_operand(name: &str, len: usize, size: [usize; 2], strides: [usize; 2]) {
+pub(super) fn check_operand(name: &str, len: usize, size: [usize; 2], strides: [usize; 2]) {
     let [rows, cols] = size;
     if rows == 0 || cols == 0 {
         return;
@@ -148,14 +148,14 @@ fn check_operand(name: &str, len: usize, size: [usize; 2], strides: [usize; 2]) 
 #[inline(never)]
 fn too_short(name: &str, len: usize, [rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) -> ! {
     panic!(
-        "gemm: {name} of {len} elements is too short for {rows} x {cols} with strides {row_stride}, {col_stride}"
+        "{name} of {len} elements is too short for {rows} x {cols} with strides {row_stride}, {col_stride}"
     )
 }
 
 /// Panics if two elements of the output might share a place. Its last element is known to stand within memory,
 /// so that no product here overflows.
 #[inline(always)]
-fn check_no_overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) {
+pub(super) fn check_no_overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) {
     // Each row (or column) ends before the next one begins.
     let by_rows = (rows <= 1 || row_stride > (cols - 1) * col_stride) && (cols <= 1 || col_stride > 0);
     let by_cols = || (cols <= 1 || col_stride > (rows - 1) * row_stride) && (rows <= 1 || row_stride > 0);
@@ -167,7 +167,7 @@ fn check_no_overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 
 #[cold]
 #[inline(never)]
 fn overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) -> ! {
-    panic!("gemm: elements of c share places: {rows} x {cols} with strides {row_stride}, {col_stride}")
+    panic!("elements of c share places: {rows} x {cols} with strides {row_stride}, {col_stride}")
 }
 
 /// Panics unless the last product of a batch finds its operand.

@@ -167,7 +167,7 @@ impl Panels {
             // A quad has the bits of a float, as far as packing is concerned.
             let to = self.integers.add(first * quads);
             let block = Block { width, k: quads, from: scratch.cast(), step_w: quads, step_p: 1 };
-            K::turn(&block, to.cast(), width);
+            K::pack_panel(&block, to.cast(), width);
         }
     }
 }
@@ -240,7 +240,7 @@ unsafe fn columns<S: Screener, K: Microkernel<Element = f32>>(
                     let height = STRIP.min(p.k - strip);
                     let from = data.add(strip * p.w.row_stride);
                     let block = Block { width: height, k: count, from, step_w: p.w.row_stride, step_p: 1 };
-                    K::turn(&block, to.add(strip), p.k);
+                    K::pack_panel(&block, to.add(strip), p.k);
                 }
                 Vectors { data: to, count, len: p.k, step: p.k }
             };

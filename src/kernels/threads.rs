@@ -67,6 +67,23 @@ pub(crate) fn join(one: impl FnOnce() + Send, other: impl FnOnce() + Send) {
     }
 }
 
+/// The numbers of one part, of `parts` that share `count`.
+pub(crate) fn share(count: usize, part: usize, parts: usize) -> Range<usize> {
+    count * part / parts..count * (part + 1) / parts
+}
+
+/// A pointer that threads share.
+pub(crate) struct Shared<T>(pub *mut T);
+
+// SAFETY: who uses the pointer says why its threads do not collide.
+unsafe impl<T: Send> Sync for Shared<T> {}
+
+impl<T> Shared<T> {
+    pub fn get(&self) -> *mut T {
+        self.0
+    }
+}
+
 /// Halves the parts between two threads, and each half again. (A join keeps its task on the stack: nothing is
 /// allocated.)
 fn split(parts: Range<usize>, task: &Task) {

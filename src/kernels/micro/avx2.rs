@@ -88,6 +88,23 @@ impl Vector for __m256 {
         }
     }
     #[inline(always)]
+    unsafe fn sums(s: &mut [Self; MAX_LANES]) -> Self {
+        // Each step adds two registers' halves and joins the sums in one.
+        let mut t = [_mm256_setzero_ps(); 4];
+        for i in 0..4 {
+            let (lo, hi) = (
+                _mm256_permute2f128_ps::<0x20>(s[i], s[i + 4]),
+                _mm256_permute2f128_ps::<0x31>(s[i], s[i + 4]),
+            );
+            t[i] = _mm256_add_ps(lo, hi);
+        }
+        for i in 0..2 {
+            let (x, y) = (t[2 * i], t[2 * i + 1]);
+            t[i] = _mm256_add_ps(_mm256_shuffle_ps::<0x44>(x, y), _mm256_shuffle_ps::<0xee>(x, y));
+        }
+        _mm256_add_ps(_mm256_shuffle_ps::<0x88>(t[0], t[1]), _mm256_shuffle_ps::<0xdd>(t[0], t[1]))
+    }
+    #[inline(always)]
     unsafe fn prefetch(at: *const f32) {
         _mm_prefetch::<_MM_HINT_T0>(at.cast())
     }

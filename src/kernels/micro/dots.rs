@@ -14,20 +14,12 @@ pub(super) unsafe fn dots<V: Vector>(p: &Product<V::Element>) {
     unsafe {
         let mut i = 0;
         while i + V::LANES <= rows {
-            // The strands of LANES rows, transposed: then one addition adds for all of them.
+            // The strands of LANES rows.
             let mut strands = [V::zero(); MAX_LANES];
             strands_of::<V, MAX_LANES>(&mut strands, V::LANES, k, a.add(i * a_row), a_row, b);
-            V::transpose(&mut strands);
-            let mut half = V::LANES / 2;
-            while half > 0 {
-                for l in 0..half {
-                    strands[l] = strands[l].add(strands[l + half]);
-                }
-                half /= 2;
-            }
             let one = Product { c: c.add(i), finish: finish.below(i), ..*p };
             let head = V::head(V::LANES);
-            let mut sums = [[strands[0]]];
+            let mut sums = [[V::sums(&mut strands)]];
             tile::finish::<V, 1, 1>(&mut sums, &one, head);
             sums[0][0].store(one.c);
             i += V::LANES;

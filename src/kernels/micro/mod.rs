@@ -65,6 +65,22 @@ pub(super) trait Vector: Copy {
     unsafe fn relu(self) -> Self;
     /// Transposes the square that the first `LANES` registers hold.
     unsafe fn transpose(square: &mut [Self; MAX_LANES]);
+    /// The sum of the lanes of each of the first `LANES` registers, by halves: lane l and lane l + LANES / 2 first.
+    #[inline(always)]
+    unsafe fn sums(square: &mut [Self; MAX_LANES]) -> Self {
+        // SAFETY: the caller's. Transposed, one addition adds for all of them.
+        unsafe {
+            Self::transpose(square);
+            let mut half = Self::LANES / 2;
+            while half > 0 {
+                for l in 0..half {
+                    square[l] = square[l].add(square[l + half]);
+                }
+                half /= 2;
+            }
+        }
+        square[0]
+    }
     /// Asks for the cache line of `at`; any address will do.
     unsafe fn prefetch(at: *const Self::Element);
 }
@@ -179,21 +195,9 @@ pub(super) trait Microkernel {
     /// as 1.
     unsafe fn thin(product: &Product<Self::Element>);
 
-    /// Transposes a block: element (w, p) goes to `to[p * row + w]`. May scribble over what follows a row's elements, up to
-    /// [`MAX_LANES`] of them, but not over those of a later row.
-    unsafe fn turn(block: &Block<Self::Element>, to: *mut Self::Element, row: usize);
-
-    /// Packs a block of one panel, as wide as those of sparse products.
-    unsafe fn sparse_pack(block: &Block<Self::Element>, to: *mut Self::Element);
-
-    /// Part of a product with a sparse matrix, by its columns.
-    unsafe fn sparse_columns(work: &sparse::Columns<Self::Element>);
-
-    /// Part of a product with a sparse matrix, by its rows.
-    unsafe fn sparse_rows(work: &sparse::Rows<Self::Element>);
-
-    /// Elements of a vector.
-    const LANES: usize;
+    /// Copies a block as one panel of any width: element (w, p) goes to `to[p * panel + w]`. May scribble over what follows
+    /// the elements of one p, up to [`MAX_LANES`] of them, but not over those of a later one.
+    unsafe fn pack_panel(block: &Block<Self::Element>, to: *mut Self::Element, panel: usize);
 
     /// Computes a product with n = 1: dot products of the rows of `a` with `b`. Rows of `a`, `b` and `c` are
     /// contiguous: `a_col`, `b_row` and `c_row` count as 1.
@@ -270,30 +274,10 @@ macro_rules! microkernel {
                 }
 
                 $(#[target_feature(enable = $features)])?
-                unsafe fn turn(block: &Block<E>, to: *mut E, row: usize) {
+                unsafe fn pack_panel(block: &Block<E>, to: *mut E, panel: usize) {
                     // SAFETY: the features are enabled here; the rest is the caller's.
-                    unsafe { super::panel::turn::<$vector>(block, to, row) }
+                    unsafe { super::panel::pack_panel::<$vector>(block, to, panel) }
                 }
-
-                $(#[target_feature(enable = $features)])?
-                unsafe fn sparse_pack(block: &Block<E>, to: *mut E) {
-                    // SAFETY: the features are enabled here; the rest is the caller's.
-                    unsafe { super::panel::pack::<$vector, { super::sparse::VECS * LANES }>(block, to, 0) }
-                }
-
-                $(#[target_feature(enable = $features)])?
-                unsafe fn sparse_columns(work: &super::sparse::Columns<E>) {
-                    // SAFETY: the features are enabled here; the rest is the caller's.
-                    unsafe { super::sparse::columns::<$vector>(work) }
-                }
-
-                $(#[target_feature(enable = $features)])?
-                unsafe fn sparse_rows(work: &super::sparse::Rows<E>) {
-                    // SAFETY: the features are enabled here; the rest is the caller's.
-                    unsafe { super::sparse::rows::<$vector>(work) }
-                }
-
-                const LANES: usize = LANES;
 
                 $(#[target_feature(enable = $features)])?
                 unsafe fn dots(p: &Product<E>) {
@@ -301,6 +285,8 @@ macro_rules! microkernel {
                     unsafe { super::dots::dots::<$vector>(p) }
                 }
             }
+
+            $crate::kernels::micro::sparse::sparse_kernel!($name: $vector $(, features $features)?);
         };
     };
 }

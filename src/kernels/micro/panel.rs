@@ -13,27 +13,30 @@ pub(super) unsafe fn pack<V: Vector, const PANEL: usize>(
     // SAFETY: the caller vouches for the instruction set, for `from` and for `to` with its margin.
     unsafe {
         if step_w == 1 {
-            return pack_columns::<V, PANEL>([width, k], from, step_p, to, pitch);
+            return pack_columns::<V>([width, k], from, step_p, to, [PANEL, pitch]);
         }
         for w in (0..width).step_by(PANEL) {
             let panel = Block { width: PANEL.min(width - w), from: from.add(w * step_w), ..*block };
-            turn::<V>(&panel, to.add(w * pitch), PANEL);
+            pack_panel::<V>(&panel, to.add(w * pitch), PANEL);
         }
     }
 }
 
-/// See [`Microkernel::turn`](super::Microkernel::turn).
+/// See [`Microkernel::pack_panel`](super::Microkernel::pack_panel).
 #[inline(always)]
-pub(super) unsafe fn turn<V: Vector>(block: &Block<V::Element>, to: *mut V::Element, row: usize) {
+pub(super) unsafe fn pack_panel<V: Vector>(block: &Block<V::Element>, to: *mut V::Element, panel: usize) {
     let Block { width, k, from, step_w, step_p } = *block;
     // SAFETY: as in `pack`.
     unsafe {
+        if step_w == 1 {
+            return pack_columns::<V>([width, k], from, step_p, to, [panel, 0]);
+        }
         if step_p == 1 && k >= 4 {
-            return turn_squares::<V>([width, k], from, step_w, to, row);
+            return pack_transposed::<V>([width, k], from, step_w, to, panel);
         }
         for p in 0..k {
             for w in 0..width {
-                *to.add(p * row + w) = *from.add(w * step_w + p * step_p);
+                *to.add(p * panel + w) = *from.add(w * step_w + p * step_p);
             }
         }
     }
@@ -42,22 +45,22 @@ pub(super) unsafe fn turn<V: Vector>(block: &Block<V::Element>, to: *mut V::Elem
 /// Packs columns that are contiguous already. A column is read to its end, over all panels, since it is seldom
 /// long enough for the processor to guess the next one.
 #[inline(always)]
-unsafe fn pack_columns<V: Vector, const PANEL: usize>(
+unsafe fn pack_columns<V: Vector>(
     [width, k]: [usize; 2],
     from: *const V::Element,
     step_p: usize,
     to: *mut V::Element,
-    pitch: usize,
+    [panel, pitch]: [usize; 2],
 ) {
     // SAFETY: as in `pack`. Where a panel's width is no multiple of LANES, the last vector of a column is read whole, if
     // the block goes on there, and stored whole; what it writes too far belongs to the panel's next column, which is
     // written later. The last column is stored exactly, for after it comes another panel.
     unsafe {
         for p in 0..k {
-            let (from, to) = (from.add(p * step_p), to.add(p * PANEL));
-            for w in (0..width).step_by(PANEL) {
+            let (from, to) = (from.add(p * step_p), to.add(p * panel));
+            for w in (0..width).step_by(panel) {
                 let (from, to, left) = (from.add(w), to.add(w * pitch), width - w);
-                let width = PANEL.min(left);
+                let width = panel.min(left);
                 for v in (0..width).step_by(V::LANES) {
                     let (from, to) = (from.add(v), to.add(v));
                     V::prefetch(from.wrapping_add(PREFETCH_COLUMNS * step_p));
@@ -78,17 +81,17 @@ unsafe fn pack_columns<V: Vector, const PANEL: usize>(
 /// How many columns ahead `pack_columns` asks for.
 const PREFETCH_COLUMNS: usize = 4;
 
-/// How many squares ahead `turn_squares` asks for.
+/// How many squares ahead `pack_transposed` asks for.
 const PREFETCH_SQUARES: usize = 4;
 
-/// Turns a block whose rows are contiguous: square by square, transposed in registers.
+/// Packs a panel whose rows are contiguous: square by square, transposed in registers.
 #[inline(always)]
-unsafe fn turn_squares<V: Vector>(
+unsafe fn pack_transposed<V: Vector>(
     [width, k]: [usize; 2],
     from: *const V::Element,
     step_w: usize,
     to: *mut V::Element,
-    row: usize,
+    panel: usize,
 ) {
     // SAFETY: as in `pack`. A square is stored LANES wide even where fewer rows were left; what it writes too far
     // belongs to a column not yet written, or to the first rows of one, which the squares after it overwrite:
@@ -102,7 +105,7 @@ unsafe fn turn_squares<V: Vector>(
             for w in (0..squares).rev().map(|square| square * V::LANES) {
                 let rows = V::LANES.min(width - w);
                 let from = from.add(w * step_w + p);
-                let to = to.add(p * row + w);
+                let to = to.add(p * panel + w);
                 let mut square = [V::zero(); MAX_LANES];
                 for l in 0..V::LANES {
                     if l < rows {
@@ -114,7 +117,7 @@ unsafe fn turn_squares<V: Vector>(
                 V::transpose(&mut square);
                 for l in 0..V::LANES {
                     if l < depth {
-                        square[l].store(to.add(l * row));
+                        square[l].store(to.add(l * panel));
                     }
                 }
             }

@@ -1,302 +1,384 @@
-//! The inner loops of sparse products, once for every instruction set.
+//! The loops of the sparse products over registers, once for every instruction set.
 //!
-//! Both walk over the entries of a sparse matrix with a row of a dense panel for each: [`VECS`] registers wide, packed,
-//! and zero behind its last column.
+//! A panel of at most [`VECS`] vectors of columns is summed in registers over the entries of a row or of a column.
 
-use super::{MAX_LANES, Vector};
+use super::{Finish, MAX_LANES, Vector};
 use crate::element::Element;
 
-/// Registers that hold a panel's row of the result. With them an instruction set that has 16 has some left for the row
-/// that is read, the entry's value, and a dot product.
+/// Vectors of a panel. That many chains of multiply-adds keep two units of four cycles' latency busy, and leave half of
+/// AVX2's sixteen registers for what streams through.
 pub(in crate::kernels) const VECS: usize = 8;
 
-/// Columns of the sparse matrix whose results are stored together where they stand side by side: they fill cache lines.
-pub(in crate::kernels) const UNITS: usize = MAX_LANES;
-
-/// Where the rows of a panel come from or go to.
+/// An entry of a row: its value, and the row of b that it multiplies.
 #[derive(Clone, Copy)]
-pub(in crate::kernels) struct Place<T> {
-    pub start: *mut T,
-    pub row: usize,
-    pub col: usize,
+#[repr(C)]
+pub(in crate::kernels) struct Pair<T> {
+    pub value: T,
+    pub unit: u32,
 }
 
-/// Work on the columns `units` of a sparse matrix a, for one panel of g: `c (=, +=) aᵀ g`, `dots (=, +=) g bᵀ`.
-pub(in crate::kernels) struct Columns<T> {
-    /// The first and the last but one column.
-    pub units: [usize; 2],
-    /// For each column, the number of its first entry; one more at the end.
-    pub col_starts: *const u32,
-    /// The row of each entry.
-    pub row_of: *const u32,
-    pub values: *const T,
-    /// The packed panel, a row for each row of a.
-    pub g: *const T,
-    /// Columns of the panel.
-    pub width: usize,
-    /// A row for each column of a, and whether to add.
-    pub c: Option<(Place<T>, bool)>,
-    /// Rows of b, with contiguous columns, and a place for each entry.
-    pub dots: Option<(*const T, usize, *mut T, bool)>,
-}
-
-/// Work on the rows of a sparse matrix a, for one panel of its columns and one of b: `c (=, +=) a b`.
+/// Rows of `c = finish(a b)` in one panel of columns, from one tile of b.
 pub(in crate::kernels) struct Rows<T> {
-    pub rows: [usize; 2],
-    /// For each row, the place of its first entry in the two lists below; one more at the end.
-    pub row_starts: *const u32,
-    pub column_of: *const u32,
-    pub entry_of: *const u32,
-    pub values: *const T,
-    /// The packed rows of b, beginning with that of this column.
+    pub rows: usize,
+    /// Columns of the panel.
+    pub cols: usize,
+    /// `pairs[starts[i]..starts[i + 1]]` are the entries of row i.
+    pub starts: *const u32,
+    pub pairs: *const Pair<T>,
+    /// Rows of whole vectors.
     pub b: *const T,
-    pub first_column: usize,
-    /// Columns of the panel of b.
-    pub width: usize,
+    pub b_row: usize,
     pub c: *mut T,
     pub c_row: usize,
-    /// Whether to begin with what stands in c.
-    pub add: bool,
-    /// What to add in the end, and whether to take the maximum with 0.
-    pub bias: Option<*const T>,
-    pub relu: bool,
+    pub finish: Finish<T>,
 }
 
-/// Reads a panel's row: whole vectors, then a head, then zeros.
-#[inline(always)]
-unsafe fn load_row<V: Vector, const FULL: bool>(from: *const V::Element, width: usize) -> [V; VECS] {
-    // SAFETY: the caller vouches for `width` elements and for the instruction set.
-    unsafe {
-        let mut row = [V::zero(); VECS];
-        for v in 0..VECS {
-            if FULL || (v + 1) * V::LANES <= width {
-                row[v] = V::load(from.add(v * V::LANES));
-            } else if v * V::LANES < width {
-                row[v] = V::load_head(from.add(v * V::LANES), V::head(width - v * V::LANES));
-            }
-        }
-        row
-    }
+/// Columns of `c (=, +=) aᵀ g` in one panel of columns of g, and `values (=, +=) g bᵀ` summed over that panel.
+pub(in crate::kernels) struct Columns<T> {
+    pub units: usize,
+    /// Columns of the panel.
+    pub cols: usize,
+    /// Entries `starts[j]..starts[j + 1]` are those of unit j, in the rows `row_of`.
+    pub starts: *const u32,
+    pub row_of: *const u32,
+    /// The values of a.
+    pub a: *const T,
+    /// Rows of whole vectors, with zeros after the last column.
+    pub g: *const T,
+    pub g_row: usize,
+    pub c: *mut T,
+    pub c_row: usize,
+    pub c_add: bool,
+    pub b: *const T,
+    pub b_row: usize,
+    pub values: *mut T,
+    pub values_add: bool,
+    /// Values from this number on are not to be touched.
+    pub values_end: usize,
 }
 
-#[inline(always)]
-unsafe fn store_row<V: Vector, const FULL: bool>(row: [V; VECS], to: *mut V::Element, width: usize) {
-    // SAFETY: as in `load_row`.
-    unsafe {
-        for v in 0..VECS {
-            if FULL || (v + 1) * V::LANES <= width {
-                row[v].store(to.add(v * V::LANES));
-            } else if v * V::LANES < width {
-                row[v].store_head(to.add(v * V::LANES), V::head(width - v * V::LANES));
-            }
-        }
-    }
-}
-
-/// See [`Rows`].
-#[inline(always)]
-pub(super) unsafe fn rows<V: Vector>(work: &Rows<V::Element>) {
-    // SAFETY: the caller's.
-    unsafe {
-        if work.width == VECS * V::LANES { rows_of::<V, true>(work) } else { rows_of::<V, false>(work) }
-    }
-}
-
-#[inline(always)]
-unsafe fn rows_of<V: Vector, const FULL: bool>(work: &Rows<V::Element>) {
-    let step = VECS * V::LANES;
-    let width = work.width;
-    // SAFETY: the caller vouches for the instruction set; for starts, entries and values of these rows; for a packed row
-    // of b for each column; and for `width` elements of each row of c and of the bias.
-    unsafe {
-        for i in work.rows[0]..work.rows[1] {
-            let c = work.c.add(i * work.c_row);
-            let mut sums = if work.add { load_row::<V, FULL>(c, width) } else { [V::zero(); VECS] };
-            for place in *work.row_starts.add(i)..*work.row_starts.add(i + 1) {
-                let column = *work.column_of.add(place as usize) as usize - work.first_column;
-                let x = V::splat(*work.values.add(*work.entry_of.add(place as usize) as usize));
-                let row = work.b.add(column * step);
-                for v in 0..VECS {
-                    sums[v] = V::load(row.add(v * V::LANES)).mul_add(x, sums[v]);
-                }
-            }
-            if let Some(bias) = work.bias {
-                let bias = load_row::<V, FULL>(bias, width);
-                for v in 0..VECS {
-                    sums[v] = sums[v].add(bias[v]);
-                }
-            }
-            if work.relu {
-                sums = sums.map(|sum| sum.relu());
-            }
-            store_row::<V, FULL>(sums, c, width);
-        }
-    }
-}
-
-/// See [`Columns`].
-#[inline(always)]
-pub(super) unsafe fn columns<V: Vector>(work: &Columns<V::Element>) {
-    // SAFETY: the caller's.
-    unsafe {
-        match (work.width == VECS * V::LANES, work.c.is_some(), work.dots.is_some()) {
-            (true, true, true) => columns_of::<V, true, true, true>(work),
-            (true, true, false) => columns_of::<V, true, true, false>(work),
-            (true, false, true) => columns_of::<V, true, false, true>(work),
-            (false, true, true) => columns_of::<V, false, true, true>(work),
-            (false, true, false) => columns_of::<V, false, true, false>(work),
-            (false, false, true) => columns_of::<V, false, false, true>(work),
-            (_, false, false) => {}
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn columns_of<V: Vector, const FULL: bool, const C: bool, const DOTS: bool>(
-    work: &Columns<V::Element>,
-) {
-    let width = work.width;
-    let [from, to] = work.units;
-    let side_by_side = work.c.is_some_and(|(c, _)| c.col != 1);
-    // SAFETY: the caller vouches for the instruction set; for starts, entries and values of these columns; for a packed
-    // row of g for each row of a; and for `width` elements of each row of b and of c, wherever they stand.
-    unsafe {
-        if C && side_by_side {
-            for first in (from..to).step_by(UNITS) {
-                let mut sums = [[V::zero(); VECS]; UNITS];
-                let count = UNITS.min(to - first);
-                for (u, sums) in sums.iter_mut().enumerate().take(count) {
-                    *sums = unit::<V, FULL, true, DOTS>(work, first + u, [V::zero(); VECS]);
-                }
-                store_side_by_side(work, first, count, &sums);
-            }
-            return;
-        }
-        for j in from..to {
-            let mut sums = [V::zero(); VECS];
-            let c = match work.c {
-                Some((c, add)) if C => {
-                    let at = c.start.add(j * c.row);
-                    if add {
-                        sums = load_row::<V, FULL>(at, width);
-                    }
-                    at
-                }
-                _ => std::ptr::null_mut(),
-            };
-            let sums = unit::<V, FULL, C, DOTS>(work, j, sums);
-            if C {
-                store_row::<V, FULL>(sums, c, width);
-            }
-        }
-    }
-}
-
-/// The entries of one column: adds their rows of g to `sums`, and stores their dot products with the column's row of b.
+/// The sparse inner loops of one instruction set, for panels of `vecs` vectors.
 ///
-/// A dot product runs in LANES strands; those of LANES entries are transposed and added up together.
+/// # Safety
+/// As [`Microkernel`](super::Microkernel).
+pub(in crate::kernels) trait SparseKernel: super::Microkernel {
+    const LANES: usize;
+
+    unsafe fn rows(vecs: usize, p: &Rows<Self::Element>);
+    /// c alone.
+    unsafe fn sums(vecs: usize, p: &Columns<Self::Element>);
+    /// The values alone.
+    unsafe fn dots_at(vecs: usize, p: &Columns<Self::Element>);
+    /// Both.
+    unsafe fn sums_and_dots(vecs: usize, p: &Columns<Self::Element>);
+    /// `c (=, +=) tileᵀ`: rows of a tile, `size[0]` of them, a multiple of LANES apart, become columns of c, whose own
+    /// columns are contiguous.
+    unsafe fn turn(
+        size: [usize; 2],
+        tile: (*const Self::Element, usize),
+        c: (*mut Self::Element, usize),
+        add: bool,
+    );
+}
+
+/// `c = finish(a b)`: a row of c stays in registers while its entries pass.
 #[inline(always)]
-unsafe fn unit<V: Vector, const FULL: bool, const C: bool, const DOTS: bool>(
-    work: &Columns<V::Element>,
-    j: usize,
-    mut sums: [V; VECS],
-) -> [V; VECS] {
-    let step = VECS * V::LANES;
-    // SAFETY: as in `columns_of`.
+pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
+    // SAFETY: the caller vouches for the instruction set and for the memory that the panel describes.
     unsafe {
-        let [mut entry, end] = [j, j + 1].map(|j| *work.col_starts.add(j) as usize);
-        let mut b = [V::zero(); VECS];
-        let (mut dots, mut add) = (std::ptr::null_mut(), false);
-        if let Some((from, row, to, onto)) = work.dots
-            && DOTS
-        {
-            b = load_row::<V, FULL>(from.add(j * row), work.width);
-            (dots, add) = (to, onto);
-        }
-        if !DOTS {
-            while entry < end {
-                let row = work.g.add(*work.row_of.add(entry) as usize * step);
-                let x = V::splat(*work.values.add(entry));
+        let last = p.cols - (VECS - 1) * V::LANES;
+        let (whole, head) = (last == V::LANES, V::head(last));
+        let load = |from: *const V::Element, v: usize| {
+            let from = from.add(v * V::LANES);
+            if v + 1 < VECS || whole { V::load(from) } else { V::load_head(from, head) }
+        };
+        for i in 0..p.rows {
+            let c = p.c.add(i * p.c_row);
+            for v in 0..VECS {
+                V::prefetch(c.wrapping_add(PREFETCH_ROWS * p.c_row + v * V::LANES));
+            }
+            let mut sums = [V::zero(); VECS];
+            if p.finish.add {
                 for v in 0..VECS {
-                    sums[v] = V::load(row.add(v * V::LANES)).mul_add(x, sums[v]);
+                    sums[v] = load(c, v);
                 }
-                entry += 1;
             }
-            return sums;
-        }
-        while entry < end {
-            let count = V::LANES.min(end - entry);
-            let mut strands = [V::zero(); MAX_LANES];
-            for (l, strand) in strands.iter_mut().enumerate().take(count) {
-                let row = work.g.add(*work.row_of.add(entry + l) as usize * step);
-                let x = if C { V::splat(*work.values.add(entry + l)) } else { V::zero() };
-                let mut dot = V::zero();
+            for e in *p.starts.add(i)..*p.starts.add(i + 1) {
+                let Pair { value, unit } = *p.pairs.add(e as usize);
+                let (x, b) = (V::splat(value), p.b.add(unit as usize * p.b_row));
                 for v in 0..VECS {
-                    let g = V::load(row.add(v * V::LANES));
-                    if C {
-                        sums[v] = g.mul_add(x, sums[v]);
-                    }
-                    dot = g.mul_add(b[v], dot);
+                    sums[v] = V::load(b.add(v * V::LANES)).mul_add(x, sums[v]);
                 }
-                *strand = dot;
             }
-            V::transpose(&mut strands);
-            let mut total = strands[0];
-            for l in 1..V::LANES {
-                total = total.add(strands[l]);
-            }
-            let at = dots.add(entry);
-            if count == V::LANES {
-                if add {
-                    total = total.add(V::load(at));
+            if let Some(bias) = p.finish.bias {
+                for v in 0..VECS {
+                    sums[v] = sums[v].add(load(bias, v));
                 }
-                total.store(at);
-            } else {
-                let head = V::head(count);
-                if add {
-                    total = total.add(V::load_head(at, head));
-                }
-                total.store_head(at, head);
             }
-            entry += count;
+            if p.finish.relu {
+                for v in 0..VECS {
+                    sums[v] = sums[v].relu();
+                }
+            }
+            store::<V, VECS>(&sums, c, whole, head);
         }
-        sums
     }
 }
 
-/// Stores the results of up to [`UNITS`] columns that stand side by side: element v of unit u at `start + v col + u row`.
+/// How many rows ahead `rows` asks for c.
+const PREFETCH_ROWS: usize = 2;
+
 #[inline(always)]
-unsafe fn store_side_by_side<V: Vector>(
-    work: &Columns<V::Element>,
-    first: usize,
-    count: usize,
-    sums: &[[V; VECS]; UNITS],
+unsafe fn store<V: Vector, const VECS: usize>(
+    sums: &[V; VECS],
+    to: *mut V::Element,
+    whole: bool,
+    head: V::Head,
 ) {
-    let Some((c, add)) = work.c else { return };
-    // SAFETY: as in `columns_of`. A vector is stored only where that many units and columns are left.
+    // SAFETY: the caller vouches for VECS vectors at `to`, of the last one for `head` or, if `whole`, all lanes.
     unsafe {
-        for (v, u) in (0..VECS).flat_map(|v| (0..UNITS).step_by(V::LANES).map(move |u| (v, u))) {
-            let columns = V::LANES.min(work.width.saturating_sub(v * V::LANES));
-            let units = V::LANES.min(count.saturating_sub(u));
-            let mut square = [V::zero(); MAX_LANES];
-            for l in 0..V::LANES {
-                square[l] = sums[u + l][v];
-            }
-            V::transpose(&mut square);
-            for l in 0..columns {
-                let to = c.start.add((v * V::LANES + l) * c.col + (first + u) * c.row);
-                if units == V::LANES && c.row == 1 {
-                    let sum = if add { square[l].add(V::load(to)) } else { square[l] };
-                    sum.store(to);
-                    continue;
+        for v in 0..VECS - 1 {
+            sums[v].store(to.add(v * V::LANES));
+        }
+        let (last, to) = (sums[VECS - 1], to.add((VECS - 1) * V::LANES));
+        if whole { last.store(to) } else { last.store_head(to, head) }
+    }
+}
+
+/// `c (=, +=) aᵀ g` if `SUM`, `values (=, +=) g bᵀ` at the entries if `DOT`: a row of c stays in registers while its
+/// column of a passes, and a row of g, once loaded, serves both.
+#[inline(always)]
+pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, const DOT: bool>(
+    p: &Columns<V::Element>,
+) {
+    // SAFETY: the caller vouches for the instruction set and for the memory that the panel describes.
+    unsafe {
+        let last = p.cols - (VECS - 1) * V::LANES;
+        let (whole, head) = (last == V::LANES, V::head(last));
+        let mut end = *p.starts as usize;
+        for unit in 0..p.units {
+            let mut e = end;
+            end = *p.starts.add(unit + 1) as usize;
+            let mut sums = [V::zero(); VECS];
+            if DOT {
+                let mut row = [V::zero(); VECS];
+                let mut b = p.b.add(unit * p.b_row);
+                for v in 0..VECS {
+                    V::prefetch(b.wrapping_add(p.b_row + v * V::LANES));
                 }
-                let mut lanes = [V::Element::ZERO; MAX_LANES];
-                square[l].store(lanes.as_mut_ptr());
-                for (lane, &sum) in lanes.iter().enumerate().take(units) {
-                    let to = to.add(lane * c.row);
-                    *to = if add { *to + sum } else { sum };
+                if !whole {
+                    // Zeros after the last column, as in g.
+                    for v in 0..VECS - 1 {
+                        row[v] = V::load(b.add(v * V::LANES));
+                    }
+                    row[VECS - 1] = V::load_head(b.add((VECS - 1) * V::LANES), head);
+                    b = row.as_ptr().cast();
+                }
+                while e < end {
+                    let count = V::LANES.min(end - e);
+                    let dots = dots_of::<V, VECS, SUM>(p, e, count, b, &mut sums);
+                    put(dots, p, e, count);
+                    e += count;
+                }
+            } else {
+                while e < end {
+                    let x = V::splat(*p.a.add(e));
+                    let g = p.g.add(*p.row_of.add(e) as usize * p.g_row);
+                    for v in 0..VECS {
+                        sums[v] = V::load(g.add(v * V::LANES)).mul_add(x, sums[v]);
+                    }
+                    e += 1;
+                }
+            }
+            if SUM {
+                let c = p.c.add(unit * p.c_row);
+                if p.c_add {
+                    for v in 0..VECS - 1 {
+                        sums[v] = V::load(c.add(v * V::LANES)).add(sums[v]);
+                    }
+                    let from = c.add((VECS - 1) * V::LANES);
+                    let old = if whole { V::load(from) } else { V::load_head(from, head) };
+                    sums[VECS - 1] = old.add(sums[VECS - 1]);
+                }
+                store::<V, VECS>(&sums, c, whole, head);
+            }
+        }
+    }
+}
+
+/// The dot products of `count` rows of g, those of the entries from e on, with b; beyond them −0, to which anything may
+/// be added unchanged. Two rows at a time share each load of b.
+#[inline(always)]
+unsafe fn dots_of<V: Vector, const VECS: usize, const SUM: bool>(
+    p: &Columns<V::Element>,
+    e: usize,
+    count: usize,
+    b: *const V::Element,
+    sums: &mut [V; VECS],
+) -> V {
+    // SAFETY: as in `columns`.
+    unsafe {
+        let mut dots = [V::splat(-V::Element::ZERO); MAX_LANES];
+        let row = |e: usize| p.g.add(*p.row_of.add(e) as usize * p.g_row);
+        let splat = |e: usize| if SUM { V::splat(*p.a.add(e)) } else { V::zero() };
+        let mut l = 0;
+        while l + 2 <= count {
+            let (g, x) = ([row(e + l), row(e + l + 1)], [splat(e + l), splat(e + l + 1)]);
+            let mut dot = [V::zero(); 2];
+            for v in 0..VECS {
+                let b = V::load(b.add(v * V::LANES));
+                for i in 0..2 {
+                    let g = V::load(g[i].add(v * V::LANES));
+                    dot[i] = g.mul_add(b, dot[i]);
+                    if SUM {
+                        sums[v] = g.mul_add(x[i], sums[v]);
+                    }
+                }
+            }
+            (dots[l], dots[l + 1]) = (dot[0], dot[1]);
+            l += 2;
+        }
+        if l < count {
+            let (g, x) = (row(e + l), splat(e + l));
+            let mut dot = V::zero();
+            for v in 0..VECS {
+                let g = V::load(g.add(v * V::LANES));
+                dot = g.mul_add(V::load(b.add(v * V::LANES)), dot);
+                if SUM {
+                    sums[v] = g.mul_add(x, sums[v]);
+                }
+            }
+            dots[l] = dot;
+        }
+        V::sums(&mut dots)
+    }
+}
+
+/// `values (=, +=) dots` for `count` values from e on. Where there is room the whole vector is stored: what replaces
+/// the values after them is replaced in turn when their own columns come.
+#[inline(always)]
+unsafe fn put<V: Vector>(dots: V, p: &Columns<V::Element>, e: usize, count: usize) {
+    // SAFETY: as in `columns`; no lane beyond `values_end` is touched.
+    unsafe {
+        let to = p.values.add(e);
+        if e + V::LANES <= p.values_end {
+            if p.values_add { V::load(to).add(dots).store(to) } else { dots.store(to) }
+        } else {
+            let head = V::head(count);
+            let dots = if p.values_add { V::load_head(to, head).add(dots) } else { dots };
+            dots.store_head(to, head);
+        }
+    }
+}
+
+/// See [`SparseKernel::turn`].
+#[inline(always)]
+pub(super) unsafe fn turn<V: Vector>(
+    [units, cols]: [usize; 2],
+    (tile, tile_row): (*const V::Element, usize),
+    (c, c_col): (*mut V::Element, usize),
+    add: bool,
+) {
+    // SAFETY: the caller vouches for the instruction set, for whole vectors of the tile and for `c`.
+    unsafe {
+        for col in (0..cols).step_by(V::LANES) {
+            for unit in (0..units).step_by(V::LANES) {
+                let (width, height) = (V::LANES.min(cols - col), V::LANES.min(units - unit));
+                let mut square = [V::zero(); MAX_LANES];
+                for l in 0..V::LANES {
+                    if l < height {
+                        square[l] = V::load(tile.add((unit + l) * tile_row + col));
+                    }
+                }
+                V::transpose(&mut square);
+                let head = V::head(height);
+                for l in 0..V::LANES {
+                    if l < width {
+                        let to = c.add((col + l) * c_col + unit);
+                        let mut x = square[l];
+                        if height == V::LANES {
+                            if add {
+                                x = V::load(to).add(x);
+                            }
+                            x.store(to);
+                        } else {
+                            if add {
+                                x = V::load_head(to, head).add(x);
+                            }
+                            x.store_head(to, head);
+                        }
+                    }
                 }
             }
         }
     }
 }
+
+/// Makes a [`Microkernel`](super::Microkernel) a [`SparseKernel`]: the generic code, compiled with the instruction set's
+/// features for each number of vectors.
+macro_rules! sparse_kernel {
+    ($name:ident: $vector:ty $(, features $features:literal)?) => {
+        impl $crate::kernels::micro::sparse::SparseKernel for $name {
+            const LANES: usize = <$vector as $crate::kernels::micro::Vector>::LANES;
+
+            unsafe fn rows(vecs: usize, p: &$crate::kernels::micro::sparse::Rows<Self::Element>) {
+                $(#[target_feature(enable = $features)])?
+                unsafe fn run<const VECS: usize>(
+                    p: &$crate::kernels::micro::sparse::Rows<<$vector as $crate::kernels::micro::Vector>::Element>,
+                ) {
+                    // SAFETY: the features are enabled here; the rest is the caller's.
+                    unsafe { $crate::kernels::micro::sparse::rows::<$vector, VECS>(p) }
+                }
+                $crate::kernels::micro::sparse::of_width!(run(vecs, p))
+            }
+            $crate::kernels::micro::sparse::sparse_kernel!(@ sums, $vector, true, false $(, $features)?);
+            $crate::kernels::micro::sparse::sparse_kernel!(@ dots_at, $vector, false, true $(, $features)?);
+            $crate::kernels::micro::sparse::sparse_kernel!(@ sums_and_dots, $vector, true, true $(, $features)?);
+
+            $(#[target_feature(enable = $features)])?
+            unsafe fn turn(
+                size: [usize; 2],
+                tile: (*const Self::Element, usize),
+                c: (*mut Self::Element, usize),
+                add: bool,
+            ) {
+                // SAFETY: the features are enabled here; the rest is the caller's.
+                unsafe { $crate::kernels::micro::sparse::turn::<$vector>(size, tile, c, add) }
+            }
+        }
+    };
+    (@ $method:ident, $vector:ty, $sum:literal, $dot:literal $(, $features:literal)?) => {
+        unsafe fn $method(vecs: usize, p: &$crate::kernels::micro::sparse::Columns<Self::Element>) {
+            $(#[target_feature(enable = $features)])?
+            unsafe fn run<const VECS: usize>(
+                p: &$crate::kernels::micro::sparse::Columns<<$vector as $crate::kernels::micro::Vector>::Element>,
+            ) {
+                // SAFETY: the features are enabled here; the rest is the caller's.
+                unsafe { $crate::kernels::micro::sparse::columns::<$vector, VECS, $sum, $dot>(p) }
+            }
+            $crate::kernels::micro::sparse::of_width!(run(vecs, p))
+        }
+    };
+}
+pub(super) use sparse_kernel;
+
+/// Calls the copy of a function made for a number of vectors.
+macro_rules! of_width {
+    ($run:ident($vecs:expr, $p:expr)) => {
+        // SAFETY: the caller's.
+        unsafe {
+            match $vecs {
+                1 => $run::<1>($p),
+                2 => $run::<2>($p),
+                3 => $run::<3>($p),
+                4 => $run::<4>($p),
+                5 => $run::<5>($p),
+                6 => $run::<6>($p),
+                7 => $run::<7>($p),
+                8 => $run::<8>($p),
+                _ => unreachable!("no panel has that many vectors"),
+            }
+        }
+    };
+}
+pub(super) use of_width;

@@ -1,0 +1,133 @@
+//! `c = finish(a b)` with a sparse a: tile after tile of b, rows of c in registers.
+
+use super::{Dense, Panels, SparseFloat, parts};
+use crate::element::{Accum, Epilogue, Mat, MatMut};
+use crate::kernels::gemm::Float;
+use crate::kernels::micro::Finish;
+use crate::kernels::micro::sparse::{Pair, Rows, SparseKernel};
+use crate::kernels::pack::{with_buffers, with_scratch};
+use crate::kernels::product::check_operand;
+use crate::kernels::threads::{Shared, parallel, share};
+use crate::sparsity::{Sparse, Support};
+
+/// `c = finish(a b)`, checked.
+pub(in crate::kernels) struct RowProduct<'a, T> {
+    a: Sparse<'a, T>,
+    b: Dense<T>,
+    n: usize,
+    c: *mut T,
+    finish: Finish<T>,
+}
+
+// SAFETY: what its pointers point to is only read, but for c, of which each thread writes its own elements.
+unsafe impl<T: Sync> Sync for RowProduct<'_, T> {}
+
+/// See [`Element::spmm`](crate::Element::spmm).
+pub(in crate::kernels) fn spmm<T: SparseFloat>(
+    a: Sparse<T>,
+    b: Mat<T>,
+    n: usize,
+    c: &mut [T],
+    accum: Accum,
+    epilogue: Epilogue<T>,
+) {
+    let Support { rows, cols, .. } = *a.support;
+    assert!(a.values.len() >= a.support.entries(), "spmm: a has fewer values than entries");
+    check_operand("spmm: b", b.data.len(), [cols, n], [b.row_stride, b.col_stride]);
+    let (bias, relu) = match epilogue {
+        Epilogue::None => (None, false),
+        Epilogue::Bias(bias) => (Some(bias), false),
+        Epilogue::BiasRelu(bias) => (Some(bias), true),
+    };
+    assert!(accum == Accum::Replace || bias.is_none(), "spmm: an epilogue goes with Accum::Replace");
+    assert!(bias.is_none_or(|bias| bias.len() >= n), "spmm: the bias is shorter than {n}");
+    if cols == 0 {
+        // No element tells the number of rows, but c does.
+        let a = Mat::row_major(a.values, 0);
+        return T::gemm([c.len() / n.max(1), 0, n], a, b, MatMut::row_major(c, n), accum, epilogue);
+    }
+    assert_eq!(c.len(), rows * n, "spmm: c does not have {rows} x {n} elements");
+    if c.is_empty() {
+        return;
+    }
+    let finish = Finish { add: accum == Accum::Add, bias: bias.map(<[T]>::as_ptr), relu, ..Finish::REPLACE };
+    let product = RowProduct { a, b: Dense::of(&b), n, c: c.as_mut_ptr(), finish };
+    // SAFETY: every element that the product names has been checked, and `c` is borrowed mutably.
+    unsafe { T::run_rows(&product) }
+}
+
+/// Runs a product by rows.
+pub(super) unsafe fn row_product<K: SparseKernel<Element: Float>>(p: &RowProduct<K::Element>) {
+    let Sparse { support, values } = p.a;
+    let (rows, entries) = (support.rows, support.entries());
+    let parts = parts::<K::Element>(entries * p.n);
+    with_scratch(entries, |pairs: *mut Pair<K::Element>| {
+        // The values by row: once, not again for every panel of columns.
+        let shared = Shared(pairs);
+        parallel(parts, &|part| {
+            for at in share(entries, part, parts) {
+                let pair =
+                    Pair { value: values[support.entry_of[at] as usize], unit: support.column_of[at].into() };
+                // SAFETY: there is room for all entries, and each part writes its own.
+                unsafe { shared.get().add(at).write(pair) }
+            }
+        });
+        let panels = Panels::of::<K>(p.n);
+        // Threads that share a panel of columns each pack it.
+        let by_panel = panels.count.is_multiple_of(parts) || panels.count >= 4 * parts;
+        parallel(parts, &|part| {
+            let (panels_of, rows_of) = if by_panel {
+                (share(panels.count, part, parts), 0..rows)
+            } else {
+                (0..panels.count, share(rows, part, parts))
+            };
+            for panel in panels_of {
+                // SAFETY: the pairs are written; the rest is the caller's, and no two parts share an element of c.
+                unsafe { row_panel::<K>(p, shared.get(), panels.get(panel), rows_of.clone()) }
+            }
+        });
+    });
+}
+
+/// Some rows of one panel of columns, tile after tile of b.
+unsafe fn row_panel<K: SparseKernel>(
+    p: &RowProduct<K::Element>,
+    pairs: *const Pair<K::Element>,
+    (from, cols): (usize, usize),
+    rows: std::ops::Range<usize>,
+) {
+    let support = p.a.support;
+    let width = cols.next_multiple_of(K::LANES);
+    let small = p.b.is_small::<K>(support.cols, p.n);
+    let room = if small { 0 } else { support.width.min(support.cols) * width };
+    with_buffers([room, 0], |[tile, _]| {
+        for panel in 0..support.panels() {
+            let above = panel * support.width;
+            let last = panel + 1 == support.panels();
+            // SAFETY: the rows, the tile and the panel stand within the operands; the buffer has room for a tile.
+            unsafe {
+                let (b, b_row) = if small {
+                    (p.b.at.wrapping_add(above * p.b.row + from), p.b.row)
+                } else {
+                    let units = support.width.min(support.cols - above);
+                    p.b.pack::<K>((above, units), (from, cols), tile);
+                    (tile.cast_const(), width)
+                };
+                let finish = if last { p.finish } else { Finish::REPLACE };
+                let bias = finish.bias.map(|bias| bias.add(from));
+                let part = Rows {
+                    rows: rows.len(),
+                    cols,
+                    starts: support.row_starts.as_ptr().add(panel * support.rows + rows.start),
+                    pairs,
+                    b,
+                    b_row,
+                    c: p.c.add(rows.start * p.n + from),
+                    c_row: p.n,
+                    finish: Finish { add: p.finish.add || panel > 0, bias, ..finish },
+                };
+                K::rows(width / K::LANES, &part);
+            }
+        }
+    });
+}
