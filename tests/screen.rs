@@ -264,3 +264,14 @@ fn any_number_of_threads_screens_to_the_same_bits() {
         }
     });
 }
+
+#[test]
+fn screening_is_for_large_layers_that_are_nearly_all_zero() {
+    assert!(screen::pays([1024, 768, 6144], 0.01));
+    assert!(screen::pays([1024, 768, 6144], 0.03));
+    assert!(!screen::pays([1024, 768, 6144], 0.1));
+    assert!(!screen::pays([1024, 64, 4096], 0.01), "short sums");
+    assert!(!screen::pays([1024, 2048, 4096], 0.02), "long sums have a wide bound");
+    assert!(!screen::pays([8, 768, 6144], 0.01), "few rows");
+    assert!(!screen::pays([1024, 768, 6144], f64::NAN), "density unknown");
+}

@@ -15,6 +15,7 @@ mod pack;
 mod product;
 mod reduce;
 pub mod rows;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // only there are instructions for it
 pub mod screen;
 pub mod softmax;
 mod sparse;

@@ -40,8 +40,8 @@ const STRIP: usize = 16;
 
 /// `y = max(x w + bias, 0)` for x of `size[0]` x `size[1]`, w of `size[1]` x `size[2]` and a row-major y; NaN stays NaN.
 ///
-/// Returns how many candidates were computed. If they are more than an eighth of y, the dense product would have been
-/// faster; see [`pays`] for a guess beforehand.
+/// Returns how many candidates were computed. If they are more than a sixth of y, the dense product is hardly slower;
+/// see [`pays`] for a guess beforehand.
 ///
 /// Returns `None`, and does nothing, where screening is not possible: it takes AVX2 or AVX-512 with VNNI, contiguous rows
 /// of x, contiguous rows or columns of w, and between 1 and 65536 numbers a row of x.
@@ -79,10 +79,11 @@ pub fn linear_relu(size: [usize; 3], x: Mat<f32>, w: Mat<f32>, bias: &[f32], y: 
 
 /// Whether [`linear_relu`] is likely to be faster than the dense product where `density` of y is not zero.
 ///
-/// It takes rows and columns enough to pay for quantizing the other operand. The bound, as a part of a sum's usual size,
-/// grows with √k, and with it the share of places that are candidates without being active.
+/// It takes rows enough to pay for quantizing w, and sums long enough that writing zeros is not most of the work. The
+/// bound, as a part of a sum's usual size, grows with √k, and with it the share of places that are candidates without
+/// being active.
 pub fn pays([m, k, n]: [usize; 3], density: f64) -> bool {
-    m >= 128 && n >= 128 && k >= 64 && density < 0.12 * (-(k as f64).sqrt() / 20.0).exp()
+    m >= 256 && n >= 256 && k >= 256 && density < 0.04 * (1024.0 / k as f64).powi(2).min(1.0)
 }
 
 /// The operands, which threads look at together.

@@ -16,6 +16,7 @@
 mod dots;
 mod panel;
 pub(super) mod portable;
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_macros, unused_imports))]
 pub(super) mod screen;
 pub(super) mod sparse;
 mod thin;
