@@ -107,6 +107,9 @@ mod book {
     #[doc = include_str!("../docs/math.md")]
     mod math {}
 
+    #[doc = include_str!("../docs/matmul.md")]
+    mod matmul {}
+
     #[doc = include_str!("../docs/numerics.md")]
     mod numerics {}
 

@@ -43,11 +43,6 @@ pub(crate) fn pays([m, k, n]: [usize; 3], density: f64) -> bool {
     m * k >= 1 << 13 && n >= 16 && density <= 0.3
 }
 
-/// Whether to compute `max(x w + b, 0)`, of an m x k by a k x n matrix, by screening, if the last result had this density.
-pub(crate) fn screening_pays([m, k, n]: [usize; 3], density: f64) -> bool {
-    m >= 64 && k >= 64 && n >= 64 && density <= 0.1
-}
-
 /// What an op makes of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entries {

@@ -10,9 +10,9 @@ use std::fmt;
 use crate::cotangents::{Pack, Place};
 use crate::element::Element;
 use crate::graph::{Kind, Node, NodeId};
-use crate::kernels::support;
+use crate::kernels::{screen, support};
 use crate::ops::{Op, linear::Linear};
-use crate::sparsity::{Demand, Entries, SkipZeros, Sparse, Support, pays, screening_pays};
+use crate::sparsity::{Demand, Entries, SkipZeros, Sparse, Support, pays};
 
 /// What is known of one node.
 #[derive(Clone, Copy, Debug, Default)]
@@ -178,7 +178,7 @@ impl<T: Element> Zeros<T> {
             let entries = self.look(nodes, node.inputs[0], size, &value);
             if matches!(op, Op::Linear(Linear { relu: true })) && entries.is_none() {
                 let known = &mut self.nodes[id.index()];
-                let pays = || known.last.is_some_and(|density| screening_pays(size, density));
+                let pays = || known.last.is_some_and(|density| screen::pays(size, density));
                 known.screen = self.when == SkipZeros::Always || pays();
             }
         }

@@ -1,49 +1,74 @@
 //! Products with few steps of k, once for every instruction set: they do little with each element of c, so they are
 //! bound by the stores, and c is written a column at a time, in a straight line.
 
-use super::tile;
 use super::{Product, Vector};
 
 /// See [`Microkernel::thin`](super::Microkernel::thin), with `K` for `k`.
 #[inline(always)]
 pub(super) unsafe fn thin<V: Vector, const K: usize>(p: &Product<V::Element>) {
+    // SAFETY: the caller's.
+    unsafe {
+        // What happens to a finished vector is settled out here: the loop down a column has no time to ask.
+        match (p.finish.add, p.finish.bias.is_some(), p.finish.relu) {
+            (false, false, _) => columns::<V, K, false, false, false>(p),
+            (true, false, _) => columns::<V, K, true, false, false>(p),
+            (_, true, false) => columns::<V, K, false, true, false>(p),
+            (_, true, true) => columns::<V, K, false, true, true>(p),
+        }
+    }
+}
+
+/// The product, one column of c after the other: `c = relu(c? + a b + bias?)?`.
+#[inline(always)]
+unsafe fn columns<V: Vector, const K: usize, const ADD: bool, const BIAS: bool, const RELU: bool>(
+    p: &Product<V::Element>,
+) {
     let whole = p.m / V::LANES * V::LANES;
     // SAFETY: the caller vouches for the instruction set and for the memory that the product describes.
     unsafe {
-        let (all, head) = (V::head(V::LANES), V::head(p.m - whole));
+        let head = V::head(p.m - whole);
         for j in 0..p.n {
             let b: [V; K] = std::array::from_fn(|s| V::splat(*p.b.add(s * p.b_row + j * p.b_col)));
             let c = p.c.add(j * p.c_col);
             for i in (0..whole).step_by(V::LANES) {
-                let a = |s: usize| V::load(p.a.add(i + s * p.a_col));
-                let part = Product { c: c.add(i), finish: p.finish.below(i), ..*p };
-                combine(a, &b, &part, all).store(part.c);
+                vector::<V, K, ADD, BIAS, RELU, true>(p, &b, i, c, head).store(c.add(i));
             }
             if whole < p.m {
-                let a = |s: usize| V::load_head(p.a.add(whole + s * p.a_col), head);
-                let part = Product { c: c.add(whole), finish: p.finish.below(whole), ..*p };
-                combine(a, &b, &part, head).store_head(part.c, head);
+                vector::<V, K, ADD, BIAS, RELU, false>(p, &b, whole, c, head).store_head(c.add(whole), head);
             }
         }
     }
 }
 
-/// One vector of c: the sum of the columns of a, each times its element of b.
+/// The vector of a column of c that begins in row i, `WHOLE` or as far as `head` goes.
 #[inline(always)]
-unsafe fn combine<V: Vector, const K: usize>(
-    a: impl Fn(usize) -> V,
+unsafe fn vector<
+    V: Vector,
+    const K: usize,
+    const ADD: bool,
+    const BIAS: bool,
+    const RELU: bool,
+    const WHOLE: bool,
+>(
+    p: &Product<V::Element>,
     b: &[V; K],
-    part: &Product<V::Element>,
+    i: usize,
+    c: *const V::Element,
     head: V::Head,
 ) -> V {
-    // SAFETY: as in `thin`.
+    // SAFETY: as in `columns`; the bias has m elements, or one if its step is 0.
     unsafe {
+        let load = |from: *const V::Element| if WHOLE { V::load(from) } else { V::load_head(from, head) };
         let mut sum = V::zero();
         for s in 0..K {
-            sum = a(s).mul_add(b[s], sum);
+            sum = load(p.a.add(i + s * p.a_col)).mul_add(b[s], sum);
         }
-        let mut ab = [[sum]];
-        tile::finish::<V, 1, 1>(&mut ab, part, head);
-        ab[0][0]
+        if ADD {
+            sum = sum.add(load(c.add(i)));
+        }
+        if let (true, Some(bias)) = (BIAS, p.finish.bias) {
+            sum = sum.add(if p.finish.bias_step == 0 { V::splat(*bias) } else { load(bias.add(i)) });
+        }
+        if RELU { sum.relu() } else { sum }
     }
 }
