@@ -3,10 +3,11 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use quietgrad::kernels::screen;
 use quietgrad::nn::{Dense, Init};
 use quietgrad::ops::{Op, SampleInput};
 use quietgrad::optim::{Adam, Optimizer};
-use quietgrad::{Params, Random, Tape, Tensor, loss, reg};
+use quietgrad::{Mat, Params, Random, Tape, Tensor, loss, reg};
 
 struct Counting;
 
@@ -161,4 +162,18 @@ fn every_op_runs_without_allocating() {
         });
         assert!(count <= 20 * heap, "{count} allocations by {:?} on {:?}", sample.op, sample.inputs);
     }
+}
+
+#[test]
+fn a_warmed_screening_allocates_nothing() {
+    quietgrad::set_threads(1); // a pool's queue may allocate
+    let [m, k, n] = [40, 70, 200];
+    let mut random = Random::new(4);
+    let mut normal = |len| (0..len).map(|_| random.normal() as f32).collect::<Vec<_>>();
+    let (x, w, bias, mut y) = (normal(m * k), normal(k * n), vec![-10.0; n], vec![0.0; m * n]);
+    let count = allocations(|| {
+        let (x, w) = (Mat::row_major(&x, k), Mat::row_major(&w, n));
+        screen::linear_relu([m, k, n], x, w, &bias, &mut y);
+    });
+    assert_eq!(count, 0);
 }

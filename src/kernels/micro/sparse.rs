@@ -94,7 +94,7 @@ pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
         };
         for i in 0..p.rows {
             let c = p.c.add(i * p.c_row);
-            for v in 0..VECS {
+            for v in (0..VECS).step_by(LINE / size_of::<V>()) {
                 V::prefetch(c.wrapping_add(PREFETCH_ROWS * p.c_row + v * V::LANES));
             }
             let mut sums = [V::zero(); VECS];
@@ -125,8 +125,14 @@ pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
     }
 }
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 /// How many rows ahead `rows` asks for c.
 const PREFETCH_ROWS: usize = 2;
+
+/// How many units ahead `columns` asks for b and c.
+const PREFETCH_UNITS: usize = 4;
 
 #[inline(always)]
 unsafe fn store<V: Vector, const VECS: usize>(
@@ -156,16 +162,23 @@ pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, cons
         let last = p.cols - (VECS - 1) * V::LANES;
         let (whole, head) = (last == V::LANES, V::head(last));
         let mut end = *p.starts as usize;
+        let mut dots = [V::zero(); DOTS];
         for unit in 0..p.units {
             let mut e = end;
             end = *p.starts.add(unit + 1) as usize;
+            for v in (0..VECS).step_by(LINE / size_of::<V>()) {
+                let ahead = |row| (unit + PREFETCH_UNITS) * row + v * V::LANES;
+                if DOT {
+                    V::prefetch(p.b.wrapping_add(ahead(p.b_row)));
+                }
+                if SUM {
+                    V::prefetch(p.c.wrapping_add(ahead(p.c_row)));
+                }
+            }
             let mut sums = [V::zero(); VECS];
             if DOT {
                 let mut row = [V::zero(); VECS];
                 let mut b = p.b.add(unit * p.b_row);
-                for v in 0..VECS {
-                    V::prefetch(b.wrapping_add(p.b_row + v * V::LANES));
-                }
                 if !whole {
                     // Zeros after the last column, as in g.
                     for v in 0..VECS - 1 {
@@ -175,9 +188,11 @@ pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, cons
                     b = row.as_ptr().cast();
                 }
                 while e < end {
-                    let count = V::LANES.min(end - e);
-                    let dots = dots_of::<V, VECS, SUM>(p, e, count, b, &mut sums);
-                    put(dots, p, e, count);
+                    let count = DOTS.min(end - e);
+                    dots_of::<V, VECS, SUM>(p, e, count, b, &mut sums, &mut dots);
+                    for l in (0..count).step_by(V::LANES) {
+                        put(p, e + l, V::LANES.min(count - l), &dots[l..]);
+                    }
                     e += count;
                 }
             } else {
@@ -206,8 +221,12 @@ pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, cons
     }
 }
 
-/// The dot products of `count` rows of g, those of the entries from e on, with b; beyond them −0, to which anything may
-/// be added unchanged. Two rows at a time share each load of b.
+/// Dot products in LANES strands at a time: so many that the loop over them stays a loop, with b in memory and the sums in
+/// registers.
+const DOTS: usize = 4 * MAX_LANES;
+
+/// The dot products, in strands, of `count` rows of g with b: those of the entries from e on. Two rows at a time share each
+/// load of b.
 #[inline(always)]
 unsafe fn dots_of<V: Vector, const VECS: usize, const SUM: bool>(
     p: &Columns<V::Element>,
@@ -215,10 +234,10 @@ unsafe fn dots_of<V: Vector, const VECS: usize, const SUM: bool>(
     count: usize,
     b: *const V::Element,
     sums: &mut [V; VECS],
-) -> V {
+    dots: &mut [V; DOTS],
+) {
     // SAFETY: as in `columns`.
     unsafe {
-        let mut dots = [V::splat(-V::Element::ZERO); MAX_LANES];
         let row = |e: usize| p.g.add(*p.row_of.add(e) as usize * p.g_row);
         let splat = |e: usize| if SUM { V::splat(*p.a.add(e)) } else { V::zero() };
         let mut l = 0;
@@ -235,7 +254,9 @@ unsafe fn dots_of<V: Vector, const VECS: usize, const SUM: bool>(
                     }
                 }
             }
-            (dots[l], dots[l + 1]) = (dot[0], dot[1]);
+            for i in 0..2 {
+                *dots.get_unchecked_mut(l + i) = dot[i];
+            }
             l += 2;
         }
         if l < count {
@@ -248,19 +269,25 @@ unsafe fn dots_of<V: Vector, const VECS: usize, const SUM: bool>(
                     sums[v] = g.mul_add(x, sums[v]);
                 }
             }
-            dots[l] = dot;
+            *dots.get_unchecked_mut(l) = dot;
         }
-        V::sums(&mut dots)
     }
 }
 
-/// `values (=, +=) dots` for `count` values from e on. Where there is room the whole vector is stored: what replaces
-/// the values after them is replaced in turn when their own columns come.
+/// `values (=, +=)` the sums of the strands, for `count` values from e on. Where there is room a whole vector is stored:
+/// what is replaced after them is replaced again when its own column comes, and what is added to it is −0, which changes
+/// nothing.
 #[inline(always)]
-unsafe fn put<V: Vector>(dots: V, p: &Columns<V::Element>, e: usize, count: usize) {
+unsafe fn put<V: Vector>(p: &Columns<V::Element>, e: usize, count: usize, strands: &[V]) {
     // SAFETY: as in `columns`; no lane beyond `values_end` is touched.
     unsafe {
-        let to = p.values.add(e);
+        let mut square = [V::splat(-V::Element::ZERO); MAX_LANES];
+        for l in 0..V::LANES {
+            if l < count {
+                square[l] = *strands.get_unchecked(l);
+            }
+        }
+        let (dots, to) = (V::sums(&mut square), p.values.add(e));
         if e + V::LANES <= p.values_end {
             if p.values_add { V::load(to).add(dots).store(to) } else { dots.store(to) }
         } else {
