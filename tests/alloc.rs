@@ -103,6 +103,30 @@ fn a_warmed_autoencoder_step_on_gathered_rows_allocates_nothing() {
 }
 
 #[test]
+fn a_step_that_skips_zeros_allocates_nothing() {
+    let mut random = Random::new(4);
+    let mut params = Params::<f32>::new();
+    let encoder = Dense::new(&mut params, "encoder", [64, 512], Init::HeNormal, &mut random);
+    let decoder = Dense::new(&mut params, "decoder", [512, 64], Init::HeNormal, &mut random);
+    params.get_mut(encoder.b).fill(-2.0);
+    let x = Tensor::from_fn([128, 64], |_| random.normal() as f32);
+    let (mut tape, mut grads, mut adam) = (Tape::new(), params.zeros(), Adam::new(1e-3));
+    let mut skipped = true;
+
+    let count = allocations(|| {
+        let r = tape.record(&params);
+        let x = r.constant(&x);
+        let h = encoder.forward_relu(x);
+        let y = decoder.forward(h.dropout(0.1, &mut random) * 1.1);
+        (loss::mse(y, x) + reg::l1(h).per_sample() * 1e-4).backward(&mut grads);
+        skipped &= r.skipping(y).right.is_some();
+        adam.step(&mut params, &grads);
+    });
+    assert!(skipped);
+    assert_eq!(count, 0);
+}
+
+#[test]
 fn losses_and_penalties_allocate_nothing() {
     let mut random = Random::new(3);
     let mut params = Params::<f64>::new();
