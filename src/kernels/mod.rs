@@ -15,7 +15,8 @@ mod pack;
 mod product;
 mod reduce;
 pub mod rows;
-#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))] // only there are instructions for it
+// Only there are instructions for it.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_variables))]
 pub mod screen;
 pub mod softmax;
 mod sparse;
