@@ -24,13 +24,13 @@ pub(super) fn l2() -> usize {
 
 /// The processor's own answer. (Slow: a virtual machine may have to interrupt the program for it.)
 #[cold]
+#[allow(unused_unsafe)] // later compilers know that the instruction is safe
 fn ask() -> Option<usize> {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
     {
         use std::arch::x86_64::{__cpuid, __get_cpuid_max};
         const CACHES: u32 = 0x8000_0006;
         // SAFETY: every x86-64 processor has the instruction.
-        #[allow(unused_unsafe)] // later compilers know that themselves
         let kilobytes = unsafe {
             if __get_cpuid_max(0x8000_0000).0 < CACHES {
                 return None;
