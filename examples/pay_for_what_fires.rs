@@ -184,8 +184,8 @@ fn draw(history: &[Epoch]) -> String {
         let end = history.last().map_or(0.0, y);
         writeln!(
             svg,
-            r##"<polyline points="{}" fill="none" stroke="{color}" stroke-width="2.5" stroke-linejoin="round"/>
-<text x="{}" y="{:.1}" fill="{color}">{label}</text>"##,
+            r#"<polyline points="{}" fill="none" stroke="{color}" stroke-width="2.5" stroke-linejoin="round"/>
+<text x="{}" y="{:.1}" fill="{color}">{label}</text>"#,
             points.join(" "),
             WIDTH - RIGHT + 8.0,
             end + 4.5

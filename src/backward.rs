@@ -154,10 +154,9 @@ impl<'a, T: Real> Sweep<'a, T> {
         let Place::Arena(place) = &node.cotangent else { unreachable!("only such nodes are pulled back") };
         let (past, rest) = self.cotangents.split_at_mut(place.start);
         let supports = &self.zeros.supports.places[..];
-        let data = if own.is_some() {
-            &mut own.as_mut().expect("it is").1.values[..]
-        } else {
-            &mut rest[..place.len()]
+        let data = match &mut own {
+            Some((_, pack)) => &mut pack.values[..],
+            None => &mut rest[..place.len()],
         };
         let support = match given {
             Given::ToProduct(number) | Given::ToLinear(number) => Some(&supports[number]),
