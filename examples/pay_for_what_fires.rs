@@ -16,7 +16,7 @@ const INPUTS: usize = 256;
 const UNITS: usize = 2048;
 const BATCH: usize = 256;
 const PATTERNS: usize = 512;
-const LAMBDA: f64 = 3e-4;
+const LAMBDA: f64 = 2e-3;
 
 /// Samples that are sums of eight patterns each, in random amounts.
 fn samples(count: usize) -> Tensor<f32> {

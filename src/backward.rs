@@ -139,8 +139,8 @@ impl<'a, T: Real> Sweep<'a, T> {
     fn pull_back<const WATCHED: bool>(&mut self, op: &Op, i: usize, watch: &mut Option<&mut Box<Watch>>) {
         let node = &self.nodes[i];
         let given = if self.zeros.any() { self.given(op, i) } else { Given::Whole };
-        let mut few: [Slot<T>; 4] = Default::default();
-        let mut many: SmallVec<[Slot<T>; 16]> = SmallVec::new();
+        let mut few: [Slot; 4] = Default::default();
+        let mut many: SmallVec<[Slot; 16]> = SmallVec::new();
         let slots = if node.inputs.len() > few.len() {
             many.resize_with(node.inputs.len(), Slot::default);
             &mut many[..]
@@ -164,7 +164,9 @@ impl<'a, T: Real> Sweep<'a, T> {
         };
         let gy = Cotangent { data, shape: &node.shape, support };
         let as_all = matches!(given, Given::AsAll(_));
-        let mut gx = Cotangents { arena: past, gradients: &mut *self.gradients, slots, supports, as_all };
+        let packs = &mut self.packs.places[..];
+        let gradients = &mut *self.gradients;
+        let mut gx = Cotangents { arena: past, gradients, slots, packs, supports, as_all };
         let y = View { sparse: self.zeros.entries(NodeId(i as u32)), ..view(node, self.values, self.params) };
         let run = |gx: &mut Cotangents<T>| {
             with_views(self.nodes, &node.inputs, self.values, self.params, self.zeros, |x| match given {
@@ -181,16 +183,10 @@ impl<'a, T: Real> Sweep<'a, T> {
             Some(watch) if WATCHED => watch.backward(self.nodes, NodeId(i as u32), &mut gx, run),
             _ => run(&mut gx),
         }
-        for (slot, id) in slots.iter_mut().zip(&node.inputs) {
-            let flow = match slot.pack.take() {
-                Some((number, pack)) => {
-                    self.packs.places[number] = pack;
-                    Flow::Entries(number)
-                }
-                None => Flow::Whole,
-            };
-            if slot.accum == Accum::Add && self.flows[id.index()] == Flow::Nothing {
-                self.flows[id.index()] = flow;
+        for (slot, id) in slots.iter().zip(&node.inputs) {
+            let flow = &mut self.flows[id.index()];
+            if slot.accum == Accum::Add && *flow == Flow::Nothing {
+                *flow = slot.pack.map_or(Flow::Whole, Flow::Entries);
             }
         }
         if let Some((number, pack)) = own {
@@ -204,7 +200,7 @@ impl<'a, T: Real> Sweep<'a, T> {
         let shapes: SmallVec<[&[usize]; 4]> =
             node.inputs.iter().map(|id| &self.nodes[id.index()].shape[..]).collect();
         let entries = op.entries(&shapes);
-        let support_of = |id: NodeId| self.zeros.known(id).entries.map(|(support, _)| support);
+        let support_of = |id: NodeId| self.zeros.known(id).support();
         if entries == Entries::Sum {
             let input = node.inputs[0];
             return match self.zeros.demanded(input) {
@@ -269,7 +265,7 @@ impl<'a, T: Real> Sweep<'a, T> {
     }
 
     /// The place of an input's cotangent, for a vjp that is given this much.
-    fn slot(&mut self, node: &Node, k: usize, given: Given) -> Slot<'a, T> {
+    fn slot(&mut self, node: &Node, k: usize, given: Given) -> Slot<'a> {
         let id = node.inputs[k];
         let input = &self.nodes[id.index()];
         let accum = if self.flows[id.index()] == Flow::Nothing { Accum::Replace } else { Accum::Add };
@@ -283,7 +279,7 @@ impl<'a, T: Real> Sweep<'a, T> {
             _ => None,
         };
         let demanded = self.zeros.demanded(id);
-        let number = match self.flows[id.index()] {
+        slot.pack = match self.flows[id.index()] {
             Flow::Whole => None,
             Flow::Entries(number) => {
                 let support = Some(self.packs.places[number].support);
@@ -296,7 +292,6 @@ impl<'a, T: Real> Sweep<'a, T> {
             }
             Flow::Nothing => demanded.or(passed).map(|support| self.new_pack(support)),
         };
-        slot.pack = number.map(|number| (number, std::mem::take(&mut self.packs.places[number])));
         slot
     }
 

@@ -28,15 +28,15 @@ pub(crate) struct Pack<T> {
 
 /// An input's cotangent: where it stands, and whether a contribution is there already.
 #[derive(Debug)]
-pub(crate) struct Slot<'a, T> {
+pub(crate) struct Slot<'a> {
     pub place: Place,
     pub shape: &'a [usize],
     pub accum: Accum,
-    /// The number of its pack and the pack itself, if only entries are asked for.
-    pub pack: Option<(usize, Pack<T>)>,
+    /// The number of its pack, if only entries are asked for.
+    pub pack: Option<usize>,
 }
 
-impl<T> Default for Slot<'_, T> {
+impl Default for Slot<'_> {
     fn default() -> Self {
         Slot { place: Place::Nowhere, shape: &[], accum: Accum::Replace, pack: None }
     }
@@ -49,7 +49,8 @@ impl<T> Default for Slot<'_, T> {
 pub struct Cotangents<'a, 's, T> {
     pub(crate) arena: &'a mut [T],
     pub(crate) gradients: &'a mut [T],
-    pub(crate) slots: &'a mut [Slot<'s, T>],
+    pub(crate) slots: &'a mut [Slot<'s>],
+    pub(crate) packs: &'a mut [Pack<T>],
     pub(crate) supports: &'a [Support],
     /// Whether the vjp runs on entries as if they were all elements.
     pub(crate) as_all: bool,
@@ -77,10 +78,14 @@ impl<T: Element> Cotangents<'_, '_, T> {
         };
         match pack {
             None => write(ViewMut::new(data, shape), *accum),
-            Some((_, pack)) if self.as_all => write(ViewMut::new(&mut pack.values, shape), *accum),
-            Some((_, pack)) => {
-                write(ViewMut::new(&mut *data, shape), Accum::Replace);
-                support::gather(data, &self.supports[pack.support], &mut pack.values, *accum);
+            Some(number) => {
+                let pack = &mut self.packs[*number];
+                if self.as_all {
+                    write(ViewMut::new(&mut pack.values, shape), *accum);
+                } else {
+                    write(ViewMut::new(&mut *data, shape), Accum::Replace);
+                    support::gather(data, &self.supports[pack.support], &mut pack.values, *accum);
+                }
             }
         }
         self.touch(k);
@@ -90,8 +95,9 @@ impl<T: Element> Cotangents<'_, '_, T> {
     /// support and their values. Says whether that was so.
     pub(crate) fn add_entries(&mut self, k: usize, write: impl FnOnce(&Support, &mut [T], Accum)) -> bool {
         let owner = self.owner(k);
-        let Slot { accum, pack: Some((_, pack)), .. } = &mut self.slots[owner] else { return false };
-        write(&self.supports[pack.support], &mut pack.values, *accum);
+        let Slot { accum, pack: Some(number), .. } = self.slots[owner] else { return false };
+        let pack = &mut self.packs[number];
+        write(&self.supports[pack.support], &mut pack.values, accum);
         self.touch(k);
         true
     }
@@ -108,10 +114,10 @@ impl<T: Element> Cotangents<'_, '_, T> {
         if !self.wants(other) || self.slots[owner].place == self.slots[other].place {
             return false;
         }
-        let Some((number, mut pack)) = self.slots[owner].pack.take() else { return false };
-        let accum = self.slots[owner].accum;
-        self.add(other, |place, other_accum| write((&mut pack.values, accum), (place, other_accum)));
-        self.slots[owner].pack = Some((number, pack));
+        let Slot { accum, pack: Some(number), .. } = self.slots[owner] else { return false };
+        let mut values = std::mem::take(&mut self.packs[number].values);
+        self.add(other, |place, other_accum| write((&mut values, accum), (place, other_accum)));
+        self.packs[number].values = values;
         self.touch(k);
         true
     }

@@ -92,7 +92,11 @@ pub(crate) fn with_views<T: Element, R>(
     zeros: &Zeros<T>,
     f: impl FnOnce(&[View<T>]) -> R,
 ) -> R {
-    let value = |id: &NodeId| View { sparse: zeros.entries(*id), ..view(&nodes[id.index()], values, params) };
+    let any = zeros.any();
+    let value = |id: &NodeId| {
+        let sparse = if any { zeros.entries(*id) } else { None };
+        View { sparse, ..view(&nodes[id.index()], values, params) }
+    };
     if ids.len() > 4 {
         return f(&ids.iter().map(value).collect::<SmallVec<[View<T>; 16]>>());
     }

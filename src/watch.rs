@@ -85,10 +85,11 @@ impl Watch {
         self.clock(node, Direction::Backward, begun);
         let (op, at) = (node.name(), node.at);
         for (k, (slot, input)) in gx.slots.iter().zip(&node.inputs).enumerate() {
-            let support = slot.pack.as_ref().map(|(_, pack)| &gx.supports[pack.support]);
-            let cotangent: &[T] = match (&slot.place, &slot.pack) {
+            let pack = slot.pack.map(|number| &gx.packs[number]);
+            let support = pack.map(|pack| &gx.supports[pack.support]);
+            let cotangent: &[T] = match (&slot.place, pack) {
                 _ if slot.accum == Accum::Replace => continue,
-                (_, Some((_, pack))) => &pack.values,
+                (_, Some(pack)) => &pack.values,
                 (Place::Arena(range), None) => &gx.arena[range.clone()],
                 (Place::Gradient(range), None) => &gx.gradients[range.clone()],
                 (Place::Nowhere, None) => continue,

@@ -14,23 +14,30 @@ use crate::kernels::{screen, support};
 use crate::ops::{Op, linear::Linear};
 use crate::sparsity::{Demand, Entries, SkipZeros, Sparse, Support, pays};
 
-/// What is known of one node.
+/// What is known of one node. (Small: there is one for each node, made anew in each recording.)
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Known {
     /// The density, as far as a sample tells.
-    estimate: Option<f64>,
+    estimate: Option<f32>,
+    /// Its density, if its entries have been found.
+    density: Option<f32>,
+    /// The same in the last recording: entries that were found then will be wanted again.
+    last: Option<f32>,
     /// Its entries: the number of the support, and of the pack of its values.
-    pub entries: Option<(usize, usize)>,
+    pub entries: Option<(u32, u32)>,
     /// Whether its cotangent is asked for at the entries only.
     pub demanded: bool,
     /// Whether the whole gradient was asked for.
     pub kept: bool,
     /// Whether its zeros shall be found before it is computed.
     pub screen: bool,
-    /// Its density, if its entries have been found.
-    density: Option<f64>,
-    /// The same in the last recording: entries that were found then will be wanted again.
-    last: Option<f64>,
+}
+
+impl Known {
+    /// The number of its support, if its entries have been found.
+    pub fn support(&self) -> Option<usize> {
+        self.entries.map(|(support, _)| support as usize)
+    }
 }
 
 /// The densities by which a product's parts were shortened: of the operand whose zeros were skipped. `None` for a part
@@ -137,6 +144,7 @@ impl<T: Element> Zeros<T> {
     #[inline]
     pub fn entries(&self, id: NodeId) -> Option<Sparse<'_, T>> {
         let (support, pack) = self.known(id).entries?;
+        let (support, pack) = (support as usize, pack as usize);
         Some(Sparse { support: &self.supports.places[support], values: &self.packs.places[pack].values })
     }
 
@@ -144,7 +152,7 @@ impl<T: Element> Zeros<T> {
     #[inline]
     pub fn demanded(&self, id: NodeId) -> Option<usize> {
         let known = self.known(id);
-        if known.demanded { known.entries.map(|(support, _)| support) } else { None }
+        if known.demanded { known.support() } else { None }
     }
 
     /// How a product was shortened, if its output's cotangent consisted of the entries of `cotangent`.
@@ -153,9 +161,9 @@ impl<T: Element> Zeros<T> {
         let Kind::Op(op @ (Op::MatMul(_) | Op::Linear(_))) = &node.kind else { return Skipping::default() };
         let [a, b] = [node.inputs[0], node.inputs[1]];
         let density = |support: usize| self.supports.places[support].density();
-        let of_a = self.known(a).entries.map(|(support, _)| density(support));
-        let own = if op.demand() == Demand::Support { self.known(id).entries } else { None };
-        let of_gy = cotangent.or(own.map(|(support, _)| support)).map(density);
+        let of_a = self.known(a).support().map(density);
+        let own = if op.demand() == Demand::Support { self.known(id).support() } else { None };
+        let of_gy = cotangent.or(own).map(density);
         let at_a = self.demanded(a).map(density);
         let active = |input: NodeId, density: Option<f64>| {
             density.filter(|_| node.is_active() && nodes[input.index()].is_active())
@@ -178,7 +186,7 @@ impl<T: Element> Zeros<T> {
             let entries = self.look(nodes, node.inputs[0], size, &value);
             if matches!(op, Op::Linear(Linear { relu: true })) && entries.is_none() {
                 let known = &mut self.nodes[id.index()];
-                let pays = || known.last.is_some_and(|density| screen::pays(size, density));
+                let pays = || known.last.is_some_and(|density| screen::pays(size, density.into()));
                 known.screen = self.when == SkipZeros::Always || pays();
             }
         }
@@ -202,7 +210,7 @@ impl<T: Element> Zeros<T> {
         id: NodeId,
         size: [usize; 3],
         value: &impl Fn(&Node) -> &'v [T],
-    ) -> Option<(usize, usize)> {
+    ) -> Option<(u32, u32)> {
         let node = &nodes[id.index()];
         if let Some(found) = self.known(id).entries {
             return Some(found);
@@ -221,12 +229,13 @@ impl<T: Element> Zeros<T> {
                 }
                 let (support, pack) = self.look(nodes, node.inputs[0], size, value)?;
                 let demanded = self.known(node.inputs[0]).demanded;
-                let pack = if node.aliases { pack } else { self.derive(value(node), support) };
+                let pack =
+                    if node.aliases { pack } else { self.derive(value(node), support as usize) as u32 };
                 ((support, pack), demanded)
             }
             _ => return None,
         };
-        let density = self.supports.places[found.0].density();
+        let density = self.supports.places[found.0 as usize].density() as f32;
         let known = &mut self.nodes[id.index()];
         (known.entries, known.density) = (Some(found), Some(density));
         known.demanded = demanded && node.cotangent != Place::Nowhere && !known.kept;
@@ -234,15 +243,15 @@ impl<T: Element> Zeros<T> {
     }
 
     /// Finds the entries of a matrix, if there are few enough.
-    fn find(&mut self, x: &[T], id: NodeId, size: [usize; 3]) -> Option<(usize, usize)> {
+    fn find(&mut self, x: &[T], id: NodeId, size: [usize; 3]) -> Option<(u32, u32)> {
         let cols = size[1];
         if self.when == SkipZeros::WherePays {
             if !pays(size, 0.0) {
                 return None;
             }
             let known = &mut self.nodes[id.index()];
-            let density = *known.estimate.get_or_insert_with(|| support::estimate_density(x, cols));
-            if !pays(size, density) {
+            let density = *known.estimate.get_or_insert_with(|| support::estimate_density(x, cols) as f32);
+            if !pays(size, density.into()) {
                 return None;
             }
         }
@@ -250,7 +259,7 @@ impl<T: Element> Zeros<T> {
         self.packs.places[pack].support = number;
         let (support, values) = (&mut self.supports.places[number], &mut self.packs.places[pack].values);
         support::find(x, cols, support, values);
-        Some((number, pack))
+        Some((number as u32, pack as u32))
     }
 
     /// Packs the values of a node that is zero off a support that is known.
