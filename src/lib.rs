@@ -86,7 +86,7 @@ pub use params::{Grads, ParamId, Params};
 pub use profile::{Cost, Profile};
 pub use random::Random;
 pub use shape::{Axes, Shape, ShapeError};
-pub use sparsity::{Demand, Sparse, Support};
+pub use sparsity::{Demand, Form, Sparse, Support, pays};
 pub use summary::{OpSummary, Summary};
 pub use tape::{Recording, Tape};
 pub use tensor::{Tensor, View, ViewMut};

@@ -94,3 +94,38 @@ pub struct Sparse<'a, T> {
     /// Their values.
     pub values: &'a [T],
 }
+
+/// A product with a sparse matrix, as one kernel computes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `c = a b`
+    Rows,
+    /// `c = aᵀ g`
+    Columns,
+    /// `c = aᵀ g` into a c whose columns are contiguous.
+    ColumnsTurned,
+    /// `values = g bᵀ` at the entries of a.
+    Sampled,
+    /// Columns and sampled, from one load of g.
+    Both,
+}
+
+/// Whether a product with an a of m x k and n columns takes less time in its sparse form than in its dense one.
+///
+/// In units of the dense product's time the sparse form takes `density * slowness + edge / m`: a multiply-add of an
+/// entry costs `slowness` dense ones, since it waits for a cache, and every element of the k x n operand `edge` of them,
+/// whatever the density. If the support is yet to be `found`, each element of a costs 18 more, and each entry 270.
+///
+/// The constants are the rounded results of `cargo bench --bench sparse` with AVX2, and err on the side of the dense form.
+pub fn pays(form: Form, [m, _, n]: [usize; 3], density: f64, found: bool) -> bool {
+    let (slowness, edge) = match form {
+        Form::Rows => (1.8, 28.0),
+        Form::Columns => (2.4, 12.0),
+        Form::ColumnsTurned => (2.5, 32.0),
+        Form::Sampled => (2.9, 24.0),
+        Form::Both => (1.8, 32.0),
+    };
+    let find = if found { 0.0 } else { (18.0 + 270.0 * density) / n as f64 };
+    // NaN, the density of nothing, does not pay.
+    density * slowness + edge / m as f64 + find < 1.0
+}
