@@ -138,7 +138,8 @@ impl<'a, T: Real> Sweep<'a, T> {
     /// Hands a node's cotangent on to its inputs.
     fn pull_back<const WATCHED: bool>(&mut self, op: &Op, i: usize, watch: &mut Option<&mut Box<Watch>>) {
         let node = &self.nodes[i];
-        let given = if self.zeros.any() { self.given(op, i) } else { Given::Whole };
+        let zeros = self.zeros.any();
+        let given = if zeros { self.given(op, i) } else { Given::Whole };
         let mut few: [Slot; 4] = Default::default();
         let mut many: SmallVec<[Slot; 16]> = SmallVec::new();
         let slots = if node.inputs.len() > few.len() {
@@ -147,10 +148,14 @@ impl<'a, T: Real> Sweep<'a, T> {
         } else {
             &mut few[..node.inputs.len()]
         };
-        for (k, slot) in slots.iter_mut().enumerate() {
-            *slot = self.slot(node, k, given);
+        for (k, (slot, id)) in slots.iter_mut().zip(&node.inputs).enumerate() {
+            let input = &self.nodes[id.index()];
+            let pack = if zeros { self.slot_pack(node, k, given) } else { None };
+            let untouched = self.flows[id.index()] == Flow::Nothing;
+            let accum = if untouched { Accum::Replace } else { Accum::Add };
+            *slot = Slot { place: input.cotangent.clone(), shape: &input.shape, accum, pack };
         }
-        let mut own = self.own(op, i, given);
+        let mut own = if zeros || self.zeros.keeps { self.own(op, i, given) } else { None };
         let Place::Arena(place) = &node.cotangent else { unreachable!("only such nodes are pulled back") };
         let (past, rest) = self.cotangents.split_at_mut(place.start);
         let supports = &self.zeros.supports.places[..];
@@ -264,14 +269,12 @@ impl<'a, T: Real> Sweep<'a, T> {
         self.flows[id.index()] = Flow::Whole;
     }
 
-    /// The place of an input's cotangent, for a vjp that is given this much.
-    fn slot(&mut self, node: &Node, k: usize, given: Given) -> Slot<'a> {
+    /// The pack of an input's cotangent, if a vjp that is given this much is to contribute entries alone.
+    fn slot_pack(&mut self, node: &Node, k: usize, given: Given) -> Option<usize> {
         let id = node.inputs[k];
         let input = &self.nodes[id.index()];
-        let accum = if self.flows[id.index()] == Flow::Nothing { Accum::Replace } else { Accum::Add };
-        let mut slot = Slot { place: input.cotangent.clone(), shape: &input.shape, accum, pack: None };
-        if !self.zeros.any() || !input.is_active() || node.inputs[..k].contains(&id) {
-            return slot;
+        if !input.is_active() || node.inputs[..k].contains(&id) {
+            return None;
         }
         let passed = match given {
             Given::AsAll(support) => Some(support),
@@ -279,20 +282,18 @@ impl<'a, T: Real> Sweep<'a, T> {
             _ => None,
         };
         let demanded = self.zeros.demanded(id);
-        slot.pack = match self.flows[id.index()] {
+        match self.flows[id.index()] {
             Flow::Whole => None,
+            Flow::Nothing => demanded.or(passed).map(|support| self.new_pack(support)),
             Flow::Entries(number) => {
                 let support = Some(self.packs.places[number].support);
                 if demanded == support || passed == support {
-                    Some(number)
-                } else {
-                    self.make_whole(id);
-                    None
+                    return Some(number);
                 }
+                self.make_whole(id);
+                None
             }
-            Flow::Nothing => demanded.or(passed).map(|support| self.new_pack(support)),
-        };
-        slot
+        }
     }
 
     /// The number of a pack for the entries of a support.

@@ -88,7 +88,7 @@ pub use params::{Grads, ParamId, Params};
 pub use profile::{Cost, Profile};
 pub use random::Random;
 pub use shape::{Axes, Shape, ShapeError};
-pub use sparsity::{Demand, Entries, SkipZeros, Sparse, Support};
+pub use sparsity::{Demand, Entries, Form, SkipZeros, Sparse, Support, pays};
 pub use summary::{OpSummary, Summary};
 pub use tape::{Recording, Tape};
 pub use tensor::{Tensor, View, ViewMut};

@@ -37,12 +37,6 @@ impl Default for SkipZeros {
     }
 }
 
-/// Whether to find the entries of an m x k matrix that is multiplied by a k x n one, and to skip the zeros in that
-/// product and in those of its pull-back.
-pub(crate) fn pays([m, k, n]: [usize; 3], density: f64) -> bool {
-    m * k >= 1 << 13 && n >= 16 && density <= 0.3
-}
-
 /// What an op makes of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entries {
@@ -142,4 +136,57 @@ pub struct Sparse<'a, T> {
     pub support: &'a Support,
     /// Their values.
     pub values: &'a [T],
+}
+
+/// A product with a sparse matrix, as one kernel computes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `c = a b`
+    Rows,
+    /// `c = aᵀ g`
+    Columns,
+    /// `c = aᵀ g` into a c whose columns are contiguous.
+    ColumnsTurned,
+    /// `values = g bᵀ` at the entries of a.
+    Sampled,
+    /// Columns and sampled, from one load of g.
+    Both,
+}
+
+/// What a product with a sparse a of m x k and n columns takes, in units of the dense product's time: `density * slowness +
+/// edge / m`. A multiply-add of an entry costs `slowness` dense ones, since it waits for a cache, and every element of the
+/// k x n operand `edge` of them, whatever the density.
+///
+/// The constants are the rounded results of `cargo bench --bench sparse` with AVX2, and err on the side of the dense form.
+fn cost(form: Form, m: usize, density: f64) -> f64 {
+    let (slowness, edge) = match form {
+        Form::Rows => (1.8, 28.0),
+        Form::Columns => (2.4, 12.0),
+        Form::ColumnsTurned => (2.5, 32.0),
+        Form::Sampled => (2.9, 24.0),
+        Form::Both => (1.8, 32.0),
+    };
+    density * slowness + edge / m as f64
+}
+
+/// What it takes to find the support of a, in the same units: 18 multiply-adds an element, and 270 an entry.
+fn cost_of_finding(n: usize, density: f64) -> f64 {
+    (18.0 + 270.0 * density) / n as f64
+}
+
+/// Whether a product with an a of m x k and n columns takes less time in its sparse form than in its dense one. The
+/// support may be `found` already.
+pub fn pays(form: Form, [m, _, n]: [usize; 3], density: f64, found: bool) -> bool {
+    let finding = if found { 0.0 } else { cost_of_finding(n, density) };
+    // NaN, the density of nothing, does not pay.
+    cost(form, m, density) + finding < 1.0
+}
+
+/// Whether to find the entries of a layer's output, m x k, that the next layer multiplies by a k x n matrix: if they save
+/// time in the four products of a training step that they serve, of which [`Form::Both`] is two. A matrix of few elements
+/// is not worth the look.
+pub(crate) fn finding_pays([m, k, n]: [usize; 3], density: f64) -> bool {
+    let forms = [(Form::Rows, 1.0), (Form::Both, 2.0), (Form::ColumnsTurned, 1.0)];
+    let products: f64 = forms.iter().map(|&(form, count)| count * cost(form, m, density)).sum();
+    m * k >= 1 << 13 && products + cost_of_finding(n, density) < 4.0
 }

@@ -1,7 +1,7 @@
 //! What a recording knows of zeros: which values' entries have been found, and where cotangents need entries only.
 //!
 //! A matrix product asks for the entries of its first operand when it is recorded. They are looked for if the operand
-//! is of a kind that tends to have zeros, a sample of its rows has many, and the [rule](crate::sparsity::pays) says that
+//! is of a kind that tends to have zeros, a sample of its rows has many, and the [rule](crate::sparsity::finding_pays) says that
 //! the product gains. What was found is remembered for as long as the recording lasts, so that every other reader has
 //! it too.
 
@@ -12,7 +12,7 @@ use crate::element::Element;
 use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::{screen, support};
 use crate::ops::{Op, linear::Linear};
-use crate::sparsity::{Demand, Entries, SkipZeros, Sparse, Support, pays};
+use crate::sparsity::{Demand, Entries, SkipZeros, Sparse, Support, finding_pays};
 
 /// What is known of one node. (Small: there is one for each node, made anew in each recording.)
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,6 +100,8 @@ impl<P: Default> Pool<P> {
 #[derive(Debug, Default)]
 pub(crate) struct Zeros<T> {
     pub when: SkipZeros,
+    /// Whether the whole gradient of any node was asked for.
+    pub keeps: bool,
     /// One for each node; those behind the last node are of the last recording.
     nodes: Vec<Known>,
     pub supports: Pool<Support>,
@@ -111,6 +113,7 @@ impl<T: Element> Zeros<T> {
     pub fn start(&mut self) {
         self.supports.clear();
         self.packs.clear();
+        self.keeps = false;
     }
 
     /// Whether any entries have been found.
@@ -138,6 +141,7 @@ impl<T: Element> Zeros<T> {
     pub fn keep(&mut self, id: NodeId) {
         let known = &mut self.nodes[id.index()];
         (known.kept, known.demanded) = (true, false);
+        self.keeps = true;
     }
 
     /// The entries of a node, if they have been found.
@@ -246,12 +250,12 @@ impl<T: Element> Zeros<T> {
     fn find(&mut self, x: &[T], id: NodeId, size: [usize; 3]) -> Option<(u32, u32)> {
         let cols = size[1];
         if self.when == SkipZeros::WherePays {
-            if !pays(size, 0.0) {
+            if !finding_pays(size, 0.0) {
                 return None;
             }
             let known = &mut self.nodes[id.index()];
             let density = *known.estimate.get_or_insert_with(|| support::estimate_density(x, cols) as f32);
-            if !pays(size, density.into()) {
+            if !finding_pays(size, density.into()) {
                 return None;
             }
         }

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quietgrad::kernels::support::{estimate_density, find, gather, scatter, sum_columns};
 use quietgrad::kernels::{isa::Isa, reference};
-use quietgrad::{Accum, Element, Epilogue, Mat, MatMut, Sparse, Support};
+use quietgrad::{Accum, Element, Epilogue, Form, Mat, MatMut, Sparse, Support, pays};
 
 use crate::on_every_isa;
 
@@ -357,4 +357,17 @@ fn sparse_operands_too_short_panic() {
     assert!(refuses(15, 9, 15, 6), "g too short");
     assert!(refuses(15, 10, 14, 6), "c too short");
     assert!(refuses(15, 10, 15, 5), "values too short");
+}
+
+#[test]
+fn the_sparse_form_pays_the_sooner_the_sparser_and_the_larger() {
+    for form in [Form::Rows, Form::Columns, Form::ColumnsTurned, Form::Sampled, Form::Both] {
+        for found in [false, true] {
+            for size in [[1024, 6144, 768], [128, 256, 64]] {
+                let pays = |density| pays(form, size, density, found);
+                assert!(pays(0.01) && !pays(0.9) && !pays(f64::NAN), "{form:?} {size:?}");
+            }
+            assert!(!pays(form, [1, 6144, 768], 0.01, found), "one row is not worth the work");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::isa::vectorize;
+use super::micro::prefetch;
 use super::pack::with_scratch;
 use super::threads::{Shared, parallel, share, threads};
 use crate::element::{Accum, Element};
@@ -83,7 +84,7 @@ pub fn find<T: Element>(x: &[T], cols: usize, support: &mut Support, values: &mu
     let parts = threads().min(size / PART).min(panels).clamp(1, MOST_PARTS);
     let columns_of = |panels: Range<usize>| (panels.start * width).min(cols)..(panels.end * width).min(cols);
     let counts = [const { AtomicUsize::new(0) }; MOST_PARTS];
-    parallel(if parts > 1 { parts - 1 } else { 0 }, &|part| {
+    parallel(parts - 1, &|part| {
         let columns = columns_of(share(panels, part, parts));
         let count = (0..rows).map(|i| count_nonzero(&x[i * cols..][columns.clone()])).sum();
         counts[part].store(count, Ordering::Relaxed);
@@ -143,6 +144,9 @@ impl<T> Clone for Listed<T> {
 }
 impl<T> Copy for Listed<T> {}
 
+/// How many rows ahead `list_rows` asks for.
+const PREFETCH_ROWS: usize = 2;
+
 /// What `list_rows` may write after the last place.
 const OVERSHOOT: usize = 64;
 
@@ -155,6 +159,10 @@ vectorize! {
         let mut n = 0;
         for (i, row) in x.chunks_exact(cols.max(1)).enumerate() {
             let row = &row[panel.clone()];
+            // The next rows are too far apart for the processor to guess.
+            for at in (0..row.len()).step_by((64 / size_of::<T>()).max(1)) {
+                prefetch(row.as_ptr().wrapping_add(PREFETCH_ROWS * cols + at));
+            }
             let first = n;
             let (blocks, rest) = row.as_chunks::<64>();
             // SAFETY: the caller has room for the places of all elements and OVERSHOOT more, for their values, and for

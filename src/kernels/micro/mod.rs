@@ -13,9 +13,11 @@
 // The loops over the registers of a tile read like their formulas, indices and all.
 #![allow(clippy::needless_range_loop)]
 
+mod columns;
 mod dots;
 mod panel;
 pub(super) mod portable;
+mod rows;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_macros, unused_imports))]
 pub(super) mod screen;
 pub(super) mod sparse;
@@ -38,6 +40,19 @@ pub(super) const MAX_LANES: usize = 16;
 
 /// The most steps of k that a product may have to be computed a column of c at a time.
 pub(super) const THIN: usize = 4;
+
+/// Asks for the cache line of `at`, if every machine of the target can.
+#[inline(always)]
+pub(super) fn prefetch<T>(at: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: every x86-64 has the instruction, and any address will do.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(at.cast());
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    let _ = at;
+}
 
 /// A register of one instruction set.
 ///

@@ -1,6 +1,6 @@
 //! `c = aᵀ g` with a sparse a, and `values = g bᵀ` at its entries, or both: column after column of a.
 
-use super::{Dense, Panels, SparseFloat, parts};
+use super::{Dense, NEAR, Panels, SparseFloat, parts};
 use crate::element::{Accum, Mat, MatMut};
 use crate::kernels::gemm::Float;
 use crate::kernels::micro::sparse::{Columns, SparseKernel};
@@ -152,6 +152,8 @@ unsafe fn column_panel<K: SparseKernel>(
                     values: std::ptr::null_mut(),
                     values_add: false,
                     values_end: p.support.col_starts[units.end] as usize,
+                    last: p.support.entries().saturating_sub(1),
+                    far: p.support.rows * g_row * size_of::<K::Element>() > NEAR,
                 };
                 if let Some(dots) = p.dots {
                     part.values = dots.values;

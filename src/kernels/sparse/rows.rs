@@ -1,6 +1,6 @@
 //! `c = finish(a b)` with a sparse a: tile after tile of b, rows of c in registers.
 
-use super::{Dense, Panels, SparseFloat, parts};
+use super::{Dense, NEAR, Panels, SparseFloat, parts};
 use crate::element::{Accum, Epilogue, Mat, MatMut};
 use crate::kernels::gemm::Float;
 use crate::kernels::micro::Finish;
@@ -116,12 +116,14 @@ unsafe fn row_panel<K: SparseKernel>(
                 let finish = if last { p.finish } else { Finish::REPLACE };
                 let bias = finish.bias.map(|bias| bias.add(from));
                 let part = Rows {
-                    rows: rows.len(),
+                    count: rows.len(),
                     cols,
                     starts: support.row_starts.as_ptr().add(panel * support.rows + rows.start),
                     pairs,
+                    last: support.entries().saturating_sub(1),
                     b,
                     b_row,
+                    far: support.width.min(support.cols) * b_row * size_of::<K::Element>() > NEAR,
                     c: p.c.add(rows.start * p.n + from),
                     c_row: p.n,
                     finish: Finish { add: p.finish.add || panel > 0, bias, ..finish },

@@ -1,0 +1,211 @@
+//! Columns of a sparse product over registers, once for every instruction set.
+
+use super::rows::{PREFETCH_ENTRIES, prefetch, store};
+use super::sparse::Columns;
+use super::{MAX_LANES, Vector};
+use crate::element::Element;
+
+/// `c (=, +=) aᵀ g` if `SUM`, `values (=, +=) g bᵀ` at the entries if `DOT`: a row of c stays in registers while its
+/// column of a passes, and a row of g, once loaded, serves both.
+#[inline(always)]
+pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, const DOT: bool>(
+    p: &Columns<V::Element>,
+) {
+    // SAFETY: the caller vouches for the instruction set and for the memory that the panel describes.
+    unsafe {
+        let last = p.cols - (VECS - 1) * V::LANES;
+        let (whole, head) = (last == V::LANES, V::head(last));
+        let mut end = *p.starts as usize;
+        let mut dots = [V::zero(); DOTS];
+        for unit in 0..p.units {
+            let mut e = end;
+            end = *p.starts.add(unit + 1) as usize;
+            if DOT {
+                prefetch::<V, VECS>(p.b.wrapping_add((unit + PREFETCH_UNITS) * p.b_row));
+            }
+            if SUM {
+                prefetch::<V, VECS>(p.c.wrapping_add((unit + PREFETCH_UNITS) * p.c_row));
+            }
+            let mut sums = [V::zero(); VECS];
+            if DOT {
+                let mut row = [V::zero(); VECS];
+                let mut b = p.b.add(unit * p.b_row);
+                if !whole {
+                    // Zeros after the last column, as in g.
+                    for v in 0..VECS - 1 {
+                        row[v] = V::load(b.add(v * V::LANES));
+                    }
+                    row[VECS - 1] = V::load_head(b.add((VECS - 1) * V::LANES), head);
+                    b = row.as_ptr().cast();
+                }
+                while e < end {
+                    let count = DOTS.min(end - e);
+                    dots_of::<V, VECS, SUM>(p, e, count, b, &mut sums, &mut dots);
+                    for l in (0..count).step_by(V::LANES) {
+                        put(p, e + l, V::LANES.min(count - l), &dots[l..]);
+                    }
+                    e += count;
+                }
+            } else {
+                while e < end {
+                    if p.far {
+                        prefetch::<V, VECS>(row_ahead(p, e));
+                    }
+                    let x = V::splat(*p.a.add(e));
+                    let g = p.g.add(*p.row_of.add(e) as usize * p.g_row);
+                    for v in 0..VECS {
+                        sums[v] = V::load(g.add(v * V::LANES)).mul_add(x, sums[v]);
+                    }
+                    e += 1;
+                }
+            }
+            if SUM {
+                let c = p.c.add(unit * p.c_row);
+                if p.c_add {
+                    for v in 0..VECS - 1 {
+                        sums[v] = V::load(c.add(v * V::LANES)).add(sums[v]);
+                    }
+                    let from = c.add((VECS - 1) * V::LANES);
+                    let old = if whole { V::load(from) } else { V::load_head(from, head) };
+                    sums[VECS - 1] = old.add(sums[VECS - 1]);
+                }
+                store::<V, VECS>(&sums, c, whole, head);
+            }
+        }
+    }
+}
+
+/// Dot products in LANES strands at a time: so many that the loop over them stays a loop, with b in memory and the sums in
+/// registers.
+const DOTS: usize = 4 * MAX_LANES;
+
+/// The dot products, in strands, of `count` rows of g with b: those of the entries from e on. Two rows at a time share each
+/// load of b.
+#[inline(always)]
+unsafe fn dots_of<V: Vector, const VECS: usize, const SUM: bool>(
+    p: &Columns<V::Element>,
+    e: usize,
+    count: usize,
+    b: *const V::Element,
+    sums: &mut [V; VECS],
+    dots: &mut [V; DOTS],
+) {
+    // SAFETY: as in `columns`.
+    unsafe {
+        let row = |e: usize| p.g.add(*p.row_of.add(e) as usize * p.g_row);
+        let splat = |e: usize| if SUM { V::splat(*p.a.add(e)) } else { V::zero() };
+        let mut l = 0;
+        while l + 2 <= count {
+            if p.far {
+                prefetch::<V, VECS>(row_ahead(p, e + l));
+                prefetch::<V, VECS>(row_ahead(p, e + l + 1));
+            }
+            let (g, x) = ([row(e + l), row(e + l + 1)], [splat(e + l), splat(e + l + 1)]);
+            let mut dot = [V::zero(); 2];
+            for v in 0..VECS {
+                let b = V::load(b.add(v * V::LANES));
+                for i in 0..2 {
+                    let g = V::load(g[i].add(v * V::LANES));
+                    dot[i] = g.mul_add(b, dot[i]);
+                    if SUM {
+                        sums[v] = g.mul_add(x[i], sums[v]);
+                    }
+                }
+            }
+            for i in 0..2 {
+                *dots.get_unchecked_mut(l + i) = dot[i];
+            }
+            l += 2;
+        }
+        if l < count {
+            let (g, x) = (row(e + l), splat(e + l));
+            let mut dot = V::zero();
+            for v in 0..VECS {
+                let g = V::load(g.add(v * V::LANES));
+                dot = g.mul_add(V::load(b.add(v * V::LANES)), dot);
+                if SUM {
+                    sums[v] = g.mul_add(x, sums[v]);
+                }
+            }
+            *dots.get_unchecked_mut(l) = dot;
+        }
+    }
+}
+
+/// `values (=, +=)` the sums of the strands, for `count` values from e on. Where there is room a whole vector is stored:
+/// what is replaced after them is replaced again when its own column comes, and what is added to it is −0, which changes
+/// nothing.
+#[inline(always)]
+unsafe fn put<V: Vector>(p: &Columns<V::Element>, e: usize, count: usize, strands: &[V]) {
+    // SAFETY: as in `columns`; no lane beyond `values_end` is touched.
+    unsafe {
+        let mut square = [V::splat(-V::Element::ZERO); MAX_LANES];
+        for l in 0..V::LANES {
+            if l < count {
+                square[l] = *strands.get_unchecked(l);
+            }
+        }
+        let (dots, to) = (V::sums(&mut square), p.values.add(e));
+        if e + V::LANES <= p.values_end {
+            if p.values_add { V::load(to).add(dots).store(to) } else { dots.store(to) }
+        } else {
+            let head = V::head(count);
+            let dots = if p.values_add { V::load_head(to, head).add(dots) } else { dots };
+            dots.store_head(to, head);
+        }
+    }
+}
+
+/// See [`SparseKernel::turn`](super::sparse::SparseKernel::turn).
+#[inline(always)]
+pub(super) unsafe fn turn<V: Vector>(
+    [units, cols]: [usize; 2],
+    (tile, tile_row): (*const V::Element, usize),
+    (c, c_col): (*mut V::Element, usize),
+    add: bool,
+) {
+    // SAFETY: the caller vouches for the instruction set, for whole vectors of the tile and for `c`.
+    unsafe {
+        for col in (0..cols).step_by(V::LANES) {
+            for unit in (0..units).step_by(V::LANES) {
+                let (width, height) = (V::LANES.min(cols - col), V::LANES.min(units - unit));
+                let mut square = [V::zero(); MAX_LANES];
+                for l in 0..V::LANES {
+                    if l < height {
+                        square[l] = V::load(tile.add((unit + l) * tile_row + col));
+                    }
+                }
+                V::transpose(&mut square);
+                let head = V::head(height);
+                for l in 0..V::LANES {
+                    if l < width {
+                        let to = c.add((col + l) * c_col + unit);
+                        let mut x = square[l];
+                        if height == V::LANES {
+                            if add {
+                                x = V::load(to).add(x);
+                            }
+                            x.store(to);
+                        } else {
+                            if add {
+                                x = V::load_head(to, head).add(x);
+                            }
+                            x.store_head(to, head);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How many units ahead `columns` asks for b and c.
+const PREFETCH_UNITS: usize = 4;
+
+/// The row of g of a later entry.
+#[inline(always)]
+unsafe fn row_ahead<T>(p: &Columns<T>, e: usize) -> *const T {
+    // SAFETY: the caller vouches for the entries up to the last.
+    let row = unsafe { *p.row_of.add((e + PREFETCH_ENTRIES).min(p.last)) };
+    p.g.wrapping_add(row as usize * p.g_row)
+}

@@ -1,0 +1,86 @@
+//! Rows of a sparse product over registers, once for every instruction set.
+
+use super::Vector;
+use super::sparse::{Pair, Rows};
+
+/// `c = finish(a b)`: a row of c stays in registers while its entries pass.
+#[inline(always)]
+pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
+    // SAFETY: the caller vouches for the instruction set and for the memory that the panel describes.
+    unsafe {
+        let last = p.cols - (VECS - 1) * V::LANES;
+        let (whole, head) = (last == V::LANES, V::head(last));
+        let load = |from: *const V::Element, v: usize| {
+            let from = from.add(v * V::LANES);
+            if v + 1 < VECS || whole { V::load(from) } else { V::load_head(from, head) }
+        };
+        for i in 0..p.count {
+            let c = p.c.add(i * p.c_row);
+            prefetch::<V, VECS>(c.wrapping_add(PREFETCH_ROWS * p.c_row));
+            let mut sums = [V::zero(); VECS];
+            if p.finish.add {
+                for v in 0..VECS {
+                    sums[v] = load(c, v);
+                }
+            }
+            for e in *p.starts.add(i) as usize..*p.starts.add(i + 1) as usize {
+                if p.far {
+                    let ahead = (*p.pairs.add((e + PREFETCH_ENTRIES).min(p.last))).unit;
+                    prefetch::<V, VECS>(p.b.wrapping_add(ahead as usize * p.b_row));
+                }
+                let Pair { value, unit } = *p.pairs.add(e);
+                let (x, b) = (V::splat(value), p.b.add(unit as usize * p.b_row));
+                for v in 0..VECS {
+                    sums[v] = V::load(b.add(v * V::LANES)).mul_add(x, sums[v]);
+                }
+            }
+            if let Some(bias) = p.finish.bias {
+                for v in 0..VECS {
+                    sums[v] = sums[v].add(load(bias, v));
+                }
+            }
+            if p.finish.relu {
+                for v in 0..VECS {
+                    sums[v] = sums[v].relu();
+                }
+            }
+            store::<V, VECS>(&sums, c, whole, head);
+        }
+    }
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// How many rows ahead `rows` asks for c.
+const PREFETCH_ROWS: usize = 3;
+
+/// How many entries ahead rows of b or g are asked for: what out-of-order execution sees by itself does not cover the
+/// L2 cache's latency.
+pub(super) const PREFETCH_ENTRIES: usize = 12;
+
+/// Asks for VECS vectors.
+#[inline(always)]
+pub(super) unsafe fn prefetch<V: Vector, const VECS: usize>(at: *const V::Element) {
+    for v in (0..VECS).step_by((LINE / size_of::<V>()).max(1)) {
+        // SAFETY: the caller vouches for the instruction set; any address will do.
+        unsafe { V::prefetch(at.wrapping_add(v * V::LANES)) }
+    }
+}
+
+#[inline(always)]
+pub(super) unsafe fn store<V: Vector, const VECS: usize>(
+    sums: &[V; VECS],
+    to: *mut V::Element,
+    whole: bool,
+    head: V::Head,
+) {
+    // SAFETY: the caller vouches for VECS vectors at `to`, of the last one for `head` or, if `whole`, all lanes.
+    unsafe {
+        for v in 0..VECS - 1 {
+            sums[v].store(to.add(v * V::LANES));
+        }
+        let (last, to) = (sums[VECS - 1], to.add((VECS - 1) * V::LANES));
+        if whole { last.store(to) } else { last.store_head(to, head) }
+    }
+}
