@@ -116,6 +116,9 @@ mod book {
     #[doc = include_str!("../docs/screening.md")]
     mod screening {}
 
+    #[doc = include_str!("../docs/pay-for-what-fires.md")]
+    mod pay_for_what_fires {}
+
     #[doc = include_str!("../docs/seeing.md")]
     mod seeing {}
 

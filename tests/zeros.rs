@@ -4,6 +4,9 @@ use quietgrad::nn::{Dense, Init};
 use quietgrad::optim::{Adam, Optimizer};
 use quietgrad::{Params, Random, Recording, SkipZeros, Tape, Tensor, Var, loss, reg};
 
+/// Records something: gives the loss, and what else is to be looked at.
+type Program<'a> = &'a dyn for<'r> Fn(Recording<'r, f64>) -> (Var<'r, f64>, Vec<Var<'r, f64>>);
+
 /// What one run of a program leaves.
 struct Outcome {
     /// Values and gradients of what the program asked to look at.
@@ -15,11 +18,7 @@ struct Outcome {
 }
 
 /// The second of two runs on one tape: the first one's nodes, and what it knew of zeros, are there to be reused.
-fn run(
-    when: SkipZeros,
-    params: &Params<f64>,
-    program: &dyn for<'r> Fn(Recording<'r, f64>) -> (Var<'r, f64>, Vec<Var<'r, f64>>),
-) -> Outcome {
+fn run(when: SkipZeros, params: &Params<f64>, program: Program) -> Outcome {
     let mut tape = Tape::new();
     tape.skip_zeros(when);
     let mut grads = params.zeros();
@@ -41,11 +40,7 @@ fn assert_close(a: &[f64], b: &[f64], what: &str) {
 }
 
 /// Runs a program with and without skipping, compares, and says how much was skipped.
-fn compare(
-    params: &Params<f64>,
-    what: &str,
-    program: &dyn for<'r> Fn(Recording<'r, f64>) -> (Var<'r, f64>, Vec<Var<'r, f64>>),
-) -> u64 {
+fn compare(params: &Params<f64>, what: &str, program: Program) -> u64 {
     let dense = run(SkipZeros::Never, params, program);
     let sparse = run(SkipZeros::Always, params, program);
     assert_eq!(dense.skipped, 0, "{what}");
@@ -59,7 +54,7 @@ fn compare(
 
 /// A program drawn at random: layers of several kinds one after the other, with things done to a layer's output before
 /// the next one reads it, second readers, and penalties.
-fn random_program<'r>(r: Recording<'r, f64>, seed: u64, width: usize) -> (Var<'r, f64>, Vec<Var<'r, f64>>) {
+fn random_program(r: Recording<f64>, seed: u64, width: usize) -> (Var<f64>, Vec<Var<f64>>) {
     let mut random = Random::new(seed);
     let mut below = |bound: usize| (random.uniform(0.0, 1.0) * bound as f64) as usize % bound;
     let ids: Vec<_> = r.params().ids().collect();

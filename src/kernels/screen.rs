@@ -83,7 +83,7 @@ pub fn linear_relu(size: [usize; 3], x: Mat<f32>, w: Mat<f32>, bias: &[f32], y: 
 /// bound, as a part of a sum's usual size, grows with √k, and with it the share of places that are candidates without
 /// being active.
 pub fn pays([m, k, n]: [usize; 3], density: f64) -> bool {
-    m >= 256 && n >= 256 && k >= 256 && density < 0.04 * (1024.0 / k as f64).powi(2).min(1.0)
+    m >= 256 && n >= 256 && k >= 256 && density < 0.055 * (1024.0 / k as f64).powi(2).min(1.0)
 }
 
 /// The operands, which threads look at together.
