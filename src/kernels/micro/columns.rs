@@ -3,7 +3,6 @@
 use super::rows::{PREFETCH_ENTRIES, prefetch, store};
 use super::sparse::Columns;
 use super::{MAX_LANES, Vector};
-use crate::element::Element;
 
 /// `c (=, +=) aᵀ g` if `SUM`, `values (=, +=) g bᵀ` at the entries if `DOT`: a row of c stays in registers while its
 /// column of a passes, and a row of g, once loaded, serves both.
@@ -16,7 +15,8 @@ pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, cons
         let last = p.cols - (VECS - 1) * V::LANES;
         let (whole, head) = (last == V::LANES, V::head(last));
         let mut end = *p.starts as usize;
-        let mut dots = [V::zero(); DOTS];
+        // Dot products wait until there are enough to be reduced together, whatever their units.
+        let (mut dots, mut filled) = ([V::zero(); DOTS], 0);
         for unit in 0..p.units {
             let mut e = end;
             end = *p.starts.add(unit + 1) as usize;
@@ -39,12 +39,13 @@ pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, cons
                     b = row.as_ptr().cast();
                 }
                 while e < end {
-                    let count = DOTS.min(end - e);
-                    dots_of::<V, VECS, SUM>(p, e, count, b, &mut sums, &mut dots);
-                    for l in (0..count).step_by(V::LANES) {
-                        put(p, e + l, V::LANES.min(count - l), &dots[l..]);
+                    let count = (DOTS - filled).min(end - e);
+                    dots_of::<V, VECS, SUM>(p, e, count, b, &mut sums, dots.as_mut_ptr().add(filled));
+                    (e, filled) = (e + count, filled + count);
+                    if filled == DOTS {
+                        put(p, e - DOTS, DOTS, &dots);
+                        filled = 0;
                     }
-                    e += count;
                 }
             } else {
                 while e < end {
@@ -72,6 +73,9 @@ pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, cons
                 store::<V, VECS>(&sums, c, whole, head);
             }
         }
+        if DOT {
+            put(p, end - filled, filled, &dots);
+        }
     }
 }
 
@@ -88,7 +92,7 @@ unsafe fn dots_of<V: Vector, const VECS: usize, const SUM: bool>(
     count: usize,
     b: *const V::Element,
     sums: &mut [V; VECS],
-    dots: &mut [V; DOTS],
+    dots: *mut V,
 ) {
     // SAFETY: as in `columns`.
     unsafe {
@@ -112,9 +116,8 @@ unsafe fn dots_of<V: Vector, const VECS: usize, const SUM: bool>(
                     }
                 }
             }
-            for i in 0..2 {
-                *dots.get_unchecked_mut(l + i) = dot[i];
-            }
+            dots.add(l).write(dot[0]);
+            dots.add(l + 1).write(dot[1]);
             l += 2;
         }
         if l < count {
@@ -127,31 +130,27 @@ unsafe fn dots_of<V: Vector, const VECS: usize, const SUM: bool>(
                     sums[v] = g.mul_add(x, sums[v]);
                 }
             }
-            *dots.get_unchecked_mut(l) = dot;
+            dots.add(l).write(dot);
         }
     }
 }
 
-/// `values (=, +=)` the sums of the strands, for `count` values from e on. Where there is room a whole vector is stored:
-/// what is replaced after them is replaced again when its own column comes, and what is added to it is −0, which changes
-/// nothing.
+/// `values (=, +=)` the sums of the strands, for `count` values from e on.
 #[inline(always)]
-unsafe fn put<V: Vector>(p: &Columns<V::Element>, e: usize, count: usize, strands: &[V]) {
-    // SAFETY: as in `columns`; no lane beyond `values_end` is touched.
+unsafe fn put<V: Vector>(p: &Columns<V::Element>, e: usize, count: usize, strands: &[V; DOTS]) {
+    // SAFETY: as in `columns`.
     unsafe {
-        let mut square = [V::splat(-V::Element::ZERO); MAX_LANES];
-        for l in 0..V::LANES {
-            if l < count {
-                square[l] = *strands.get_unchecked(l);
+        for l in (0..count).step_by(V::LANES) {
+            let mut square = [V::zero(); MAX_LANES];
+            square[..V::LANES].copy_from_slice(&strands[l..l + V::LANES]);
+            let (dots, to) = (V::sums(&mut square), p.values.add(e + l));
+            if count - l >= V::LANES {
+                if p.values_add { V::load(to).add(dots).store(to) } else { dots.store(to) }
+            } else {
+                let head = V::head(count - l);
+                let dots = if p.values_add { V::load_head(to, head).add(dots) } else { dots };
+                dots.store_head(to, head);
             }
-        }
-        let (dots, to) = (V::sums(&mut square), p.values.add(e));
-        if e + V::LANES <= p.values_end {
-            if p.values_add { V::load(to).add(dots).store(to) } else { dots.store(to) }
-        } else {
-            let head = V::head(count);
-            let dots = if p.values_add { V::load_head(to, head).add(dots) } else { dots };
-            dots.store_head(to, head);
         }
     }
 }
@@ -200,7 +199,7 @@ pub(super) unsafe fn turn<V: Vector>(
 }
 
 /// How many units ahead `columns` asks for b and c.
-const PREFETCH_UNITS: usize = 4;
+const PREFETCH_UNITS: usize = 8;
 
 /// The row of g of a later entry.
 #[inline(always)]

@@ -56,8 +56,6 @@ pub(in crate::kernels) struct Columns<T> {
     pub b_row: usize,
     pub values: *mut T,
     pub values_add: bool,
-    /// Values from this number on are not to be touched.
-    pub values_end: usize,
     /// The last entry of all.
     pub last: usize,
     /// Whether to ask for rows of g ahead of their use.

@@ -151,7 +151,6 @@ unsafe fn column_panel<K: SparseKernel>(
                     b_row: 0,
                     values: std::ptr::null_mut(),
                     values_add: false,
-                    values_end: p.support.col_starts[units.end] as usize,
                     last: p.support.entries().saturating_sub(1),
                     far: p.support.rows * g_row * size_of::<K::Element>() > NEAR,
                 };
