@@ -114,12 +114,13 @@ pub enum Form {
 ///
 /// In units of the dense product's time the sparse form takes `density * slowness + edge / m`: a multiply-add of an
 /// entry costs `slowness` dense ones, since it waits for a cache, and every element of the k x n operand `edge` of them,
-/// whatever the density. If the support is yet to be `found`, each element of a costs 18 more, and each entry 270.
+/// whatever the density. Rows first bring their entries into order, at the price of 64 multiply-adds each. If the support
+/// is yet to be `found`, each element of a costs 18 more, and each entry 270.
 ///
 /// The constants are the rounded results of `cargo bench --bench sparse` with AVX2, and err on the side of the dense form.
 pub fn pays(form: Form, [m, _, n]: [usize; 3], density: f64, found: bool) -> bool {
     let (slowness, edge) = match form {
-        Form::Rows => (1.8, 28.0),
+        Form::Rows => (1.7 + 64.0 / n as f64, 28.0),
         Form::Columns => (2.4, 12.0),
         Form::ColumnsTurned => (2.5, 32.0),
         Form::Sampled => (2.9, 24.0),
