@@ -31,8 +31,7 @@ pub(crate) fn sweep<T: Real>(
     accum: Accum,
 ) {
     inner.cotangents.back();
-    let mut watch = inner.watch.take();
-    let mut sweep = Sweep::new(inner, params.data(), grads.data_mut(), accum);
+    let (mut sweep, watch) = Sweep::new(inner, params.data(), grads.data_mut(), accum);
     for &(root, seed) in roots {
         if let Some(watch) = &watch {
             watch.seeded(&sweep.nodes[root.index()], root, seed);
@@ -40,11 +39,10 @@ pub(crate) fn sweep<T: Real>(
         sweep.seed(root, seed);
     }
     let end = roots.iter().map(|(root, _)| root.index() + 1).max().unwrap_or(0);
-    match &mut watch {
+    match watch {
         None => sweep.run::<false>(end, None),
         Some(watch) => sweep.run::<true>(end, Some(watch)),
     }
-    inner.watch = watch;
     if accum == Accum::Replace {
         clear_untouched(inner, params, grads.data_mut());
     }
@@ -86,7 +84,13 @@ enum Given {
 }
 
 impl<'a, T: Real> Sweep<'a, T> {
-    fn new(inner: &'a mut Inner<T>, params: &'a [T], gradients: &'a mut [T], accum: Accum) -> Self {
+    /// A sweep that has not begun, and who looks on.
+    fn new(
+        inner: &'a mut Inner<T>,
+        params: &'a [T],
+        gradients: &'a mut [T],
+        accum: Accum,
+    ) -> (Self, Option<&'a mut Watch>) {
         let nodes = &inner.graph.nodes[..inner.recorded];
         inner.flows.clear();
         inner.flows.resize(nodes.len(), Flow::Nothing);
@@ -98,7 +102,7 @@ impl<'a, T: Real> Sweep<'a, T> {
                 }
             }
         }
-        Sweep {
+        let sweep = Sweep {
             nodes,
             values: &inner.values.data,
             params,
@@ -107,7 +111,8 @@ impl<'a, T: Real> Sweep<'a, T> {
             gradients,
             flows: &mut inner.flows,
             packs: &mut inner.packs,
-        }
+        };
+        (sweep, inner.watch.as_deref_mut())
     }
 
     /// Gives a root its cotangent.
@@ -125,7 +130,7 @@ impl<'a, T: Real> Sweep<'a, T> {
 
     /// The loop, over the nodes before `end`. There are two copies of it, so that the one that nobody watches has
     /// nothing of the other in it.
-    fn run<const WATCHED: bool>(&mut self, end: usize, mut watch: Option<&mut Box<Watch>>) {
+    fn run<const WATCHED: bool>(&mut self, end: usize, mut watch: Option<&mut Watch>) {
         for i in (0..end).rev() {
             if let (Kind::Op(op), Place::Arena(_)) = (&self.nodes[i].kind, &self.nodes[i].cotangent)
                 && self.flows[i] != Flow::Nothing
@@ -136,7 +141,7 @@ impl<'a, T: Real> Sweep<'a, T> {
     }
 
     /// Hands a node's cotangent on to its inputs.
-    fn pull_back<const WATCHED: bool>(&mut self, op: &Op, i: usize, watch: &mut Option<&mut Box<Watch>>) {
+    fn pull_back<const WATCHED: bool>(&mut self, op: &Op, i: usize, watch: &mut Option<&mut Watch>) {
         let node = &self.nodes[i];
         let zeros = self.zeros.any();
         let given = if zeros { self.given(op, i) } else { Given::Whole };

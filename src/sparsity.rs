@@ -153,14 +153,23 @@ pub enum Form {
     Both,
 }
 
+<<<<<<< HEAD
 /// What a product with a sparse a of m x k and n columns takes, in units of the dense product's time: `density * slowness +
 /// edge / m`. A multiply-add of an entry costs `slowness` dense ones, since it waits for a cache, and every element of the
 /// k x n operand `edge` of them, whatever the density.
+=======
+/// Whether a product with an a of m x k and n columns takes less time in its sparse form than in its dense one.
+///
+/// In units of the dense product's time the sparse form takes `density * slowness + edge / m`: a multiply-add of an
+/// entry costs `slowness` dense ones, since it waits for a cache, and every element of the k x n operand `edge` of them,
+/// whatever the density. Rows first bring their entries into order, at the price of 64 multiply-adds each. If the support
+/// is yet to be `found`, each element of a costs 18 more, and each entry 270.
+>>>>>>> sparse
 ///
 /// The constants are the rounded results of `cargo bench --bench sparse` with AVX2, and err on the side of the dense form.
 fn cost(form: Form, m: usize, density: f64) -> f64 {
     let (slowness, edge) = match form {
-        Form::Rows => (1.8, 28.0),
+        Form::Rows => (1.7 + 64.0 / n as f64, 28.0),
         Form::Columns => (2.4, 12.0),
         Form::ColumnsTurned => (2.5, 32.0),
         Form::Sampled => (2.9, 24.0),

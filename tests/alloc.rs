@@ -3,11 +3,12 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use quietgrad::kernels::screen;
+use quietgrad::kernels::{screen, support::find};
 use quietgrad::nn::{Dense, Init};
 use quietgrad::ops::{Op, SampleInput};
 use quietgrad::optim::{Adam, Optimizer};
-use quietgrad::{Mat, Params, Random, Tape, Tensor, loss, reg};
+use quietgrad::{Accum, Element, Epilogue, Mat, MatMut, Sparse, Support};
+use quietgrad::{Params, Random, Tape, Tensor, loss, reg};
 
 struct Counting;
 
@@ -152,6 +153,27 @@ fn losses_and_penalties_allocate_nothing() {
             + reg::group_lasso(a, &[1]).summed()
             + reg::tar(a.top_k(3), 1).summed();
         (fit + penalty).backward(&mut grads);
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn warmed_sparse_products_allocate_nothing() {
+    let ([m, k, n], mut random) = ([70, 300, 150], Random::new(4));
+    let mut numbers = |len: usize| -> Vec<f32> { (0..len).map(|_| random.normal() as f32).collect() };
+    let (w, dy, mut y, mut dw) = (numbers(k * n), numbers(m * n), numbers(m * n), numbers(k * n));
+    let h: Vec<_> = numbers(m * k).iter().map(|h| (h - 1.0).max(0.0)).collect();
+    let (mut support, mut values, mut dh) = (Support::default(), Vec::new(), numbers(m * k));
+    let (w, dy) = (Mat::row_major(&w, n), Mat::row_major(&dy, n));
+
+    quietgrad::set_threads(1);
+    let count = allocations(|| {
+        find(&h, k, &mut support, &mut values);
+        let a = Sparse { support: &support, values: &values };
+        f32::spmm(a, w, n, &mut y, Accum::Replace, Epilogue::None);
+        let dh = (&mut dh[..values.len()], Accum::Add);
+        let turned = MatMut { data: &mut dw, row_stride: 1, col_stride: k };
+        f32::spmm_t_sddmm(a, dy, w, n, (turned, Accum::Add), dh);
     });
     assert_eq!(count, 0);
 }

@@ -53,7 +53,7 @@ pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
 const LINE: usize = 64;
 
 /// How many rows ahead `rows` asks for c.
-const PREFETCH_ROWS: usize = 3;
+const PREFETCH_ROWS: usize = 8;
 
 /// How many entries ahead rows of b or g are asked for: what out-of-order execution sees by itself does not cover the
 /// L2 cache's latency.

@@ -1,6 +1,6 @@
 //! `c = aᵀ g` with a sparse a, and `values = g bᵀ` at its entries, or both: column after column of a.
 
-use super::{Dense, NEAR, Panels, SparseFloat, parts};
+use super::{Dense, Panels, SparseFloat, parts};
 use crate::element::{Accum, Mat, MatMut};
 use crate::kernels::gemm::Float;
 use crate::kernels::micro::sparse::{Columns, SparseKernel};
@@ -9,6 +9,9 @@ use crate::kernels::pack::{with_buffers, with_scratch};
 use crate::kernels::product::{check_no_overlap, check_operand};
 use crate::kernels::threads::{Shared, parallel, share};
 use crate::sparsity::Support;
+
+/// A panel of g of at most so many bytes stays in the L1 cache; of a larger one, rows are asked for ahead of their use.
+const NEAR: usize = 24 << 10;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;

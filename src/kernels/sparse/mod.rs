@@ -30,9 +30,6 @@ use crate::element::Mat;
 /// An operand of at most this many bytes is read where it is: packing costs more than it saves.
 const SMALL: usize = 128 << 10;
 
-/// A panel of at most this many bytes stays in the L1 cache; of a larger one, rows are asked for ahead of their use.
-const NEAR: usize = 24 << 10;
-
 /// A float with sparse kernels.
 pub(super) trait SparseFloat: Float {
     /// # Safety

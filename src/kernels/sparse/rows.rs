@@ -1,6 +1,6 @@
 //! `c = finish(a b)` with a sparse a: tile after tile of b, rows of c in registers.
 
-use super::{Dense, NEAR, Panels, SparseFloat, parts};
+use super::{Dense, Panels, SparseFloat, parts};
 use crate::element::{Accum, Epilogue, Mat, MatMut};
 use crate::kernels::gemm::Float;
 use crate::kernels::micro::Finish;
@@ -9,6 +9,10 @@ use crate::kernels::pack::{with_buffers, with_scratch};
 use crate::kernels::product::check_operand;
 use crate::kernels::threads::{Shared, parallel, share};
 use crate::sparsity::{Sparse, Support};
+
+/// Rows of a larger tile (in bytes) are asked for ahead of their use. In a smaller one the few that are missed in the L1
+/// cache cost less than asking for all.
+const NEAR: usize = 96 << 10;
 
 /// `c = finish(a b)`, checked.
 pub(in crate::kernels) struct RowProduct<'a, T> {
