@@ -153,21 +153,13 @@ pub enum Form {
     Both,
 }
 
-<<<<<<< HEAD
 /// What a product with a sparse a of m x k and n columns takes, in units of the dense product's time: `density * slowness +
 /// edge / m`. A multiply-add of an entry costs `slowness` dense ones, since it waits for a cache, and every element of the
-/// k x n operand `edge` of them, whatever the density.
-=======
-/// Whether a product with an a of m x k and n columns takes less time in its sparse form than in its dense one.
-///
-/// In units of the dense product's time the sparse form takes `density * slowness + edge / m`: a multiply-add of an
-/// entry costs `slowness` dense ones, since it waits for a cache, and every element of the k x n operand `edge` of them,
-/// whatever the density. Rows first bring their entries into order, at the price of 64 multiply-adds each. If the support
-/// is yet to be `found`, each element of a costs 18 more, and each entry 270.
->>>>>>> sparse
+/// k x n operand `edge` of them, whatever the density. Rows first bring their entries into order, at the price of 64
+/// multiply-adds each.
 ///
 /// The constants are the rounded results of `cargo bench --bench sparse` with AVX2, and err on the side of the dense form.
-fn cost(form: Form, m: usize, density: f64) -> f64 {
+fn cost(form: Form, [m, _, n]: [usize; 3], density: f64) -> f64 {
     let (slowness, edge) = match form {
         Form::Rows => (1.7 + 64.0 / n as f64, 28.0),
         Form::Columns => (2.4, 12.0),
@@ -185,17 +177,17 @@ fn cost_of_finding(n: usize, density: f64) -> f64 {
 
 /// Whether a product with an a of m x k and n columns takes less time in its sparse form than in its dense one. The
 /// support may be `found` already.
-pub fn pays(form: Form, [m, _, n]: [usize; 3], density: f64, found: bool) -> bool {
-    let finding = if found { 0.0 } else { cost_of_finding(n, density) };
+pub fn pays(form: Form, size: [usize; 3], density: f64, found: bool) -> bool {
+    let finding = if found { 0.0 } else { cost_of_finding(size[2], density) };
     // NaN, the density of nothing, does not pay.
-    cost(form, m, density) + finding < 1.0
+    cost(form, size, density) + finding < 1.0
 }
 
 /// Whether to find the entries of a layer's output, m x k, that the next layer multiplies by a k x n matrix: if they save
 /// time in the four products of a training step that they serve, of which [`Form::Both`] is two. A matrix of few elements
 /// is not worth the look.
-pub(crate) fn finding_pays([m, k, n]: [usize; 3], density: f64) -> bool {
+pub(crate) fn finding_pays(size @ [m, k, n]: [usize; 3], density: f64) -> bool {
     let forms = [(Form::Rows, 1.0), (Form::Both, 2.0), (Form::ColumnsTurned, 1.0)];
-    let products: f64 = forms.iter().map(|&(form, count)| count * cost(form, m, density)).sum();
+    let products: f64 = forms.iter().map(|&(form, count)| count * cost(form, size, density)).sum();
     m * k >= 1 << 13 && products + cost_of_finding(n, density) < 4.0
 }
