@@ -249,6 +249,9 @@ impl<T: Element> Zeros<T> {
     /// Finds the entries of a matrix, if there are few enough.
     fn find(&mut self, x: &[T], id: NodeId, size: [usize; 3]) -> Option<(u32, u32)> {
         let cols = size[1];
+        if u32::try_from(x.len()).is_err() {
+            return None; // more elements than a support can number
+        }
         if self.when == SkipZeros::WherePays {
             if !finding_pays(size, 0.0) {
                 return None;

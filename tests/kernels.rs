@@ -9,25 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use quietgrad::kernels::{Blocks, isa::Isa, reference};
 use quietgrad::{Accum, Element, Epilogue, Mat, MatMut};
 
+use crate::numbers::Random;
 use crate::on_every_isa;
-
-/// A stream of reproducible numbers (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() >> 33) as usize % bound
-    }
-    fn integers<T: Element>(&mut self, len: usize) -> Vec<T> {
-        (0..len).map(|_| T::from_f64(self.below(17) as f64 - 8.0)).collect()
-    }
-}
 
 /// Where the elements of an operand stand.
 #[derive(Clone, Copy, Debug, PartialEq)]

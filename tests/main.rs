@@ -10,6 +10,7 @@ mod golden;
 mod gradcheck;
 mod kernels;
 mod math;
+mod numbers;
 mod ops;
 mod optimizers;
 mod penalties;

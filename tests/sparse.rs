@@ -9,26 +9,12 @@ use quietgrad::kernels::support::{estimate_density, find, gather, scatter, sum_c
 use quietgrad::kernels::{isa::Isa, reference};
 use quietgrad::{Accum, Element, Epilogue, Form, Mat, MatMut, Sparse, Support, pays};
 
+use crate::numbers::Random;
 use crate::on_every_isa;
 
-/// A stream of reproducible numbers (xorshift).
-struct Random(u64);
-
 impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-    fn below(&mut self, bound: usize) -> usize {
-        (self.next() >> 33) as usize % bound
-    }
     fn chance(&mut self, p: f64) -> bool {
         (self.below(1 << 20) as f64) < p * f64::from(1 << 20)
-    }
-    fn integers<T: Element>(&mut self, len: usize) -> Vec<T> {
-        (0..len).map(|_| T::from_f64(self.below(17) as f64 - 8.0)).collect()
     }
     /// A matrix of which a share is not zero; some zeros are negative.
     fn sparse<T: Element>(&mut self, len: usize, density: f64) -> Vec<T> {
