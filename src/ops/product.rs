@@ -192,8 +192,7 @@ impl<'a, T: Element> Product<'a, T> {
             return;
         };
         let g = Mat::row_major(gy.data, n);
-        let both = gx.add_entries_and(0, 1, |values, gb| {
-            let (gb, accum) = gb;
+        let both = gx.add_entries_and(0, 1, |values, (gb, accum)| {
             T::spmm_t_sddmm(a, g, self.b, n, (MatMut::row_major(gb.data, n), accum), values);
         });
         if both {
