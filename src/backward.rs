@@ -16,9 +16,9 @@ use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::{self, support};
 use crate::ops::{Op, Real};
 use crate::params::{Grads, Params};
-use crate::record::{Flow, Inner, view, with_views};
+use crate::record::{Flow, Inner, sparse_view, with_views};
 use crate::sparsity::{Demand, Entries, Sparse, Support};
-use crate::tensor::{Cotangent, View};
+use crate::tensor::Cotangent;
 use crate::watch::Watch;
 use crate::zeros::{Pool, Zeros};
 
@@ -177,7 +177,7 @@ impl<'a, T: Real> Sweep<'a, T> {
         let packs = &mut self.packs.places[..];
         let gradients = &mut *self.gradients;
         let mut gx = Cotangents { arena: past, gradients, slots, packs, supports, as_all };
-        let y = View { sparse: self.zeros.entries(NodeId(i as u32)), ..view(node, self.values, self.params) };
+        let y = sparse_view(self.nodes, NodeId(i as u32), self.values, self.params, self.zeros, zeros);
         let run = |gx: &mut Cotangents<T>| {
             with_views(self.nodes, &node.inputs, self.values, self.params, self.zeros, |x| match given {
                 Given::AsAll(_) => {

@@ -66,7 +66,7 @@ pub(crate) struct Obligation {
 }
 
 /// A node's elements.
-#[inline]
+#[inline(always)]
 fn elements<'a, T>(node: &Node, values: &'a [T], params: &'a [T]) -> &'a [T] {
     match &node.value {
         Memory::Arena(range) => &values[range.clone()],
@@ -75,7 +75,7 @@ fn elements<'a, T>(node: &Node, values: &'a [T], params: &'a [T]) -> &'a [T] {
 }
 
 /// A node's value.
-#[inline]
+#[inline(always)]
 pub(crate) fn view<'a, T>(node: &'a Node, values: &'a [T], params: &'a [T]) -> View<'a, T> {
     let strides = node.strides.as_deref();
     View { strides, ..View::dense(elements(node, values, params), &node.shape) }
@@ -93,18 +93,29 @@ pub(crate) fn with_views<T: Element, R>(
     f: impl FnOnce(&[View<T>]) -> R,
 ) -> R {
     let any = zeros.any();
-    let value = |id: &NodeId| {
-        let sparse = if any { zeros.entries(*id) } else { None };
-        View { sparse, ..view(&nodes[id.index()], values, params) }
-    };
     if ids.len() > 4 {
-        return f(&ids.iter().map(value).collect::<SmallVec<[View<T>; 16]>>());
+        let views = ids.iter().map(|&id| sparse_view(nodes, id, values, params, zeros, any));
+        return f(&views.collect::<SmallVec<[View<T>; 16]>>());
     }
     let mut views = [View::dense(&[], &[]); 4];
-    for (view, id) in views.iter_mut().zip(ids) {
-        *view = value(id);
+    for (view, &id) in views.iter_mut().zip(ids) {
+        *view = sparse_view(nodes, id, values, params, zeros, any);
     }
     f(&views[..ids.len()])
+}
+
+/// A node's value, with its entries if `any` have been found.
+#[inline(always)]
+pub(crate) fn sparse_view<'a, T: Element>(
+    nodes: &'a [Node],
+    id: NodeId,
+    values: &'a [T],
+    params: &'a [T],
+    zeros: &'a Zeros<T>,
+    any: bool,
+) -> View<'a, T> {
+    let sparse = if any { zeros.entries(id) } else { None };
+    View { sparse, ..view(&nodes[id.index()], values, params) }
 }
 
 impl<T> Inner<T> {

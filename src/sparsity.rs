@@ -184,10 +184,15 @@ pub fn pays(form: Form, size: [usize; 3], density: f64, found: bool) -> bool {
 }
 
 /// Whether to find the entries of a layer's output, m x k, that the next layer multiplies by a k x n matrix: if they save
-/// time in the four products of a training step that they serve, of which [`Form::Both`] is two. A matrix of few elements
-/// is not worth the look.
-pub(crate) fn finding_pays(size @ [m, k, n]: [usize; 3], density: f64) -> bool {
+/// time in the four products of a training step that they serve, of which [`Form::Both`] is two.
+pub(crate) fn finding_pays(size @ [_, _, n]: [usize; 3], density: f64) -> bool {
     let forms = [(Form::Rows, 1.0), (Form::Both, 2.0), (Form::ColumnsTurned, 1.0)];
     let products: f64 = forms.iter().map(|&(form, count)| count * cost(form, size, density)).sum();
-    m * k >= 1 << 13 && products + cost_of_finding(n, density) < 4.0
+    products + cost_of_finding(n, density) < 4.0
+}
+
+/// Whether an a of m x k, multiplied by a k x n matrix, has so many elements that its density may be looked at, and so many
+/// columns beside it that zeros could pay.
+pub(crate) fn worth_a_look([m, k, n]: [usize; 3]) -> bool {
+    m * k >= 1 << 13 && n >= 16
 }

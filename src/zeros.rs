@@ -12,7 +12,7 @@ use crate::element::Element;
 use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::{screen, support};
 use crate::ops::{Op, linear::Linear};
-use crate::sparsity::{Demand, Entries, SkipZeros, Sparse, Support, finding_pays};
+use crate::sparsity::{Demand, Entries, SkipZeros, Sparse, Support, finding_pays, worth_a_look};
 
 /// What is known of one node. (Small: there is one for each node, made anew in each recording.)
 #[derive(Clone, Copy, Debug, Default)]
@@ -187,6 +187,9 @@ impl<T: Element> Zeros<T> {
         if op.entries(&[a, b]) == Entries::Product {
             let k = a.last().copied().unwrap_or(1);
             let size = [a.iter().product::<usize>() / k.max(1), k, b[1]];
+            if self.when == SkipZeros::WherePays && !worth_a_look(size) {
+                return;
+            }
             let entries = self.look(nodes, node.inputs[0], size, &value);
             if matches!(op, Op::Linear(Linear { relu: true })) && entries.is_none() {
                 let known = &mut self.nodes[id.index()];
@@ -253,9 +256,6 @@ impl<T: Element> Zeros<T> {
             return None; // more elements than a support can number
         }
         if self.when == SkipZeros::WherePays {
-            if !finding_pays(size, 0.0) {
-                return None;
-            }
             let known = &mut self.nodes[id.index()];
             let density = *known.estimate.get_or_insert_with(|| support::estimate_density(x, cols) as f32);
             if !finding_pays(size, density.into()) {
