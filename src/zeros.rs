@@ -8,7 +8,7 @@
 use std::fmt;
 
 use crate::cotangents::{Pack, Place};
-use crate::element::Element;
+use crate::element::{Accum, Element};
 use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::{screen, support};
 use crate::ops::{Op, linear::Linear};
@@ -180,6 +180,7 @@ impl<T: Element> Zeros<T> {
     pub fn before<'v>(&mut self, nodes: &[Node], id: NodeId, value: impl Fn(&Node) -> &'v [T]) {
         let node = &nodes[id.index()];
         let Kind::Op(op) = &node.kind else { return };
+        // Most ops are no products: they are let go before anything is computed for them.
         if !matches!(op, Op::MatMul(_) | Op::Linear(_)) || !T::VECTORIZED || self.when == SkipZeros::Never {
             return;
         }
@@ -276,7 +277,7 @@ impl<T: Element> Zeros<T> {
         *support = number;
         let found = &self.supports.places[number];
         values.resize(found.entries(), T::ZERO);
-        support::gather(x, found, values, crate::element::Accum::Replace);
+        support::gather(x, found, values, Accum::Replace);
         pack
     }
 }

@@ -9,47 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use quietgrad::kernels::{Blocks, isa::Isa, reference};
 use quietgrad::{Accum, Element, Epilogue, Mat, MatMut};
 
-use crate::numbers::Random;
 use crate::on_every_isa;
-
-/// Where the elements of an operand stand.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Layout {
-    RowMajor,
-    /// Columns are contiguous.
-    Transposed,
-    /// Rows are contiguous, with unused elements after each.
-    Padded,
-    /// Neither rows nor columns are contiguous.
-    Spread,
-    /// The same row again and again.
-    OneRow,
-    /// The same column again and again.
-    OneColumn,
-}
+use crate::operands::{Layout, Random};
 
 use Layout::*;
 const INPUTS: [Layout; 6] = [RowMajor, Transposed, Padded, Spread, OneRow, OneColumn];
 const OUTPUTS: [Layout; 4] = [RowMajor, Transposed, Padded, Spread];
-
-impl Layout {
-    fn strides(self, rows: usize, cols: usize) -> [usize; 2] {
-        match self {
-            RowMajor => [cols.max(1), 1],
-            Transposed => [1, rows.max(1)],
-            Padded => [cols + 3, 1],
-            Spread => [2 * cols + 5, 2],
-            OneRow => [0, 1],
-            OneColumn => [1, 0],
-        }
-    }
-
-    /// The least length that holds the last element.
-    fn len(self, rows: usize, cols: usize) -> usize {
-        let [row_stride, col_stride] = self.strides(rows, cols);
-        if rows == 0 || cols == 0 { 0 } else { (rows - 1) * row_stride + (cols - 1) * col_stride + 1 }
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Mode {

@@ -10,7 +10,7 @@ mod golden;
 mod gradcheck;
 mod kernels;
 mod math;
-mod numbers;
+mod operands;
 mod ops;
 mod optimizers;
 mod penalties;

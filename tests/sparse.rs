@@ -9,8 +9,8 @@ use quietgrad::kernels::support::{estimate_density, find, gather, scatter, sum_c
 use quietgrad::kernels::{isa::Isa, reference};
 use quietgrad::{Accum, Element, Epilogue, Form, Mat, MatMut, Sparse, Support, pays};
 
-use crate::numbers::Random;
 use crate::on_every_isa;
+use crate::operands::{Layout, Random};
 
 impl Random {
     fn chance(&mut self, p: f64) -> bool {
@@ -52,39 +52,11 @@ impl<T: Element> Found<T> {
     }
 }
 
-/// Where the elements of an operand stand.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Layout {
-    RowMajor,
-    Transposed,
-    /// Rows are contiguous, with unused elements after each.
-    Padded,
-    /// Neither rows nor columns are contiguous.
-    Spread,
-    /// The same row again and again: for inputs only.
-    OneRow,
-}
-
 use Layout::*;
 const INPUTS: [Layout; 5] = [RowMajor, Transposed, Padded, Spread, OneRow];
 const OUTPUTS: [Layout; 4] = [RowMajor, Transposed, Padded, Spread];
 
 impl Layout {
-    fn strides(self, rows: usize, cols: usize) -> [usize; 2] {
-        match self {
-            RowMajor => [cols.max(1), 1],
-            Transposed => [1, rows.max(1)],
-            Padded => [cols + 3, 1],
-            Spread => [2 * cols + 5, 2],
-            OneRow => [0, 1],
-        }
-    }
-
-    fn len(self, rows: usize, cols: usize) -> usize {
-        let [row_stride, col_stride] = self.strides(rows, cols);
-        if rows == 0 || cols == 0 { 0 } else { (rows - 1) * row_stride + (cols - 1) * col_stride + 1 }
-    }
-
     fn mat<T>(self, data: &[T], rows: usize, cols: usize) -> Mat<'_, T> {
         let [row_stride, col_stride] = self.strides(rows, cols);
         Mat { data, row_stride, col_stride }

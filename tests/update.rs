@@ -228,3 +228,34 @@ fn adagrad_divides_by_the_root_of_all_squares() {
 fn slices_of_different_lengths_are_refused() {
     update::sgd(&mut [1.0f32; 3], &[1.0; 2], 0.1, 0.0);
 }
+
+#[test]
+fn any_number_of_threads_updates_every_parameter_alike() {
+    // Enough for several parts, and no multiple of any.
+    const MANY: usize = 500_003;
+    let number = |i: usize, seed: f64| (i as f64 * 0.37 + seed).sin();
+    let rule = Adam { lr: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.01, decoupled: false };
+    on_every_isa(|isa| {
+        for amsgrad in [false, true] {
+            let on = |threads: usize| {
+                quietgrad::set_threads(threads);
+                let slice = |seed: f64| (0..MANY).map(|i| number(i, seed)).collect::<Vec<f64>>();
+                let (mut p, g, mut mean) = (slice(0.0), slice(1.0), slice(2.0));
+                let squares = |seed: f64| slice(seed).into_iter().map(|x| x * x).collect::<Vec<f64>>();
+                let (mut square, mut largest) = (squares(3.0), squares(4.0));
+                let state = AdamState {
+                    mean: &mut mean,
+                    square: &mut square,
+                    largest: if amsgrad { Some(&mut largest) } else { None },
+                };
+                update::adam(&mut p, &g, state, &rule, 3);
+                quietgrad::set_threads(1);
+                [p, mean, square, largest]
+            };
+            let one = on(1);
+            for threads in [2, 3, 5] {
+                assert!(on(threads) == one, "{isa:?}, amsgrad {amsgrad}: {threads} threads differ from 1");
+            }
+        }
+    });
+}

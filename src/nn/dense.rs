@@ -58,7 +58,8 @@ impl Dense {
         x.linear(r.param(self.w), r.param(self.b))
     }
 
-    /// max(x w + b, 0), for x of shape [.., inputs]: the same bits as `forward(x).relu()`, sooner.
+    /// max(x w + b, 0), for x of shape [.., inputs]: as `forward(x).relu()`, sooner. The same bits, unless the layer is so
+    /// sparse that it is screened, which changes the order of its sums (`docs/screening.md`).
     ///
     /// # Panics
     /// If x has another number of inputs.
