@@ -10,13 +10,13 @@
 
 use smallvec::SmallVec;
 
-use crate::cotangents::{Cotangents, Pack, Place, Slot};
+use crate::cotangents::{Cotangents, Flow, Pack, Place, Slot};
 use crate::element::Accum;
 use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::{self, support};
 use crate::ops::{Op, Real};
 use crate::params::{Grads, Params};
-use crate::record::{Flow, Inner, sparse_view, with_views};
+use crate::record::{Inner, sparse_view, with_views};
 use crate::sparsity::{Demand, Entries, Sparse, Support};
 use crate::tensor::Cotangent;
 use crate::watch::Watch;
@@ -142,44 +142,34 @@ impl<'a, T: Real> Sweep<'a, T> {
 
     /// Hands a node's cotangent on to its inputs.
     fn pull_back<const WATCHED: bool>(&mut self, op: &Op, i: usize, watch: &mut Option<&mut Watch>) {
-        let node = &self.nodes[i];
-        let zeros = self.zeros.any();
-        let given = if zeros { self.given(op, i) } else { Given::Whole };
-        let mut few: [Slot; 4] = Default::default();
-        let mut many: SmallVec<[Slot; 16]> = SmallVec::new();
-        let slots = if node.inputs.len() > few.len() {
-            many.resize_with(node.inputs.len(), Slot::default);
-            &mut many[..]
-        } else {
-            &mut few[..node.inputs.len()]
-        };
-        for (k, (slot, id)) in slots.iter_mut().zip(&node.inputs).enumerate() {
-            let input = &self.nodes[id.index()];
-            let pack = if zeros { self.slot_pack(node, k, given) } else { None };
-            let untouched = self.flows[id.index()] == Flow::Nothing;
-            let accum = if untouched { Accum::Replace } else { Accum::Add };
-            *slot = Slot { place: input.cotangent.clone(), shape: &input.shape, accum, pack };
-        }
-        let mut own = if zeros || self.zeros.keeps { self.own(op, i, given) } else { None };
+        let (node, id) = (&self.nodes[i], NodeId(i as u32));
+        let (zeros, any) = (self.zeros, self.zeros.any());
+        let given = if any { self.given(op, i) } else { Given::Whole };
+        let slots = self.slots(node, given);
+        let mut own = if any || zeros.keeps { self.own(op, i, given) } else { None };
         let Place::Arena(place) = &node.cotangent else { unreachable!("only such nodes are pulled back") };
-        let (past, rest) = self.cotangents.split_at_mut(place.start);
-        let supports = &self.zeros.supports.places[..];
+        let (arena, rest) = self.cotangents.split_at_mut(place.start);
         let data = match &mut own {
             Some((_, pack)) => &mut pack.values[..],
             None => &mut rest[..place.len()],
         };
         let support = match given {
-            Given::ToProduct(number) | Given::ToLinear(number) => Some(&supports[number]),
+            Given::ToProduct(number) | Given::ToLinear(number) => Some(&zeros.supports.places[number]),
             Given::Whole | Given::AsAll(_) => None,
         };
         let gy = Cotangent { data, shape: &node.shape, support };
-        let as_all = matches!(given, Given::AsAll(_));
-        let packs = &mut self.packs.places[..];
-        let gradients = &mut *self.gradients;
-        let mut gx = Cotangents { arena: past, gradients, slots, packs, supports, as_all };
-        let y = sparse_view(self.nodes, NodeId(i as u32), self.values, self.params, self.zeros, zeros);
+        let mut gx = Cotangents {
+            slots: &slots,
+            flows: self.flows,
+            arena,
+            gradients: self.gradients,
+            packs: &mut self.packs.places,
+            supports: &zeros.supports.places,
+            as_all: matches!(given, Given::AsAll(_)),
+        };
+        let y = sparse_view(self.nodes, id, self.values, self.params, zeros, any);
         let run = |gx: &mut Cotangents<T>| {
-            with_views(self.nodes, &node.inputs, self.values, self.params, self.zeros, |x| match given {
+            with_views(self.nodes, &node.inputs, self.values, self.params, zeros, |x| match given {
                 Given::AsAll(_) => {
                     let y = y.entries();
                     // Where the derivative reads the cotangent on the support alone, it is made from y alone.
@@ -190,18 +180,33 @@ impl<'a, T: Real> Sweep<'a, T> {
             });
         };
         match watch {
-            Some(watch) if WATCHED => watch.backward(self.nodes, NodeId(i as u32), &mut gx, run),
+            Some(watch) if WATCHED => watch.backward(self.nodes, id, &mut gx, run),
             _ => run(&mut gx),
-        }
-        for (slot, id) in slots.iter().zip(&node.inputs) {
-            let flow = &mut self.flows[id.index()];
-            if slot.accum == Accum::Add && *flow == Flow::Nothing {
-                *flow = slot.pack.map_or(Flow::Whole, Flow::Entries);
-            }
         }
         if let Some((number, pack)) = own {
             self.packs.places[number] = pack;
         }
+    }
+
+    /// Where the cotangents of a node's inputs stand.
+    #[inline]
+    fn slots(&mut self, node: &'a Node, given: Given) -> SmallVec<[Slot<'a>; 4]> {
+        let any = self.zeros.any();
+        let mut slot = |k: usize| {
+            let id = node.inputs[k];
+            let input = &self.nodes[id.index()];
+            let pack = if any { self.slot_pack(node, k, given) } else { None };
+            Slot { place: &input.cotangent, shape: &input.shape, node: id.index(), pack }
+        };
+        // Pushing one after the other would take longer than making them.
+        let none = Slot { place: &Place::Nowhere, shape: &node.shape, node: 0, pack: None };
+        let few = match node.inputs.len() {
+            1 => [slot(0), none, none, none],
+            2 => [slot(0), slot(1), none, none],
+            3 => [slot(0), slot(1), slot(2), none],
+            count => return (0..count).map(slot).collect(),
+        };
+        SmallVec::from_buf_and_len(few, node.inputs.len())
     }
 
     /// Decides what a vjp is given, and makes its cotangent whole if it needs that.
@@ -274,10 +279,12 @@ impl<'a, T: Real> Sweep<'a, T> {
         self.flows[id.index()] = Flow::Whole;
     }
 
-    /// The pack of an input's cotangent, if a vjp that is given this much is to contribute entries alone.
+    /// The pack of an input's cotangent, if nothing has flowed to it and a vjp that is given this much is to contribute
+    /// entries alone. Makes the cotangent whole if there are entries already that the vjp would not add to.
     fn slot_pack(&mut self, node: &Node, k: usize, given: Given) -> Option<usize> {
         let id = node.inputs[k];
         let input = &self.nodes[id.index()];
+        // What an input's first slot does holds for the others.
         if !input.is_active() || node.inputs[..k].contains(&id) {
             return None;
         }
@@ -292,10 +299,9 @@ impl<'a, T: Real> Sweep<'a, T> {
             Flow::Nothing => demanded.or(passed).map(|support| self.new_pack(support)),
             Flow::Entries(number) => {
                 let support = Some(self.packs.places[number].support);
-                if demanded == support || passed == support {
-                    return Some(number);
+                if demanded != support && passed != support {
+                    self.make_whole(id);
                 }
-                self.make_whole(id);
                 None
             }
         }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::element::{Accum, Element};
 use crate::kernels::support;
+use crate::shape::Shape;
 use crate::sparsity::Support;
 use crate::tensor::ViewMut;
 
@@ -26,79 +27,80 @@ pub(crate) struct Pack<T> {
     pub values: Vec<T>,
 }
 
-/// An input's cotangent: where it stands, and whether a contribution is there already.
-#[derive(Debug)]
-pub(crate) struct Slot<'a> {
-    pub place: Place,
-    pub shape: &'a [usize],
-    pub accum: Accum,
-    /// The number of its pack, if only entries are asked for.
-    pub pack: Option<usize>,
+/// What has flowed to a node's cotangent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Flow {
+    #[default]
+    Nothing,
+    /// It stands where the node says.
+    Whole,
+    /// The entries of a support, in the pack with this number.
+    Entries(usize),
 }
 
-impl Default for Slot<'_> {
-    fn default() -> Self {
-        Slot { place: Place::Nowhere, shape: &[], accum: Accum::Replace, pack: None }
-    }
+/// An input's cotangent: where it stands, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Slot<'a> {
+    pub place: &'a Place,
+    pub shape: &'a Shape,
+    /// The number of the input's node.
+    pub node: usize,
+    /// The number of its pack, if only entries are asked for and nothing has flowed yet.
+    pub pack: Option<usize>,
 }
 
 /// The cotangents of an op's inputs, to be contributed to by its vjp.
 ///
 /// The first contribution to a cotangent replaces what stands there, later ones add to it; the vjp is handed the
 /// right [`Accum`] each time and never asks which it is.
-pub struct Cotangents<'a, 's, T> {
+pub struct Cotangents<'a, T> {
+    pub(crate) slots: &'a [Slot<'a>],
+    /// What has flowed to each node.
+    pub(crate) flows: &'a mut [Flow],
     pub(crate) arena: &'a mut [T],
     pub(crate) gradients: &'a mut [T],
-    pub(crate) slots: &'a mut [Slot<'s>],
     pub(crate) packs: &'a mut [Pack<T>],
     pub(crate) supports: &'a [Support],
     /// Whether the vjp runs on entries as if they were all elements.
     pub(crate) as_all: bool,
 }
 
-impl<T: Element> Cotangents<'_, '_, T> {
+impl<T: Element> Cotangents<'_, T> {
     /// Whether anybody wants the cotangent of input `k`.
     pub fn wants(&self, k: usize) -> bool {
-        self.slots[k].place != Place::Nowhere
+        !matches!(self.slots[k].place, Place::Nowhere)
     }
 
     /// Contributes to the cotangent of input `k`: `write` gets the place and whether to replace or add. Not called
     /// when nobody wants that cotangent.
     #[inline]
     pub fn add(&mut self, k: usize, write: impl FnOnce(ViewMut<T>, Accum)) {
-        if self.slots[k].place == Place::Nowhere {
-            return;
-        }
-        let owner = self.owner(k);
-        let Slot { place, shape, accum, pack } = &mut self.slots[owner];
+        let Slot { place, shape, .. } = self.slots[k];
         let data = match place {
             Place::Nowhere => return,
             Place::Arena(range) => &mut self.arena[range.clone()],
             Place::Gradient(range) => &mut self.gradients[range.clone()],
         };
-        match pack {
-            None => write(ViewMut::new(data, shape), *accum),
-            Some(number) => {
-                let pack = &mut self.packs[*number];
-                if self.as_all {
-                    write(ViewMut::new(&mut pack.values, shape), *accum);
-                } else {
-                    write(ViewMut::new(&mut *data, shape), Accum::Replace);
-                    support::gather(data, &self.supports[pack.support], &mut pack.values, *accum);
-                }
-            }
+        let (flow, accum) = touch(self.flows, &self.slots[k]);
+        let Flow::Entries(number) = flow else { return write(ViewMut::new(data, shape), accum) };
+        let Pack { support, values } = &mut self.packs[number];
+        if self.as_all {
+            write(ViewMut::new(values, shape), accum);
+        } else {
+            write(ViewMut::new(&mut *data, shape), Accum::Replace);
+            support::gather(data, &self.supports[*support], values, accum);
         }
-        self.touch(k);
     }
 
     /// As [`add`](Cotangents::add), if only entries of the cotangent of input `k` are asked for: `write` gets their
     /// support and their values. Says whether that was so.
     pub(crate) fn add_entries(&mut self, k: usize, write: impl FnOnce(&Support, &mut [T], Accum)) -> bool {
-        let owner = self.owner(k);
-        let Slot { accum, pack: Some(number), .. } = self.slots[owner] else { return false };
-        let pack = &mut self.packs[number];
-        write(&self.supports[pack.support], &mut pack.values, accum);
-        self.touch(k);
+        if !self.takes_entries(k) {
+            return false;
+        }
+        let (Flow::Entries(number), accum) = touch(self.flows, &self.slots[k]) else { return false };
+        let Pack { support, values } = &mut self.packs[number];
+        write(&self.supports[*support], values, accum);
         true
     }
 
@@ -110,29 +112,30 @@ impl<T: Element> Cotangents<'_, '_, T> {
         other: usize,
         write: impl FnOnce((&mut [T], Accum), (ViewMut<T>, Accum)),
     ) -> bool {
-        let owner = self.owner(k);
-        if !self.wants(other) || self.slots[owner].place == self.slots[other].place {
+        if !self.wants(other) || self.slots[k].node == self.slots[other].node || !self.takes_entries(k) {
             return false;
         }
-        let Slot { accum, pack: Some(number), .. } = self.slots[owner] else { return false };
+        let (Flow::Entries(number), accum) = touch(self.flows, &self.slots[k]) else { return false };
         let mut values = std::mem::take(&mut self.packs[number].values);
         self.add(other, |place, other_accum| write((&mut values, accum), (place, other_accum)));
         self.packs[number].values = values;
-        self.touch(k);
         true
     }
 
-    /// The first slot with the place of slot `k`. An input may appear twice (`x * x`).
-    fn owner(&self, k: usize) -> usize {
-        let place = &self.slots[k].place;
-        self.slots[..k].iter().position(|slot| slot.place == *place).unwrap_or(k)
+    /// Whether a contribution to input `k` is to consist of entries.
+    fn takes_entries(&self, k: usize) -> bool {
+        let slot = &self.slots[k];
+        slot.pack.is_some() || matches!(self.flows[slot.node], Flow::Entries(_))
     }
+}
 
-    /// A contribution has been made: what comes next, to any slot of the same place, adds to it.
-    fn touch(&mut self, k: usize) {
-        let touched = self.slots[k].place.clone();
-        for slot in self.slots.iter_mut().filter(|slot| slot.place == touched) {
-            slot.accum = Accum::Add;
-        }
+/// A contribution is made to a slot: how it flows, and what it does to what stands there.
+#[inline]
+fn touch(flows: &mut [Flow], slot: &Slot) -> (Flow, Accum) {
+    let flow = &mut flows[slot.node];
+    if matches!(flow, Flow::Nothing) {
+        *flow = slot.pack.map_or(Flow::Whole, Flow::Entries);
+        return (*flow, Accum::Replace);
     }
+    (*flow, Accum::Add)
 }

@@ -9,7 +9,7 @@ use std::panic::Location;
 use smallvec::SmallVec;
 
 use crate::arena::{Arena, extent};
-use crate::cotangents::{Pack, Place};
+use crate::cotangents::{Flow, Pack, Place};
 use crate::element::Element;
 use crate::graph::{Graph, Kind, Memory, Node, NodeId};
 use crate::ops::{Alias, Op, Real, reshape::Reshape};
@@ -40,27 +40,17 @@ pub(crate) struct Inner<T> {
     pub zeros: Zeros<T>,
     /// The node of each parameter that was used.
     param_nodes: Vec<Option<NodeId>>,
-    /// Nodes that must reach the differentiated loss.
-    pub obligations: Vec<Obligation>,
+    /// What must reach the differentiated loss.
+    pub obligations: Vec<Owed>,
     /// Looks on, if the tape was asked for that.
     pub watch: Option<Box<Watch>>,
 }
 
-/// What has flowed to a node's cotangent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Flow {
-    #[default]
-    Nothing,
-    /// It stands where the node says.
-    Whole,
-    /// The entries of a support, in the pack with this number.
-    Entries(usize),
-}
-
-/// A node that was built to be part of the loss.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Obligation {
-    pub node: NodeId,
+/// Something that was built to be part of the loss.
+#[derive(Clone, Debug)]
+pub(crate) struct Owed {
+    /// The nodes of which one must be.
+    pub nodes: SmallVec<[NodeId; 2]>,
     pub what: &'static str,
     pub at: &'static Location<'static>,
 }
@@ -77,12 +67,11 @@ fn elements<'a, T>(node: &Node, values: &'a [T], params: &'a [T]) -> &'a [T] {
 /// A node's value.
 #[inline(always)]
 pub(crate) fn view<'a, T>(node: &'a Node, values: &'a [T], params: &'a [T]) -> View<'a, T> {
-    let strides = node.strides.as_deref();
-    View { strides, ..View::dense(elements(node, values, params), &node.shape) }
+    let (data, strides) = (elements(node, values, params), node.strides.as_deref());
+    View { data, shape: &node.shape, strides, sparse: None }
 }
 
-/// Calls `f` with the values of some nodes. (A list of references cannot be kept between calls; up to four stand on
-/// the stack, up to sixteen in a small vector.)
+/// Calls `f` with the values of some nodes. (A list of references cannot be kept between calls: it stands on the stack.)
 #[inline]
 pub(crate) fn with_views<T: Element, R>(
     nodes: &[Node],
@@ -93,15 +82,13 @@ pub(crate) fn with_views<T: Element, R>(
     f: impl FnOnce(&[View<T>]) -> R,
 ) -> R {
     let any = zeros.any();
-    if ids.len() > 4 {
-        let views = ids.iter().map(|&id| sparse_view(nodes, id, values, params, zeros, any));
-        return f(&views.collect::<SmallVec<[View<T>; 16]>>());
+    let view = |&id: &NodeId| sparse_view(nodes, id, values, params, zeros, any);
+    match ids {
+        [a] => f(&[view(a)]),
+        [a, b] => f(&[view(a), view(b)]),
+        [a, b, c] => f(&[view(a), view(b), view(c)]),
+        _ => f(&ids.iter().map(view).collect::<SmallVec<[View<T>; 16]>>()),
     }
-    let mut views = [View::dense(&[], &[]); 4];
-    for (view, &id) in views.iter_mut().zip(ids) {
-        *view = sparse_view(nodes, id, values, params, zeros, any);
-    }
-    f(&views[..ids.len()])
 }
 
 /// A node's value, with its entries if `any` have been found.
@@ -114,8 +101,10 @@ pub(crate) fn sparse_view<'a, T: Element>(
     zeros: &'a Zeros<T>,
     any: bool,
 ) -> View<'a, T> {
+    let node = &nodes[id.index()];
+    let (data, strides) = (elements(node, values, params), node.strides.as_deref());
     let sparse = if any { zeros.entries(id) } else { None };
-    View { sparse, ..view(&nodes[id.index()], values, params) }
+    View { data, shape: &node.shape, strides, sparse }
 }
 
 impl<T> Inner<T> {
@@ -161,7 +150,7 @@ impl<T: Real> Inner<T> {
         self.repeating = true;
         self.values.used = 0;
         self.cotangents.used = 0;
-        self.param_nodes.clear();
+        self.param_nodes.fill(None);
         self.obligations.clear();
         self.flows.clear();
         self.zeros.start();

@@ -181,6 +181,7 @@ pub(crate) fn broadcast_strides(shape: &[usize], strides: &[usize], to: &[usize]
 
 impl Deref for Shape {
     type Target = [usize];
+    #[inline]
     fn deref(&self) -> &[usize] {
         &self.0
     }

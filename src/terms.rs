@@ -66,7 +66,7 @@ pub fn backward<T: Real>(terms: &[(&str, Var<'_, T>)], grads: &mut Grads<T>) -> 
         parts.push(Term { name: name.into(), value: term.item().to_f64(), norms });
     }
     let roots: Vec<_> = terms.iter().map(|(_, term)| term.id()).collect();
-    first.check_obligations(&roots);
+    first.recording().check_obligations(&roots);
     Terms { terms: parts, parameters: params.ids().map(|id| params.name(id).into()).collect() }
 }
 

@@ -4,13 +4,14 @@ use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::panic::Location;
 
-use crate::cotangents::{Pack, Place};
+use crate::cotangents::{Flow, Pack, Place};
 use crate::element::Accum;
 use crate::graph::NodeId;
 use crate::kernels::{for_each_offset, support};
+use crate::obligation::Obligation;
 use crate::ops::{Op, Real};
 use crate::params::Grads;
-use crate::record::{Flow, Obligation, view};
+use crate::record::view;
 use crate::shape::{Axes, Shape, Show};
 use crate::sparsity::Sparse;
 use crate::tape::Recording;
@@ -119,7 +120,7 @@ impl<'r, T: Real> Var<'r, T> {
     #[track_caller]
     pub fn backward(self, grads: &mut Grads<T>) {
         self.sweep_scalar(grads);
-        self.check_obligations(&[self.id]);
+        self.recording.check_obligations(&[self.id]);
     }
 
     /// As [`backward`](Var::backward), but adds to `grads`: for a batch that is fed in parts.
@@ -142,7 +143,7 @@ impl<'r, T: Real> Var<'r, T> {
     pub fn backward_add(self, grads: &mut Grads<T>) {
         self.check_scalar("backward_add");
         self.sweep(&[T::ONE], grads, Accum::Add);
-        self.check_obligations(&[self.id]);
+        self.recording.check_obligations(&[self.id]);
     }
 
     /// The vector-Jacobian product: Jᵀ `cotangent`, for a result of any shape. Overwrites `grads`.
@@ -231,20 +232,17 @@ impl<'r, T: Real> Var<'r, T> {
     /// Penalties call it, because a penalty that is computed but not added would otherwise be silently ignored.
     #[track_caller]
     pub fn must_reach_loss(self, what: &'static str) -> Self {
-        let obligation = Obligation { node: self.id, what, at: Location::caller() };
-        self.recording.tape.inner.borrow_mut().obligations.push(obligation);
-        self
+        self.meets(self.recording.obligation(what))
     }
 
-    /// Panics if something that was to be part of the loss is part of none of these.
+    /// Says that an obligation is met if this becomes part of the loss.
+    ///
+    /// # Panics
+    /// If it is of another recording.
     #[track_caller]
-    pub(crate) fn check_obligations(self, roots: &[NodeId]) {
-        let inner = self.recording.tape.inner.borrow();
-        for &Obligation { node, what, at } in &inner.obligations {
-            let reached = inner.flows[node.index()] != Flow::Nothing
-                || roots.iter().any(|&root| inner.depends_on(root, node));
-            assert!(reached, "the {what} built at {at} is not part of this loss: add it, or do not build it");
-        }
+    pub fn meets(self, obligation: Obligation<'r, T>) -> Self {
+        obligation.met_by(self.recording, self.id);
+        self
     }
 
     #[track_caller]

@@ -5,8 +5,8 @@
 
 use std::time::Instant;
 
-use crate::cotangents::{Cotangents, Place};
-use crate::element::{Accum, Element};
+use crate::cotangents::{Cotangents, Flow, Place};
+use crate::element::Element;
 use crate::graph::{Node, NodeId};
 use crate::profile::{Direction, Profile};
 use crate::shape::row_major;
@@ -72,12 +72,12 @@ impl Watch {
 
     /// Runs an op's vjp.
     #[cold]
-    pub fn backward<'a, 's, T: Element>(
+    pub fn backward<'a, T: Element>(
         &mut self,
         nodes: &[Node],
         id: NodeId,
-        gx: &mut Cotangents<'a, 's, T>,
-        pull_back: impl FnOnce(&mut Cotangents<'a, 's, T>),
+        gx: &mut Cotangents<'a, T>,
+        pull_back: impl FnOnce(&mut Cotangents<'a, T>),
     ) {
         let begun = Instant::now();
         pull_back(gx);
@@ -85,14 +85,16 @@ impl Watch {
         self.clock(node, Direction::Backward, begun);
         let (op, at) = (node.name(), node.at);
         for (k, (slot, input)) in gx.slots.iter().zip(&node.inputs).enumerate() {
-            let pack = slot.pack.map(|number| &gx.packs[number]);
-            let support = pack.map(|pack| &gx.supports[pack.support]);
-            let cotangent: &[T] = match (&slot.place, pack) {
-                _ if slot.accum == Accum::Replace => continue,
-                (_, Some(pack)) => &pack.values,
-                (Place::Arena(range), None) => &gx.arena[range.clone()],
-                (Place::Gradient(range), None) => &gx.gradients[range.clone()],
-                (Place::Nowhere, None) => continue,
+            let mut support = None;
+            let cotangent: &[T] = match (gx.flows[slot.node], slot.place) {
+                (Flow::Nothing, _) | (_, Place::Nowhere) => continue,
+                (Flow::Entries(number), _) => {
+                    let pack = &gx.packs[number];
+                    support = Some(&gx.supports[pack.support]);
+                    &pack.values
+                }
+                (Flow::Whole, Place::Arena(range)) => &gx.arena[range.clone()],
+                (Flow::Whole, Place::Gradient(range)) => &gx.gradients[range.clone()],
             };
             if let Some(found) = self.first_anomaly(cotangent, slot.shape, support) {
                 let of = nodes[input.index()].name();

@@ -19,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["record"],
     &["backward"],
     &["tape"],
+    &["obligation"],
     &["var"],
     &["derivatives", "summary", "terms"],
     &["gradcheck", "loss", "nn", "optim", "reg"],

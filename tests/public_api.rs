@@ -6,6 +6,9 @@
 mod element {
     pub use quietgrad::Element;
 }
+mod obligation {
+    pub use quietgrad::Obligation;
+}
 mod ops {
     pub use quietgrad::ops::*;
 }

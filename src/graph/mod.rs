@@ -88,8 +88,9 @@ impl Node {
     }
 
     /// Whether it takes part in differentiation.
+    #[inline]
     pub fn is_active(&self) -> bool {
-        self.cotangent != Place::Nowhere
+        !matches!(self.cotangent, Place::Nowhere)
     }
 
     /// A word for where its value comes from: `constant`, `input`, `param`, or the op's name.

@@ -128,7 +128,7 @@ vectorize! {
 }
 
 /// Elements gathered at a time where an operand does not stand row-major.
-pub(super) const BLOCK: usize = 128;
+pub(super) const BLOCK: usize = 256;
 
 /// `count` elements a stride apart, gathered into a buffer so that the loop over them vectorizes.
 #[inline]

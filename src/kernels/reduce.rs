@@ -4,7 +4,7 @@
 //! elementwise loops are compiled once, and summing needs no copies of them.
 
 use super::isa::vectorize;
-use super::map::{BLOCK, Row, Strided, collapse, for_each_row, gather_all};
+use super::map::{BLOCK, Row, Strided, collapse, for_each_row, gather_all, map};
 use crate::element::{Accum, Element};
 
 /// Partial sums carried side by side: wide enough for two of the widest vectors, and part of the result's definition.
@@ -58,7 +58,7 @@ impl<T: Element> Lanes<T> {
 
 /// Elements that go to one set of partial sums; longer sums are halved and added pairwise, so that rounding grows with
 /// the logarithm of the length.
-const PAIRWISE: usize = 32 * BLOCK;
+const PAIRWISE: usize = 16 * BLOCK;
 
 /// Σ x over a slice.
 pub fn sum<T: Element>(x: &[T]) -> T {
@@ -199,11 +199,19 @@ pub fn spread<T: Element, const N: usize, const M: usize>(
 
 /// `y (=, +=) Σ x` over the rows of a row-major matrix: a sum of each column.
 pub fn sum_rows<T: Element>(x: &[T], y: &mut [T], accum: Accum) {
-    let mut accum = accum;
+    let (mut accum, width) = (accum, y.len().max(1));
     if x.is_empty() && accum == Accum::Replace {
         y.fill(T::ZERO);
     }
-    for row in x.chunks_exact(y.len().max(1)) {
+    // Four rows at a time: y is read and written once for them.
+    let fours = x.chunks_exact(4 * width);
+    let rest = fours.remainder();
+    for four in fours {
+        let [a, b, c, d] = std::array::from_fn(|i| &four[i * width..(i + 1) * width]);
+        map([a, b, c, d], y, accum, |[a, b, c, d]: [T; 4]| (a + b) + (c + d));
+        accum = Accum::Add;
+    }
+    for row in rest.chunks_exact(width) {
         super::copy([row], y, accum);
         accum = Accum::Add;
     }

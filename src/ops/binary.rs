@@ -39,15 +39,15 @@ impl<T: Element> BinaryVisitor for Forward<'_, T> {
     }
 }
 
-struct Vjp<'a, 'g, 's, T> {
+struct Vjp<'a, 'g, T> {
     a: View<'a, T>,
     b: View<'a, T>,
     y: View<'a, T>,
     gy: View<'a, T>,
-    gx: &'a mut Cotangents<'g, 's, T>,
+    gx: &'a mut Cotangents<'g, T>,
 }
 
-impl<T: Element> Vjp<'_, '_, '_, T> {
+impl<T: Element> Vjp<'_, '_, T> {
     /// The cotangent of one operand: gy times the slope, summed over the axes along which it was broadcast.
     #[inline]
     fn operand(&mut self, k: usize, slope: impl Each<T, 4>) {
@@ -73,7 +73,7 @@ impl<T: Element> Vjp<'_, '_, '_, T> {
     }
 }
 
-impl<T: Element> BinaryVisitor for Vjp<'_, '_, '_, T> {
+impl<T: Element> BinaryVisitor for Vjp<'_, '_, T> {
     type Output = ();
     #[inline]
     fn visit<R: BinaryRule>(mut self, rule: R) {

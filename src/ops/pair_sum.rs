@@ -32,14 +32,14 @@ impl<T: Element> BinaryVisitor for Forward<'_, T> {
     }
 }
 
-struct Vjp<'a, 'g, 's, T> {
+struct Vjp<'a, 'g, T> {
     a: &'a [T],
     b: &'a [T],
     g: T,
-    gx: &'a mut Cotangents<'g, 's, T>,
+    gx: &'a mut Cotangents<'g, T>,
 }
 
-impl<T: Element> Vjp<'_, '_, '_, T> {
+impl<T: Element> Vjp<'_, '_, T> {
     #[inline]
     fn operand<R: BinaryRule>(&mut self, k: usize, rule: R, slope: impl Each<T, 4>) {
         let (a, b, g) = (self.a, self.b, self.g);
@@ -50,7 +50,7 @@ impl<T: Element> Vjp<'_, '_, '_, T> {
     }
 }
 
-impl<T: Element> BinaryVisitor for Vjp<'_, '_, '_, T> {
+impl<T: Element> BinaryVisitor for Vjp<'_, '_, T> {
     type Output = ();
     #[inline]
     fn visit<R: BinaryRule>(mut self, rule: R) {

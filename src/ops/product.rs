@@ -13,12 +13,18 @@ pub(super) struct Product<'a, T> {
     a: Mat<'a, T>,
     b: Mat<'a, T>,
     size: [usize; 3],
-    batch: SmallVec<[usize; 4]>,
+    /// What there is besides one matrix times another.
+    batches: Option<Batches>,
+    /// The entries of a, if it is one matrix and they have been found.
+    sparse: Option<Sparse<'a, T>>,
+}
+
+/// The products of a batch.
+struct Batches {
+    shape: SmallVec<[usize; 4]>,
     /// Batch strides of a, b, and of their (row-major) cotangents. An operand that is itself a stretched view has
     /// stride 0 where its cotangent has not.
     strides: [Strides; 4],
-    /// The entries of a, if it is one matrix and they have been found.
-    sparse: Option<Sparse<'a, T>>,
 }
 
 impl<'a, T: Element> View<'a, T> {
@@ -78,12 +84,18 @@ impl<'a, T: Element> Stack<'a, T> {
 }
 
 impl<'a, T: Element> Product<'a, T> {
+    #[inline]
     pub(super) fn new(a: View<'a, T>, b: View<'a, T>) -> Self {
-        if let (&[m, k], &[_, n]) = (a.shape, b.shape) {
-            let batch = SmallVec::new();
-            let strides = Default::default();
-            return Product { a: a.mat(), b: b.mat(), size: [m, k, n], batch, strides, sparse: a.sparse };
+        match (a.shape, b.shape) {
+            (&[m, k], &[_, n]) => {
+                Product { a: a.mat(), b: b.mat(), size: [m, k, n], batches: None, sparse: a.sparse }
+            }
+            _ => Product::of_stacks(a, b),
         }
+    }
+
+    /// The product of operands of which one is not a matrix.
+    fn of_stacks(a: View<'a, T>, b: View<'a, T>) -> Self {
         let sparse = a.sparse;
         let (mut a, b) = (Stack::new(a, true), Stack::new(b, false));
         if b.batch.is_empty() {
@@ -95,14 +107,7 @@ impl<'a, T: Element> Product<'a, T> {
         let size = [a.rows.0, a.cols.0, b.cols.0];
         let (m, k, n) = (size[0], size[1], size[2]);
         if a.batch.is_empty() && b.batch.is_empty() {
-            return Product {
-                a: a.mat(),
-                b: b.mat(),
-                size,
-                batch: SmallVec::new(),
-                strides: Default::default(),
-                sparse,
-            };
+            return Product { a: a.mat(), b: b.mat(), size, batches: None, sparse };
         }
         let batch = Shape::broadcast(a.batch, b.batch).expect("batches were checked by the shape rule");
         let dense = |batch: &[usize], area| -> Strides {
@@ -114,33 +119,33 @@ impl<'a, T: Element> Product<'a, T> {
             broadcast_strides(a.batch, &dense(a.batch, m * k), &batch),
             broadcast_strides(b.batch, &dense(b.batch, k * n), &batch),
         ];
-        let batch = SmallVec::from_slice(&batch);
-        Product { a: a.mat(), b: b.mat(), size, batch, strides, sparse: None }
+        let batches = Some(Batches { shape: SmallVec::from_slice(&batch), strides });
+        Product { a: a.mat(), b: b.mat(), size, batches, sparse: None }
     }
 
     /// Calls `each` with the batch's number, the offsets of a, b and their cotangents, and whether this batch is the
     /// first to touch a's and b's cotangent (later ones come from broadcasting, and add).
     fn for_each_batch(&self, mut each: impl FnMut(usize, [usize; 4], [bool; 2])) {
-        if self.batch.is_empty() {
+        let Some(Batches { shape, strides }) = &self.batches else {
             return each(0, [0; 4], [true; 2]);
-        }
-        let count = self.batch.iter().product();
-        let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, self.batch.len());
+        };
+        let count = shape.iter().product();
+        let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, shape.len());
         for number in 0..count {
             let mut offsets = [0; 4];
             let mut first = [true; 2];
             for (axis, &i) in index.iter().enumerate() {
-                for (offset, strides) in offsets.iter_mut().zip(&self.strides) {
+                for (offset, strides) in offsets.iter_mut().zip(strides) {
                     *offset += i * strides[axis];
                 }
-                for (first, strides) in first.iter_mut().zip(&self.strides[2..]) {
+                for (first, strides) in first.iter_mut().zip(&strides[2..]) {
                     *first &= i == 0 || strides[axis] != 0;
                 }
             }
             each(number, offsets, first);
             for axis in (0..index.len()).rev() {
                 index[axis] += 1;
-                if index[axis] < self.batch[axis] {
+                if index[axis] < shape[axis] {
                     break;
                 }
                 index[axis] = 0;
@@ -150,7 +155,8 @@ impl<'a, T: Element> Product<'a, T> {
 
     /// How many elements the product has.
     pub(super) fn elements(&self) -> usize {
-        self.size[0] * self.size[2] * self.batch.iter().product::<usize>()
+        let count = self.batches.as_ref().map_or(1, |batches| batches.shape.iter().product::<usize>());
+        self.size[0] * self.size[2] * count
     }
 
     /// y = a b, with an epilogue.
@@ -167,7 +173,7 @@ impl<'a, T: Element> Product<'a, T> {
 
     /// y = max(a b + bias, 0), where most of y is zero without computing most of it, if that can be done.
     pub(super) fn forward_relu(&self, y: ViewMut<T>, bias: &[T]) {
-        let alone = self.sparse.is_none() && self.batch.is_empty();
+        let alone = self.sparse.is_none() && self.batches.is_none();
         let done = y.screen && alone && T::screen(self.size, self.a, self.b, bias, &mut *y.data);
         if !done {
             self.forward(y.data, Epilogue::BiasRelu(bias));
@@ -207,7 +213,8 @@ impl<'a, T: Element> Product<'a, T> {
 
     /// No batch contributes to an operand that is broadcast to none, so its cotangent is zero.
     fn clear_if_no_batch(&self, g: &mut [T], accum: Accum) {
-        if self.batch.contains(&0) && accum == Accum::Replace {
+        let none = self.batches.as_ref().is_some_and(|batches| batches.shape.contains(&0));
+        if none && accum == Accum::Replace {
             g.fill(T::ZERO);
         }
     }

@@ -83,6 +83,7 @@ pub use group::{group_lasso, l2_norm};
 pub use sequence::{ar, tar};
 pub use sparse::{hoyer, kl_sparsity, log, lp};
 
+use crate::obligation::Obligation;
 use crate::ops::{Real, Reduction};
 use crate::pointwise::{Abs, Square, Unary};
 use crate::var::Var;
@@ -91,27 +92,52 @@ use crate::var::Var;
 #[derive(Clone, Copy)]
 #[must_use = "a penalty is only a number until it is added to the loss"]
 pub struct Penalty<'r, T> {
-    total: Var<'r, T>,
-    samples: usize,
+    of: Var<'r, T>,
+    sum: Sum<'r, T>,
+    /// What it owes the loss: one of its reductions.
+    obligation: Obligation<'r, T>,
+}
+
+#[derive(Clone, Copy)]
+enum Sum<'r, T> {
+    /// Of a function of each element.
+    OfEach(Unary),
+    /// On the tape already.
+    Total(Var<'r, T>),
 }
 
 impl<'r, T: Real> Penalty<'r, T> {
+    /// Σ f(x), over every element of `of`.
+    #[track_caller]
+    fn of_each(of: Var<'r, T>, f: Unary, what: &'static str) -> Self {
+        Penalty { of, sum: Sum::OfEach(f), obligation: of.recording().obligation(what) }
+    }
+
+    /// A sum that was made from `of`.
     #[track_caller]
     fn new(of: Var<'r, T>, total: Var<'r, T>, what: &'static str) -> Self {
-        let samples = of.shape().first().copied().unwrap_or(1);
-        Penalty { total: total.must_reach_loss(what), samples }
+        Penalty { of, sum: Sum::Total(total), obligation: of.recording().obligation(what) }
     }
 
     /// The sum over every element: for weights, and for activities as Keras 2.2 to 2.3 and 3.0 to 3.13 had it.
+    #[track_caller]
     pub fn summed(self) -> Var<'r, T> {
-        self.total
+        let total = match self.sum {
+            Sum::OfEach(f) => self.of.map_sum(f, Reduction::Sum),
+            Sum::Total(total) => total,
+        };
+        total.meets(self.obligation)
     }
 
     /// The sum divided by the number of samples, the size of the first axis: for activities, as tf.keras 2.x and Keras
     /// from 3.14 on have it.
     #[track_caller]
     pub fn per_sample(self) -> Var<'r, T> {
-        self.total * (1.0 / self.samples as f64)
+        let total = match self.sum {
+            Sum::OfEach(f) => self.of.map_sum(f, Reduction::PerSample),
+            Sum::Total(total) => total * Reduction::PerSample.factor(&self.of.shape()),
+        };
+        total.meets(self.obligation)
     }
 }
 
@@ -130,7 +156,7 @@ impl<'r, T: Real> Penalty<'r, T> {
 /// ```
 #[track_caller]
 pub fn l1<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
-    Penalty::new(x, x.map_sum(Unary::Abs(Abs {}), Reduction::Sum), "l1 penalty")
+    Penalty::of_each(x, Unary::Abs(Abs {}), "l1 penalty")
 }
 
 /// Σx², without a root and without a factor ½, as Keras' `l2` has it: pulls large elements most, and hardly any to
@@ -146,7 +172,7 @@ pub fn l1<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
 /// ```
 #[track_caller]
 pub fn l2<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
-    Penalty::new(x, x.map_sum(Unary::Square(Square {}), Reduction::Sum), "l2 penalty")
+    Penalty::of_each(x, Unary::Square(Square {}), "l2 penalty")
 }
 
 /// The elastic net `l1` Σ|x| + `l2` Σx²: both coefficients are inside, since their ratio is part of its meaning.

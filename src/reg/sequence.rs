@@ -21,7 +21,7 @@ use crate::var::Var;
 /// ```
 #[track_caller]
 pub fn ar<T: Real>(h: Var<'_, T>) -> Penalty<'_, T> {
-    Penalty::new(h, h.map_sum(Unary::Square(Square {}), Reduction::Sum), "activation regularization")
+    Penalty::of_each(h, Unary::Square(Square {}), "activation regularization")
 }
 
 /// Temporal activation regularization: Σ (hₜ − hₜ₋₁)² along the axis of time, before dropout: states that change slowly.

@@ -1,7 +1,7 @@
 //! Penalties on single elements, samples and units that make activations sparse.
 
 use super::{Penalty, rows};
-use crate::ops::{Real, Reduction};
+use crate::ops::Real;
 use crate::pointwise::{AbsPowf, Log1pSquare, Unary};
 use crate::var::Var;
 
@@ -24,7 +24,7 @@ use crate::var::Var;
 /// ```
 #[track_caller]
 pub fn lp<T: Real>(x: Var<'_, T>, p: f64) -> Penalty<'_, T> {
-    Penalty::new(x, x.map_sum(Unary::AbsPowf(AbsPowf { exponent: p }), Reduction::Sum), "lp penalty")
+    Penalty::of_each(x, Unary::AbsPowf(AbsPowf { exponent: p }), "lp penalty")
 }
 
 /// Σ ln(1 + x²/s): quadratic for |x| well below √s, and nearly flat above, so that large activations are left alone.
@@ -42,7 +42,7 @@ pub fn lp<T: Real>(x: Var<'_, T>, p: f64) -> Penalty<'_, T> {
 /// ```
 #[track_caller]
 pub fn log<T: Real>(x: Var<'_, T>, s: f64) -> Penalty<'_, T> {
-    Penalty::new(x, x.map_sum(Unary::Log1pSquare(Log1pSquare { s }), Reduction::Sum), "log penalty")
+    Penalty::of_each(x, Unary::Log1pSquare(Log1pSquare { s }), "log penalty")
 }
 
 /// Σ (Σ|x|)² / Σx², the inner sums over each sample: 1 for a sample with one active unit, n for one with n equal ones, 0
