@@ -1,7 +1,11 @@
 //! Whole training steps on data in memory: forward, backward and Adam, f32, with an l1 penalty on the hidden layer.
 //!
-//! `cargo bench --bench step`; for the cost of the penalty or of an optimizer alone, compare the variants.
+//! `cargo bench --bench step`. The same steps written out by hand, without a tape, stand beside them: what the bookkeeping
+//! costs, and what the kernels gain.
 
+mod by_hand;
+
+use by_hand::ByHand;
 use criterion::{Criterion, criterion_group, criterion_main};
 use quietgrad::nn::{Dense, Init};
 use quietgrad::optim::{Adam, Optimizer};
@@ -57,7 +61,16 @@ fn steps(c: &mut Criterion) {
     group.bench_function("xor, 4 x 2-8-1, tanh", |b| {
         b.iter(|| xor.classify(1e-3, |hidden, x| hidden.forward(x).tanh()))
     });
+    let mut hand = ByHand::new(xor.params.data());
+    group.bench_function("xor by hand", |b| {
+        b.iter(|| hand.step(xor.x.data(), xor.y.data(), [1e-2, 1e-3], f32::tanh, |h| 1.0 - h * h))
+    });
     let mut circles = Setup::new([30, 2, 500, 1], 1e-3);
+    let mut hand = ByHand::new(circles.params.data());
+    group.bench_function("circles by hand", |b| {
+        let relu = |z: f32| z.max(0.0);
+        b.iter(|| hand.step(circles.x.data(), circles.y.data(), [1e-3, 1e-4], relu, |h| f32::from(h > 0.0)))
+    });
     group.bench_function("circles, 30 x 2-500-1, relu", |b| {
         b.iter(|| circles.classify(1e-4, Dense::forward_relu))
     });
