@@ -203,9 +203,15 @@ pub trait Element:
     }
 
     /// `y = max(x w + bias, 0)` by [screening](crate::kernels::screen): the elements that are zero for certain are not
-    /// computed. Gives false, and does nothing, where that is not possible.
-    fn screen(_size: [usize; 3], _x: Mat<Self>, _w: Mat<Self>, _bias: &[Self], _y: &mut [Self]) -> bool {
-        false
+    /// computed. Gives how many were, or `None`, having done nothing, where that is not possible.
+    fn screen(
+        _size: [usize; 3],
+        _x: Mat<Self>,
+        _w: Mat<Self>,
+        _bias: &[Self],
+        _y: &mut [Self],
+    ) -> Option<usize> {
+        None
     }
 
     /// `count` products of the same size, of which the operands of the next begin `steps` elements further on.

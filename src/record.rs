@@ -4,6 +4,7 @@
 //! one before it, its nodes are found in place and only their values are computed; at the first difference the rest of
 //! the old list is dropped, and nodes are made as in a first recording.
 
+use std::cell::Cell;
 use std::panic::Location;
 
 use smallvec::SmallVec;
@@ -306,7 +307,8 @@ impl<T: Real> Inner<T> {
         let node = &rest[0];
         if let (Kind::Op(op), Memory::Arena(range), false) = (&node.kind, &node.value, node.aliases) {
             let (past, rest) = self.values.data.split_at_mut(range.start);
-            let screen = self.zeros.known(id).screen;
+            let computed = Cell::new(None);
+            let screen = self.zeros.known(id).screen.then_some(&computed);
             let y = ViewMut { screen, ..ViewMut::new(&mut rest[..range.len()], &node.shape) };
             let run = |y: ViewMut<T>| {
                 with_views(before, &node.inputs, past, params, &self.zeros, |x| run_forward(op, x, y));
@@ -314,6 +316,9 @@ impl<T: Real> Inner<T> {
             match &mut self.watch {
                 Some(watch) if WATCHED => watch.forward(node, id, y, run),
                 _ => run(y),
+            }
+            if let Some(computed) = computed.get() {
+                self.zeros.screened(id, computed);
             }
         }
         let value = |node: &Node| elements(node, &self.values.data, params);

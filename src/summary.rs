@@ -20,8 +20,8 @@ pub struct OpSummary {
     pub forward_flops: u64,
     /// Floating-point operations for the cotangents that somebody wants.
     pub backward_flops: u64,
-    /// Of all those, the ones that were not done, because a factor was known to be zero. Backward they are counted after
-    /// the sweep.
+    /// Of all those, the ones that were not done, because a factor was known to be zero, or in a screened layer the sum.
+    /// Backward they are counted after the sweep.
     pub skipped_flops: u64,
 }
 
@@ -55,8 +55,8 @@ impl Summary {
         self.ops.iter().map(|op| op.backward_flops).sum()
     }
 
-    /// Floating-point operations that were not done, because a factor was known to be zero: as far as the recording has
-    /// come, so that those of a sweep are counted after it.
+    /// Floating-point operations that were not done, because a factor was known to be zero, or in a screened layer the sum:
+    /// as far as the recording has come, so that those of a sweep are counted after it.
     pub fn skipped_flops(&self) -> u64 {
         self.ops.iter().map(|op| op.skipped_flops).sum()
     }
@@ -114,7 +114,7 @@ fn flops(nodes: &[Node], node: &Node, skipping: Skipping) -> [u64; 3] {
     let shapes: Vec<&[usize]> = node.inputs.iter().map(|id| &input(id).shape[..]).collect();
     let skipped = |flops: u64, density: Option<f64>| density.map_or(0.0, |d| flops as f64 * (1.0 - d)) as u64;
     let forward = if node.aliases { 0 } else { op.flops(&shapes, &node.shape) };
-    let mut all = [forward, 0, skipped(forward, skipping.forward)];
+    let mut all = [forward, 0, skipped(forward, skipping.forward.or(skipping.screened))];
     for k in (0..shapes.len()).filter(|&k| node.is_active() && input(&node.inputs[k]).is_active()) {
         let flops = op.vjp_flops(k, &shapes, &node.shape);
         all[1] += flops;

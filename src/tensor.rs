@@ -1,5 +1,6 @@
 //! Owned tensors, and the views of them that ops work on.
 
+use std::cell::Cell;
 use std::fmt;
 use std::ops::{Index, IndexMut};
 
@@ -282,13 +283,14 @@ pub struct ViewMut<'a, T> {
     pub data: &'a mut [T],
     /// The sizes of the axes.
     pub shape: &'a [usize],
-    /// Whether so few elements will not be zero that it pays to find out beforehand which may be.
-    pub(crate) screen: bool,
+    /// If so few elements will not be zero that it pays to find out beforehand which may be: where to say which part of
+    /// them was computed.
+    pub(crate) screen: Option<&'a Cell<Option<f32>>>,
 }
 
 impl<'a, T> ViewMut<'a, T> {
     pub(crate) fn new(data: &'a mut [T], shape: &'a [usize]) -> Self {
-        ViewMut { data, shape, screen: false }
+        ViewMut { data, shape, screen: None }
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct Known {
     pub kept: bool,
     /// Whether its zeros shall be found before it is computed.
     pub screen: bool,
+    /// The part of it that was computed, if they were.
+    screened: Option<f32>,
 }
 
 impl Known {
@@ -50,6 +52,8 @@ pub struct Skipping {
     pub left: Option<f64>,
     /// gb = aᵀ gy
     pub right: Option<f64>,
+    /// If y was [screened](crate::kernels::screen): the part of it that was computed, and was not zero for certain.
+    pub screened: Option<f64>,
 }
 
 impl Skipping {
@@ -59,11 +63,16 @@ impl Skipping {
     }
 }
 
-/// In words: `skips zeros: y at 5.0 %, ga at 5.0 %, gb at 5.0 %`; empty if nothing was skipped.
+/// In words: `skips zeros: y at 5.0 %, ga at 5.0 %, gb at 5.0 %`, or of a screened layer `screened: 15.9 % computed; skips
+/// zeros: gb at 5.0 %`; empty if nothing was skipped.
 impl fmt::Display for Skipping {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let parts = [("y", self.forward), ("ga", self.left), ("gb", self.right)];
         let mut lead = "skips zeros: ";
+        if let Some(computed) = self.screened {
+            write!(f, "screened: {:.1} % computed", 100.0 * computed)?;
+            lead = "; skips zeros: ";
+        }
         for (name, density) in parts {
             if let Some(density) = density {
                 write!(f, "{lead}{name} at {:.1} %", 100.0 * density)?;
@@ -144,6 +153,11 @@ impl<T: Element> Zeros<T> {
         self.keeps = true;
     }
 
+    /// A node was screened, and this part of it computed.
+    pub fn screened(&mut self, id: NodeId, computed: f32) {
+        self.nodes[id.index()].screened = Some(computed);
+    }
+
     /// The entries of a node, if they have been found.
     #[inline]
     pub fn entries(&self, id: NodeId) -> Option<Sparse<'_, T>> {
@@ -172,7 +186,13 @@ impl<T: Element> Zeros<T> {
         let active = |input: NodeId, density: Option<f64>| {
             density.filter(|_| node.is_active() && nodes[input.index()].is_active())
         };
-        Skipping { forward: of_a, left: active(a, of_gy.or(at_a)), right: active(b, of_gy.or(of_a)) }
+        let screened = self.known(id).screened.map(f64::from);
+        Skipping {
+            forward: of_a,
+            left: active(a, of_gy.or(at_a)),
+            right: active(b, of_gy.or(of_a)),
+            screened,
+        }
     }
 
     /// A product is about to run: looks for the entries of its first input. `value` gives a node's elements.

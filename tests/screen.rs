@@ -2,7 +2,7 @@
 //! within rounding, exact zeros elsewhere, whatever the numbers are.
 
 use quietgrad::kernels::{isa::Isa, screen};
-use quietgrad::{Accum, Element, Epilogue, Mat, MatMut, Random};
+use quietgrad::{Accum, Element, Epilogue, Mat, MatMut, Params, Random, SkipZeros, Tape, Tensor};
 
 use crate::on_every_isa;
 
@@ -262,6 +262,40 @@ fn any_number_of_threads_screens_to_the_same_bits() {
                 assert!(on(threads) == one, "{isa:?} {size:?}: {threads} threads differ from 1");
             }
         }
+    });
+}
+
+#[test]
+fn a_recording_tells_how_much_of_a_screened_layer_was_computed() {
+    on_every_isa(|isa| {
+        let layer = Layer::normal([40, 64, 30], 2.0, &mut Random::new(7));
+        let [m, k, n] = layer.size;
+        let params = Params::new();
+        let recorded = |when| {
+            let mut tape = Tape::<f32>::new();
+            tape.skip_zeros(when);
+            let r = tape.record(&params);
+            let tensor = |shape: &[usize], x: &[f32]| Tensor::from_fn(shape, |i| x[i]);
+            // Of an input, unlike a constant, the entries are not looked for: the product is not a sparse one.
+            let x = r.input(&tensor(&[m, k], &layer.x));
+            let (w, bias) = (tensor(&[k, n], &layer.w), tensor(&[n], &layer.bias));
+            let y = x.linear_relu(r.constant(&w), r.constant(&bias));
+            (y.density(), r.skipping(y), r.graph().to_string(), r.summary().skipped_flops())
+        };
+        let (_, skipping, text, skipped) = recorded(SkipZeros::Never);
+        assert_eq!((skipping.screened, skipped), (None, 0), "{text}");
+        let (density, skipping, text, skipped) = recorded(SkipZeros::Always);
+        let Some(computed) = skipping.screened else {
+            assert_ne!(isa, Isa::Avx2, "{text}");
+            return;
+        };
+        assert!(
+            density > 0.0 && density <= computed && computed < 0.5,
+            "{density} active, {computed} computed"
+        );
+        assert!(text.contains(&format!("  screened: {:.1} % computed", 100.0 * computed)), "{text}");
+        let flops = (2 * m * k * n) as f64;
+        assert!((skipped as f64 - flops * (1.0 - computed)).abs() <= 0.001 * flops, "{skipped} of {flops}");
     });
 }
 

@@ -144,8 +144,8 @@ macro_rules! float {
 float!(
     f32,
     single,
-    fn screen(size: [usize; 3], x: Mat<Self>, w: Mat<Self>, bias: &[Self], y: &mut [Self]) -> bool {
-        super::screen::linear_relu(size, x, w, bias, y).is_some()
+    fn screen(size: [usize; 3], x: Mat<Self>, w: Mat<Self>, bias: &[Self], y: &mut [Self]) -> Option<usize> {
+        super::screen::linear_relu(size, x, w, bias, y)
     }
 );
 float!(f64, double);

@@ -174,10 +174,13 @@ impl<'a, T: Element> Product<'a, T> {
     /// y = max(a b + bias, 0), where most of y is zero without computing most of it, if that can be done.
     pub(super) fn forward_relu(&self, y: ViewMut<T>, bias: &[T]) {
         let alone = self.sparse.is_none() && self.batches.is_none();
-        let done = y.screen && alone && T::screen(self.size, self.a, self.b, bias, &mut *y.data);
-        if !done {
-            self.forward(y.data, Epilogue::BiasRelu(bias));
+        if let Some(computed) = y.screen
+            && alone
+            && let Some(count) = T::screen(self.size, self.a, self.b, bias, &mut *y.data)
+        {
+            return computed.set(Some(count as f32 / y.data.len().max(1) as f32));
         }
+        self.forward(y.data, Epilogue::BiasRelu(bias));
     }
 
     /// ga = gy bᵀ, gb = aᵀ gy, in the forms that the entries of gy, or else of a, allow.
