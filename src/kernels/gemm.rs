@@ -44,13 +44,14 @@ impl Blocks {
     #[inline]
     fn of<K: Microkernel>() -> Blocks {
         let element = size_of::<K::Element>();
-        // Deep enough that c is seldom read and written again. A panel of b (KC x NR) then fills most of L1 for
-        // f32; for f64 it streams from L2, which costs less than shallower blocks would.
-        let kc = 3 * L1 / 4 / (12 * size_of::<f32>());
-        // A block of a (MC x KC) fills a quarter of L2, beside what streams through.
-        let mc = l2() / 4 / (kc * element) / K::MR * K::MR;
-        // A block of b (KC x NC) fills half of L3.
-        let nc = L3 / 2 / (kc * element) / K::NR * K::NR;
+        // Deep enough that c is seldom read and written again: six columns of b fill three quarters of L1. Wider
+        // panels stream from L2, which costs less than shallower blocks would.
+        let kc = L1 / 8 / element;
+        // A block of a (MC x KC) fills half of L2.
+        let mc = (l2() / 2 / (kc * element)).next_multiple_of(K::MR);
+        // A block of b (KC x NC) fills half of L3, rounded up: a power of two of columns is one block then, and
+        // a is packed once for them.
+        let nc = (L3 / 2 / (kc * element)).next_multiple_of(K::NR);
         Blocks { mr: K::MR, nr: K::NR, mc, kc, nc }
     }
 
@@ -256,10 +257,11 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
     // micro-kernel jump at each step of k, often by a power of two, so that few sets of L1 must hold all it reads.
     let b_streams = p.b_row == 1 && p.n * p.k * size_of::<K::Element>() <= L3 / 8;
     let pack_b = pack_a && !b_streams && p.m > 4 * K::MR;
-    // k splits evenly, so that no short block is left over.
+    // Everything splits evenly, so that no short block is left over; shallow blocks are longer.
     let kc = even_step(p.k, blocks.kc);
-    let mc = blocks.mc.min(p.m.next_multiple_of(K::MR));
-    let nc = blocks.nc.min(p.n.next_multiple_of(K::NR));
+    let [mc, nc] = [blocks.mc, blocks.nc].map(|len| len * blocks.kc / kc.max(1));
+    let mc = even_step(p.m, mc).next_multiple_of(K::MR);
+    let nc = even_step(p.n, nc).next_multiple_of(K::NR);
     // Panels are an odd number of columns apart, so that they do not all begin in the same set of a cache.
     let pitch = kc | 1;
     let a_len = if pack_a { packed_len(K::MR, mc, pitch) } else { 0 };
