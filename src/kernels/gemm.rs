@@ -44,9 +44,9 @@ impl Blocks {
     #[inline]
     fn of<K: Microkernel>() -> Blocks {
         let element = size_of::<K::Element>();
-        // Deep enough that c is seldom read and written again: six columns of b fill three quarters of L1. Wider
-        // panels stream from L2, which costs less than shallower blocks would.
-        let kc = L1 / 8 / element;
+        // A panel of b (KC x NR) fills three quarters of L1. But c is not to be read and written again too often: a
+        // wide panel of f64 streams from L2, which costs less than shallower blocks would.
+        let kc = (3 * L1 / 4 / (K::NR * element)).max(512);
         // A block of a (MC x KC) fills half of L2.
         let mc = (l2() / 2 / (kc * element)).next_multiple_of(K::MR);
         // A block of b (KC x NC) fills half of L3, rounded up: a power of two of columns is one block then, and
