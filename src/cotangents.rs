@@ -24,6 +24,8 @@ pub(crate) struct Pack<T> {
     /// Which of the recording's supports.
     pub support: usize,
     pub values: Vec<T>,
+    /// The same by place, if they were found there.
+    pub by_place: Vec<T>,
 }
 
 /// An input's cotangent: where it stands, and whether a contribution is there already.
