@@ -184,11 +184,10 @@ fn cost(form: Form, size: [usize; 3], density: f64) -> f64 {
         (Form::ColumnsTurned, true) => (1.7, 14.0),
         (Form::Sampled, true) => (2.0, 6.0),
         (Form::Both, true) => (1.4, 6.0),
-        (Form::Rows, false) => (1.8, 30.0),
+        (Form::Rows | Form::Both, false) => (1.8, 30.0),
         (Form::Columns, false) => (2.3, 16.0),
         (Form::ColumnsTurned, false) => (2.5, 50.0),
         (Form::Sampled, false) => (2.9, 24.0),
-        (Form::Both, false) => (1.8, 30.0),
     };
     density * slowness + edge / size[0] as f64
 }
