@@ -273,8 +273,8 @@ impl<'a, T: Real> Sweep<'a, T> {
     fn make_whole(&mut self, id: NodeId) {
         let Flow::Entries(number) = self.flows[id.index()] else { return };
         let Place::Arena(place) = &self.nodes[id.index()].cotangent else { return };
-        let Pack { support, values } = &self.packs.places[number];
-        let entries = Sparse { support: &self.zeros.supports.places[*support], values };
+        let Pack { support, values, .. } = &self.packs.places[number];
+        let entries = Sparse::new(&self.zeros.supports.places[*support], values);
         support::scatter(entries, &mut self.cotangents[place.clone()], Accum::Replace);
         self.flows[id.index()] = Flow::Whole;
     }

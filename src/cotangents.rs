@@ -25,6 +25,8 @@ pub(crate) struct Pack<T> {
     /// Which of the recording's supports.
     pub support: usize,
     pub values: Vec<T>,
+    /// The same by place, if they were found there.
+    pub by_place: Vec<T>,
 }
 
 /// What has flowed to a node's cotangent.

@@ -170,6 +170,18 @@ pub trait Element:
         reference::gemm(size, a, b, c, accum, epilogue);
     }
 
+    /// See [`find`](crate::kernels::support::find).
+    #[doc(hidden)]
+    fn find(
+        x: &[Self],
+        cols: usize,
+        support: &mut Support,
+        values: &mut Vec<Self>,
+        by_place: &mut Vec<Self>,
+    ) {
+        reference::find(x, cols, support, values, by_place);
+    }
+
     /// `c (=, +=) epilogue(a b)` with a sparse `a`, and `c` row-major with `n` columns.
     ///
     /// # Panics
@@ -278,6 +290,39 @@ pub mod reference {
                     Accum::Replace => *c = sum,
                     Accum::Add => *c += sum,
                 }
+            }
+        }
+    }
+
+    /// See [`find`](crate::kernels::support::find). All columns are one panel, as far as its places can be numbered.
+    pub fn find<T: Element>(
+        x: &[T],
+        cols: usize,
+        support: &mut Support,
+        values: &mut Vec<T>,
+        by_place: &mut Vec<T>,
+    ) {
+        let (rows, width) = (x.len() / cols.max(1), 1 << 10);
+        *support = Support { rows, cols, width, ..Support::default() };
+        values.clear();
+        by_place.clear();
+        support.row_starts.push(0);
+        support.col_starts.push(0);
+        for panel in 0..support.panels() {
+            let columns = support.columns_of(panel);
+            for i in 0..rows {
+                for j in columns.clone().filter(|j| x[i * cols + j] != T::ZERO) {
+                    by_place.push(x[i * cols + j]);
+                    support.column_of.push((j - columns.start) as u16);
+                }
+                support.row_starts.push(by_place.len() as u32);
+            }
+            for j in columns {
+                for i in (0..rows).filter(|i| x[i * cols + j] != T::ZERO) {
+                    values.push(x[i * cols + j]);
+                    support.row_of.push(i as u32);
+                }
+                support.col_starts.push(values.len() as u32);
             }
         }
     }

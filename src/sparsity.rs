@@ -59,7 +59,8 @@ pub enum Entries {
 ///
 /// Columns are grouped in panels of [`width`](Support::width), so that what a kernel needs of a panel's columns fits a
 /// cache. Entries are numbered by column, and by row within a column; values of the entries, *packed*, stand in this
-/// order. Each panel's entries are listed a second time by row.
+/// order. Each panel's entries are listed a second time by row: panel by panel, row by row, an entry has a *place*. What
+/// number it has follows from the columns of the places before it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Support {
     /// Rows of the matrix.
@@ -72,13 +73,11 @@ pub struct Support {
     pub(crate) col_starts: Vec<u32>,
     /// The row of each entry.
     pub(crate) row_of: Vec<u32>,
-    /// Places `row_starts[p * rows + i]..row_starts[p * rows + i + 1]` of the two lists below are the entries of row i
-    /// in panel p. A panel has the same places in either order.
+    /// Places `row_starts[p * rows + i]..row_starts[p * rows + i + 1]` are the entries of row i in panel p. A panel's
+    /// places are the numbers of its entries, in another order.
     pub(crate) row_starts: Vec<u32>,
-    /// Panel by panel, row by row: the column of an entry, counted from the panel's first.
+    /// The column of the entry at each place, counted from the panel's first.
     pub(crate) column_of: Vec<u16>,
-    /// Panel by panel, row by row: the number of an entry.
-    pub(crate) entry_of: Vec<u32>,
 }
 
 impl Support {
@@ -117,6 +116,11 @@ impl Support {
         self.cols.div_ceil(self.width.max(1)).max(1)
     }
 
+    /// The columns of a panel.
+    pub(crate) fn columns_of(&self, panel: usize) -> std::ops::Range<usize> {
+        (panel * self.width).min(self.cols)..((panel + 1) * self.width).min(self.cols)
+    }
+
     /// The places of the entries of row i in a panel.
     pub(crate) fn row_in(&self, panel: usize, i: usize) -> std::ops::Range<usize> {
         let at = panel * self.rows + i;
@@ -136,6 +140,15 @@ pub struct Sparse<'a, T> {
     pub support: &'a Support,
     /// Their values.
     pub values: &'a [T],
+    /// The same values by place: panel by panel, row by row. Empty if nobody has brought them into this order.
+    pub by_place: &'a [T],
+}
+
+impl<'a, T> Sparse<'a, T> {
+    /// The matrix with these values at the entries of a support.
+    pub fn new(support: &'a Support, values: &'a [T]) -> Self {
+        Sparse { support, values, by_place: &[] }
+    }
 }
 
 /// A product with a sparse matrix, as one kernel computes it.
@@ -153,42 +166,52 @@ pub enum Form {
     Both,
 }
 
-/// What a product with a sparse a of m x k and n columns takes, in units of the dense product's time: `density * slowness +
-/// edge / m`. A multiply-add of an entry costs `slowness` dense ones, since it waits for a cache, and every element of the
-/// k x n operand `edge` of them, whatever the density. Rows first bring their entries into order, at the price of 64
-/// multiply-adds each.
-///
-/// The constants are the rounded results of `cargo bench --bench sparse` with AVX2, and err on the side of the dense form.
-fn cost(form: Form, [m, _, n]: [usize; 3], density: f64) -> f64 {
-    let (slowness, edge) = match form {
-        Form::Rows => (1.7 + 64.0 / n as f64, 28.0),
-        Form::Columns => (2.4, 12.0),
-        Form::ColumnsTurned => (2.5, 32.0),
-        Form::Sampled => (2.9, 24.0),
-        Form::Both => (1.8, 32.0),
-    };
-    density * slowness + edge / m as f64
+/// Whether a product is so small that what its sparse forms read again and again stays in the first two caches: the k x n
+/// operand, and a panel of the one with m rows.
+fn is_near([m, k, n]: [usize; 3]) -> bool {
+    m <= 160 && k.saturating_mul(n) <= 1 << 16
 }
 
-/// What it takes to find the support of a, in the same units: 18 multiply-adds an element, and 270 an entry.
-fn cost_of_finding(n: usize, density: f64) -> f64 {
-    (18.0 + 270.0 * density) / n as f64
+/// What a product with a sparse a of m x k and n columns takes, in units of the dense product's time: `density * slowness +
+/// edge / m`. A multiply-add of an entry costs `slowness` dense ones, since it waits for a cache, and every element of the
+/// k x n operand `edge` of them, whatever the density.
+///
+/// The constants are the rounded results of `cargo bench --bench sparse` with AVX2, and err on the side of the dense form.
+fn cost(form: Form, size: [usize; 3], density: f64) -> f64 {
+    let (slowness, edge) = match (form, is_near(size)) {
+        (Form::Rows, true) => (1.6, 4.0),
+        (Form::Columns, true) => (1.5, 6.0),
+        (Form::ColumnsTurned, true) => (1.7, 14.0),
+        (Form::Sampled, true) => (2.0, 6.0),
+        (Form::Both, true) => (1.4, 6.0),
+        (Form::Rows | Form::Both, false) => (1.8, 30.0),
+        (Form::Columns, false) => (2.3, 16.0),
+        (Form::ColumnsTurned, false) => (2.5, 50.0),
+        (Form::Sampled, false) => (2.9, 24.0),
+    };
+    density * slowness + edge / size[0] as f64
+}
+
+/// What it takes to find the support of a, in the same units: so many multiply-adds an element, however few are entries.
+fn cost_of_finding(size: [usize; 3]) -> f64 {
+    let each = if is_near(size) { 28.0 } else { 55.0 };
+    each / size[2] as f64
 }
 
 /// Whether a product with an a of m x k and n columns takes less time in its sparse form than in its dense one. The
 /// support may be `found` already.
 pub fn pays(form: Form, size: [usize; 3], density: f64, found: bool) -> bool {
-    let finding = if found { 0.0 } else { cost_of_finding(size[2], density) };
+    let finding = if found { 0.0 } else { cost_of_finding(size) };
     // NaN, the density of nothing, does not pay.
     cost(form, size, density) + finding < 1.0
 }
 
 /// Whether to find the entries of a layer's output, m x k, that the next layer multiplies by a k x n matrix: if they save
 /// time in the four products of a training step that they serve, of which [`Form::Both`] is two.
-pub(crate) fn finding_pays(size @ [_, _, n]: [usize; 3], density: f64) -> bool {
+pub(crate) fn finding_pays(size: [usize; 3], density: f64) -> bool {
     let forms = [(Form::Rows, 1.0), (Form::Both, 2.0), (Form::ColumnsTurned, 1.0)];
     let products: f64 = forms.iter().map(|&(form, count)| count * cost(form, size, density)).sum();
-    products + cost_of_finding(n, density) < 4.0
+    products + cost_of_finding(size) < 4.0
 }
 
 /// Whether an a of m x k, multiplied by a k x n matrix, has so many elements that its density may be looked at, and so many

@@ -308,7 +308,7 @@ impl<'a, T> Cotangent<'a, T> {
         match self.support {
             None => View::dense(self.data, self.shape),
             Some(support) => {
-                View { sparse: Some(Sparse { support, values: self.data }), ..View::dense(&[], self.shape) }
+                View { sparse: Some(Sparse::new(support, self.data)), ..View::dense(&[], self.shape) }
             }
         }
     }

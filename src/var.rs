@@ -199,10 +199,10 @@ impl<'r, T: Real> Var<'r, T> {
             Flow::Nothing => return None,
             Flow::Whole => inner.cotangents.data[range.clone()].to_vec(),
             Flow::Entries(number) => {
-                let Pack { support, values } = &inner.packs.places[number];
+                let Pack { support, values, .. } = &inner.packs.places[number];
                 let mut data = vec![T::ZERO; range.len()];
                 let support = &inner.zeros.supports.places[*support];
-                support::scatter(Sparse { support, values }, &mut data, Accum::Replace);
+                support::scatter(Sparse::new(support, values), &mut data, Accum::Replace);
                 data
             }
         };

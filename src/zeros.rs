@@ -163,7 +163,8 @@ impl<T: Element> Zeros<T> {
     pub fn entries(&self, id: NodeId) -> Option<Sparse<'_, T>> {
         let (support, pack) = self.known(id).entries?;
         let (support, pack) = (support as usize, pack as usize);
-        Some(Sparse { support: &self.supports.places[support], values: &self.packs.places[pack].values })
+        let Pack { values, by_place, .. } = &self.packs.places[pack];
+        Some(Sparse { support: &self.supports.places[support], values, by_place })
     }
 
     /// The support that a node's cotangent is asked for at, if it is not asked for everywhere.
@@ -284,17 +285,18 @@ impl<T: Element> Zeros<T> {
             }
         }
         let (number, pack) = (self.supports.take(), self.packs.take());
-        self.packs.places[pack].support = number;
-        let (support, values) = (&mut self.supports.places[number], &mut self.packs.places[pack].values);
-        support::find(x, cols, support, values);
+        let Pack { support, values, by_place } = &mut self.packs.places[pack];
+        *support = number;
+        support::find(x, cols, &mut self.supports.places[number], values, by_place);
         Some((number as u32, pack as u32))
     }
 
     /// Packs the values of a node that is zero off a support that is known.
     fn derive(&mut self, x: &[T], number: usize) -> usize {
         let pack = self.packs.take();
-        let Pack { support, values } = &mut self.packs.places[pack];
+        let Pack { support, values, by_place } = &mut self.packs.places[pack];
         *support = number;
+        by_place.clear();
         let found = &self.supports.places[number];
         values.resize(found.entries(), T::ZERO);
         support::gather(x, found, values, Accum::Replace);

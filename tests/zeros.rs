@@ -265,7 +265,7 @@ fn zero_times_infinity_is_skipped_and_the_switch_brings_it_back() {
 
 #[test]
 fn a_small_or_dense_layer_is_left_alone() {
-    let x = Tensor::from_fn([64, 512], |i| if i % 2 == 0 { 1.0f32 } else { -1.0 });
+    let x = Tensor::from_fn([64, 512], |i| if i % 4 != 0 { 1.0f32 } else { -1.0 });
     let few = x.map(|x| if x > 0.0 { x } else { 0.0 });
     let sparse = Tensor::from_fn([64, 512], |i| if i % 50 == 0 { 1.0f32 } else { 0.0 });
     let params = Params::new();
@@ -278,7 +278,7 @@ fn a_small_or_dense_layer_is_left_alone() {
         let y = x.matmul(r.constant(&w).slice(1, ..cols));
         r.skipping(y).forward
     };
-    assert_eq!(forward(&few, 64, 64), None, "half of it fires");
+    assert_eq!(forward(&few, 64, 64), None, "most of it fires");
     assert!(forward(&sparse, 64, 64).is_some());
     assert_eq!(forward(&sparse, 2, 64), None, "two rows are not worth a look");
     assert_eq!(forward(&sparse, 64, 1), None, "nor is a product with one column");

@@ -92,6 +92,15 @@ macro_rules! float {
                 gemm(size, a, b, c, accum, epilogue);
             }
             $($screen)?
+            fn find(
+                x: &[Self],
+                cols: usize,
+                support: &mut Support,
+                values: &mut Vec<Self>,
+                by_place: &mut Vec<Self>,
+            ) {
+                sparse::find(x, cols, support, values, by_place);
+            }
             fn spmm(
                 a: Sparse<Self>,
                 b: Mat<Self>,

@@ -68,15 +68,15 @@ impl Blocks {
 
 /// Calls a function generic over the micro-kernel with the one of the current instruction set.
 macro_rules! on_current_isa {
-    ($kernel:ident, $($function:ident)::+ ($($arg:expr)?)) => {
+    ($kernel:ident, $($function:ident)::+ ($($arg:expr),*)) => {
         match Isa::current() {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 => $($function)::+::<micro::avx512::$kernel>($($arg)?),
+            Isa::Avx512 => $($function)::+::<micro::avx512::$kernel>($($arg),*),
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => $($function)::+::<micro::avx2::$kernel>($($arg)?),
+            Isa::Avx2 => $($function)::+::<micro::avx2::$kernel>($($arg),*),
             #[cfg(target_arch = "aarch64")]
-            Isa::Neon => $($function)::+::<micro::neon::$kernel>($($arg)?),
-            _ => $($function)::+::<micro::portable::$kernel>($($arg)?),
+            Isa::Neon => $($function)::+::<micro::neon::$kernel>($($arg),*),
+            _ => $($function)::+::<micro::portable::$kernel>($($arg),*),
         }
     };
 }

@@ -6,6 +6,7 @@
 
 use std::arch::x86_64::*;
 
+use super::list::BITS;
 use super::screen::{Quads, screener};
 use super::{MAX_LANES, Vector, microkernel};
 
@@ -105,6 +106,15 @@ impl Vector for __m256 {
         _mm256_add_ps(_mm256_shuffle_ps::<0x88>(t[0], t[1]), _mm256_shuffle_ps::<0xdd>(t[0], t[1]))
     }
     #[inline(always)]
+    unsafe fn nonzero(self) -> u32 {
+        _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(self, _mm256_setzero_ps())) as u32
+    }
+    #[inline(always)]
+    unsafe fn compress(self, mask: u32, to: *mut f32) {
+        let bits = _mm_loadu_si128(BITS[mask as usize].as_ptr().cast());
+        _mm256_storeu_ps(to, _mm256_permutevar8x32_ps(self, _mm256_cvtepu16_epi32(bits)))
+    }
+    #[inline(always)]
     unsafe fn prefetch(at: *const f32) {
         _mm_prefetch::<_MM_HINT_T0>(at.cast())
     }
@@ -173,6 +183,19 @@ impl Vector for __m256d {
         }
     }
     #[inline(always)]
+    unsafe fn nonzero(self) -> u32 {
+        _mm256_movemask_pd(_mm256_cmp_pd::<_CMP_NEQ_UQ>(self, _mm256_setzero_pd())) as u32
+    }
+    #[inline(always)]
+    unsafe fn compress(self, mask: u32, to: *mut f64) {
+        // Lane l as its halves, 2 l and 2 l + 1.
+        let bits = _mm256_cvtepu16_epi64(_mm_loadl_epi64(BITS[mask as usize].as_ptr().cast()));
+        let low = _mm256_add_epi64(bits, bits);
+        let high = _mm256_slli_epi64::<32>(_mm256_add_epi64(low, _mm256_set1_epi64x(1)));
+        let lanes = _mm256_permutevar8x32_epi32(_mm256_castpd_si256(self), _mm256_or_si256(low, high));
+        _mm256_storeu_pd(to, _mm256_castsi256_pd(lanes))
+    }
+    #[inline(always)]
     unsafe fn prefetch(at: *const f64) {
         _mm_prefetch::<_MM_HINT_T0>(at.cast())
     }
@@ -180,7 +203,7 @@ impl Vector for __m256d {
 
 microkernel!(
     /// 16 x 6 `f32`.
-    F32: std::arch::x86_64::__m256, features "avx2,fma",
+    F32: std::arch::x86_64::__m256, features "avx2,fma,bmi1,popcnt",
     tile [2, 6], flat [1, 12], tall [4, 3],
     direct [
         1: [1 2 3 4 5 6 7 8 9 10 11 12],
@@ -192,7 +215,7 @@ microkernel!(
 );
 microkernel!(
     /// 8 x 6 `f64`.
-    F64: std::arch::x86_64::__m256d, features "avx2,fma",
+    F64: std::arch::x86_64::__m256d, features "avx2,fma,bmi1,popcnt",
     tile [2, 6], flat [1, 12], tall [4, 3],
     direct [
         1: [1 2 3 4 5 6 7 8 9 10 11 12],

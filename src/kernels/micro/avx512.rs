@@ -83,6 +83,14 @@ impl Vector for __m512 {
         }
     }
     #[inline(always)]
+    unsafe fn nonzero(self) -> u32 {
+        u32::from(_mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(self, _mm512_setzero_ps()))
+    }
+    #[inline(always)]
+    unsafe fn compress(self, mask: u32, to: *mut f32) {
+        _mm512_storeu_ps(to, _mm512_maskz_compress_ps(mask as __mmask16, self))
+    }
+    #[inline(always)]
     unsafe fn prefetch(at: *const f32) {
         _mm_prefetch::<_MM_HINT_T0>(at.cast())
     }
@@ -153,6 +161,14 @@ impl Vector for __m512d {
         }
     }
     #[inline(always)]
+    unsafe fn nonzero(self) -> u32 {
+        u32::from(_mm512_cmp_pd_mask::<_CMP_NEQ_UQ>(self, _mm512_setzero_pd()))
+    }
+    #[inline(always)]
+    unsafe fn compress(self, mask: u32, to: *mut f64) {
+        _mm512_storeu_pd(to, _mm512_maskz_compress_pd(mask as __mmask8, self))
+    }
+    #[inline(always)]
     unsafe fn prefetch(at: *const f64) {
         _mm_prefetch::<_MM_HINT_T0>(at.cast())
     }
@@ -160,7 +176,7 @@ impl Vector for __m512d {
 
 microkernel!(
     /// 32 x 12 `f32`.
-    F32: std::arch::x86_64::__m512, features "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma",
+    F32: std::arch::x86_64::__m512, features "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,bmi1,popcnt",
     tile [2, 12], flat [1, 24], tall [4, 6],
     direct [
         1: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24],
@@ -172,7 +188,7 @@ microkernel!(
 );
 microkernel!(
     /// 16 x 12 `f64`.
-    F64: std::arch::x86_64::__m512d, features "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma",
+    F64: std::arch::x86_64::__m512d, features "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,bmi1,popcnt",
     tile [2, 12], flat [1, 24], tall [4, 6],
     direct [
         1: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24],

@@ -15,6 +15,7 @@
 
 mod columns;
 mod dots;
+pub(super) mod list;
 mod panel;
 pub(super) mod portable;
 mod rows;
@@ -96,6 +97,27 @@ pub(super) trait Vector: Copy {
             }
         }
         square[0]
+    }
+    /// Bit l says whether lane l is not zero.
+    #[inline(always)]
+    unsafe fn nonzero(self) -> u32 {
+        let mut lanes = [Self::Element::ZERO; MAX_LANES];
+        // SAFETY: no vector has more lanes.
+        unsafe { self.store(lanes.as_mut_ptr()) }
+        (0..Self::LANES).fold(0, |mask, l| mask | u32::from(lanes[l] != Self::Element::ZERO) << l)
+    }
+    /// Stores the lanes of the mask's bits one after the other, and anything in the rest of LANES.
+    #[inline(always)]
+    unsafe fn compress(self, mask: u32, mut to: *mut Self::Element) {
+        let mut lanes = [Self::Element::ZERO; MAX_LANES];
+        // SAFETY: no vector has more lanes, and the caller has room for them.
+        unsafe {
+            self.store(lanes.as_mut_ptr());
+            for l in 0..Self::LANES {
+                to.write(lanes[l]);
+                to = to.add((mask >> l & 1) as usize);
+            }
+        }
     }
     /// Asks for the cache line of `at`; any address will do.
     unsafe fn prefetch(at: *const Self::Element);

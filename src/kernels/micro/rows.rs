@@ -1,7 +1,7 @@
 //! Rows of a sparse product over registers, once for every instruction set.
 
 use super::Vector;
-use super::sparse::{Pair, Rows};
+use super::sparse::Rows;
 
 /// `c = finish(a b)`: a row of c stays in registers while its entries pass.
 #[inline(always)]
@@ -25,11 +25,10 @@ pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
             }
             for e in *p.starts.add(i) as usize..*p.starts.add(i + 1) as usize {
                 if p.far {
-                    let ahead = (*p.pairs.add((e + PREFETCH_ENTRIES).min(p.last))).unit;
+                    let ahead = *p.units.add((e + PREFETCH_ENTRIES).min(p.last));
                     prefetch::<V, VECS>(p.b.wrapping_add(ahead as usize * p.b_row));
                 }
-                let Pair { value, unit } = *p.pairs.add(e);
-                let (x, b) = (V::splat(value), p.b.add(unit as usize * p.b_row));
+                let (x, b) = (V::splat(*p.values.add(e)), p.b.add(*p.units.add(e) as usize * p.b_row));
                 for v in 0..VECS {
                     sums[v] = V::load(b.add(v * V::LANES)).mul_add(x, sums[v]);
                 }

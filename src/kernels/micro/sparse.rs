@@ -3,28 +3,23 @@
 //! A panel of at most [`VECS`] vectors of columns is summed in registers over the entries of a row or of a column.
 
 use super::Finish;
+use super::list::{Index, Listing};
 
 /// Vectors of a panel. That many chains of multiply-adds keep two units of four cycles' latency busy, and leave half of
 /// AVX2's sixteen registers for what streams through.
 pub(in crate::kernels) const VECS: usize = 8;
-
-/// An entry of a row: its value, and the row of b that it multiplies.
-#[derive(Clone, Copy)]
-#[repr(C)]
-pub(in crate::kernels) struct Pair<T> {
-    pub value: T,
-    pub unit: u32,
-}
 
 /// Rows of `c = finish(a b)` in one panel of columns, from one tile of b.
 pub(in crate::kernels) struct Rows<T> {
     pub count: usize,
     /// Columns of the panel.
     pub cols: usize,
-    /// `pairs[starts[i]..starts[i + 1]]` are the entries of row i.
+    /// Places `starts[i]..starts[i + 1]` are the entries of row i.
     pub starts: *const u32,
-    pub pairs: *const Pair<T>,
-    /// The last pair of all.
+    /// Of each place: the value, and the row of b that it multiplies.
+    pub values: *const T,
+    pub units: *const u16,
+    /// The last place of all.
     pub last: usize,
     /// Rows of whole vectors.
     pub b: *const T,
@@ -69,6 +64,7 @@ pub(in crate::kernels) struct Columns<T> {
 pub(in crate::kernels) trait SparseKernel: super::Microkernel {
     const LANES: usize;
 
+    unsafe fn list<I: Index>(p: &Listing<Self::Element, I>) -> usize;
     unsafe fn rows(vecs: usize, p: &Rows<Self::Element>);
     /// c alone.
     unsafe fn sums(vecs: usize, p: &Columns<Self::Element>);
@@ -93,6 +89,13 @@ macro_rules! sparse_kernel {
         impl $crate::kernels::micro::sparse::SparseKernel for $name {
             const LANES: usize = <$vector as $crate::kernels::micro::Vector>::LANES;
 
+            $(#[target_feature(enable = $features)])?
+            unsafe fn list<I: $crate::kernels::micro::list::Index>(
+                p: &$crate::kernels::micro::list::Listing<Self::Element, I>,
+            ) -> usize {
+                // SAFETY: the features are enabled here; the rest is the caller's.
+                unsafe { $crate::kernels::micro::list::list::<$vector, I>(p) }
+            }
             unsafe fn rows(vecs: usize, p: &$crate::kernels::micro::sparse::Rows<Self::Element>) {
                 $(#[target_feature(enable = $features)])?
                 unsafe fn run<const VECS: usize>(

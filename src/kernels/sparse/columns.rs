@@ -10,8 +10,9 @@ use crate::kernels::product::{check_no_overlap, check_operand};
 use crate::kernels::threads::{Shared, parallel, share};
 use crate::sparsity::Support;
 
-/// A panel of g of at most so many bytes stays in the L1 cache; of a larger one, rows are asked for ahead of their use.
-const NEAR: usize = 24 << 10;
+/// Rows of a larger panel of g (in bytes) are asked for ahead of their use. In a smaller one, those that are missed in the
+/// L1 cache cost less than asking for all.
+const NEAR: usize = 40 << 10;
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
@@ -85,19 +86,16 @@ pub(super) unsafe fn column_product<K: SparseKernel<Element: Float>>(p: &ColumnP
     let (rows, entries) = (p.support.rows, p.support.entries());
     let panels = Panels::of::<K>(p.n);
     let parts = parts::<K::Element>(entries * p.n);
-    let small = p.g.is_small::<K>(rows, p.n);
-    let room = if small { 0 } else { rows * p.n.next_multiple_of(K::LANES) };
-    with_scratch(room, |packed: *mut K::Element| {
+    // Also where it could be read in place: rows that do not begin with a cache line take half as long again to load.
+    with_scratch(rows * p.n.next_multiple_of(K::LANES), |packed: *mut K::Element| {
         let shared = Shared(packed);
-        if !small {
-            parallel(parts, &|part| {
-                for panel in share(panels.count, part, parts) {
-                    let (from, cols) = panels.get(panel);
-                    // SAFETY: the panel stands within g, and there is room for the panels one after the other.
-                    unsafe { p.g.pack::<K>((0, rows), (from, cols), shared.get().add(rows * from)) }
-                }
-            });
-        }
+        parallel(parts, &|part| {
+            for panel in share(panels.count, part, parts) {
+                let (from, cols) = panels.get(panel);
+                // SAFETY: the panel stands within g, and there is room for the panels one after the other.
+                unsafe { p.g.pack::<K>((0, rows), (from, cols), shared.get().add(rows * from)) }
+            }
+        });
         parallel(parts, &|part| {
             // As many entries for each thread, and for no two a common cache line of a transposed c.
             let edge = |part: usize| {
@@ -108,13 +106,10 @@ pub(super) unsafe fn column_product<K: SparseKernel<Element: Float>>(p: &ColumnP
             let units = edge(part)..edge(part + 1);
             for panel in 0..panels.count {
                 let (from, cols) = panels.get(panel);
-                let (g, g_row) = if small {
-                    (p.g.at.wrapping_add(from), p.g.row)
-                } else {
-                    (shared.get().cast_const().wrapping_add(rows * from), cols.next_multiple_of(K::LANES))
-                };
+                let g =
+                    (shared.get().cast_const().wrapping_add(rows * from), cols.next_multiple_of(K::LANES));
                 // SAFETY: g is packed; the rest is the caller's, and no two parts share a unit.
-                unsafe { column_panel::<K>(p, (g, g_row), (from, cols), units.clone()) }
+                unsafe { column_panel::<K>(p, g, (from, cols), units.clone()) }
             }
         });
     });

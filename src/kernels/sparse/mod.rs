@@ -13,12 +13,17 @@
 //! Every sum runs over entries, or over columns, in one order, however the work is split.
 
 mod columns;
+mod find;
 mod rows;
 
 pub(super) use columns::columns;
+pub(super) use find::find;
 pub(super) use rows::spmm;
 
+use std::ops::Range;
+
 use self::columns::{ColumnProduct, column_product};
+use self::find::{Lists, list_panel};
 use self::rows::{RowProduct, row_product};
 use super::gemm::{Float, on_current_isa};
 use super::isa::Isa;
@@ -38,6 +43,9 @@ pub(super) trait SparseFloat: Float {
     /// # Safety
     /// As `run_rows`.
     unsafe fn run_columns(product: &ColumnProduct<Self>);
+    /// # Safety
+    /// The places are there, and nothing else reads or writes them.
+    unsafe fn list_panel(lists: &Lists<Self>, panel: usize, places: Range<usize>) -> usize;
 }
 
 macro_rules! sparse_float {
@@ -50,6 +58,10 @@ macro_rules! sparse_float {
             unsafe fn run_columns(product: &ColumnProduct<Self>) {
                 // SAFETY: as above.
                 unsafe { on_current_isa!($kernel, column_product(product)) }
+            }
+            unsafe fn list_panel(lists: &Lists<Self>, panel: usize, places: Range<usize>) -> usize {
+                // SAFETY: as above.
+                unsafe { on_current_isa!($kernel, list_panel(lists, panel, places)) }
             }
         }
     };

@@ -4,9 +4,10 @@ use super::{Dense, Panels, SparseFloat, parts};
 use crate::element::{Accum, Epilogue, Mat, MatMut};
 use crate::kernels::gemm::Float;
 use crate::kernels::micro::Finish;
-use crate::kernels::micro::sparse::{Pair, Rows, SparseKernel};
+use crate::kernels::micro::sparse::{Rows, SparseKernel};
 use crate::kernels::pack::{with_buffers, with_scratch};
 use crate::kernels::product::check_operand;
+use crate::kernels::support::order;
 use crate::kernels::threads::{Shared, parallel, share};
 use crate::sparsity::{Sparse, Support};
 
@@ -62,20 +63,17 @@ pub(in crate::kernels) fn spmm<T: SparseFloat>(
 
 /// Runs a product by rows.
 pub(super) unsafe fn row_product<K: SparseKernel<Element: Float>>(p: &RowProduct<K::Element>) {
-    let Sparse { support, values } = p.a;
+    let Sparse { support, values, by_place } = p.a;
     let (rows, entries) = (support.rows, support.entries());
     let parts = parts::<K::Element>(entries * p.n);
-    with_scratch(entries, |pairs: *mut Pair<K::Element>| {
-        // The values by row: once, not again for every panel of columns.
-        let shared = Shared(pairs);
-        parallel(parts, &|part| {
-            for at in share(entries, part, parts) {
-                let pair =
-                    Pair { value: values[support.entry_of[at] as usize], unit: support.column_of[at].into() };
-                // SAFETY: there is room for all entries, and each part writes its own.
-                unsafe { shared.get().add(at).write(pair) }
-            }
-        });
+    // Once, not again for every panel of columns.
+    let ordered = by_place.len() >= entries;
+    with_scratch(if ordered { 0 } else { entries }, |scratch: *mut K::Element| {
+        if !ordered {
+            order(support, values, scratch);
+        }
+        let by_place = if ordered { by_place.as_ptr() } else { scratch.cast_const() };
+        let by_place = Shared(by_place.cast_mut());
         let panels = Panels::of::<K>(p.n);
         // Threads that share a panel of columns each pack it.
         let by_panel = panels.count.is_multiple_of(parts) || panels.count >= 4 * parts;
@@ -86,8 +84,8 @@ pub(super) unsafe fn row_product<K: SparseKernel<Element: Float>>(p: &RowProduct
                 (0..panels.count, share(rows, part, parts))
             };
             for panel in panels_of {
-                // SAFETY: the pairs are written; the rest is the caller's, and no two parts share an element of c.
-                unsafe { row_panel::<K>(p, shared.get(), panels.get(panel), rows_of.clone()) }
+                // SAFETY: the values are in order; the rest is the caller's, and no two parts share an element of c.
+                unsafe { row_panel::<K>(p, by_place.get(), panels.get(panel), rows_of.clone()) }
             }
         });
     });
@@ -96,7 +94,7 @@ pub(super) unsafe fn row_product<K: SparseKernel<Element: Float>>(p: &RowProduct
 /// Some rows of one panel of columns, tile after tile of b.
 unsafe fn row_panel<K: SparseKernel>(
     p: &RowProduct<K::Element>,
-    pairs: *const Pair<K::Element>,
+    values: *const K::Element,
     (from, cols): (usize, usize),
     rows: std::ops::Range<usize>,
 ) {
@@ -123,7 +121,8 @@ unsafe fn row_panel<K: SparseKernel>(
                     count: rows.len(),
                     cols,
                     starts: support.row_starts.as_ptr().add(panel * support.rows + rows.start),
-                    pairs,
+                    values,
+                    units: support.column_of.as_ptr(),
                     last: support.entries().saturating_sub(1),
                     b,
                     b_row,
