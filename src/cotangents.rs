@@ -85,7 +85,7 @@ impl<T: Element> Cotangents<'_, T> {
         };
         let (flow, accum) = touch(self.flows, &self.slots[k]);
         let Flow::Entries(number) = flow else { return write(ViewMut::new(data, shape), accum) };
-        let Pack { support, values } = &mut self.packs[number];
+        let Pack { support, values, .. } = &mut self.packs[number];
         if self.as_all {
             write(ViewMut::new(values, shape), accum);
         } else {
@@ -101,7 +101,7 @@ impl<T: Element> Cotangents<'_, T> {
             return false;
         }
         let (Flow::Entries(number), accum) = touch(self.flows, &self.slots[k]) else { return false };
-        let Pack { support, values } = &mut self.packs[number];
+        let Pack { support, values, .. } = &mut self.packs[number];
         write(&self.supports[*support], values, accum);
         true
     }
