@@ -11,7 +11,7 @@ use crate::record::Owed;
 use crate::tape::Recording;
 
 /// Something that must become part of the loss, in one of several forms: made by [`Recording::obligation`], to be
-/// [met](Var::meets).
+/// [met](crate::Var::meets).
 pub struct Obligation<'r, T> {
     recording: Recording<'r, T>,
     number: usize,
@@ -36,8 +36,8 @@ impl<T: Real> Obligation<'_, T> {
 }
 
 impl<'r, T: Real> Recording<'r, T> {
-    /// Announces something that must become part of the loss: [`Var::backward`] panics, and names `what` and the line
-    /// that called this, unless a value that [meets](Var::meets) the obligation is part of its loss.
+    /// Announces something that must become part of the loss: [`Var::backward`](crate::Var::backward) panics, and names `what` and the line
+    /// that called this, unless a value that [meets](crate::Var::meets) the obligation is part of its loss.
     ///
     /// ```should_panic
     /// use quietgrad::{Params, Tape, Tensor};
