@@ -36,8 +36,9 @@ impl<T: Real> Obligation<'_, T> {
 }
 
 impl<'r, T: Real> Recording<'r, T> {
-    /// Announces something that must become part of the loss: [`Var::backward`](crate::Var::backward) panics, and names `what` and the line
-    /// that called this, unless a value that [meets](crate::Var::meets) the obligation is part of its loss.
+    /// Announces something that must become part of the loss: [`Var::backward`](crate::Var::backward) panics, and names
+    /// `what` and the line that called this, unless a value that [meets](crate::Var::meets) the obligation is part of
+    /// its loss.
     ///
     /// ```should_panic
     /// use quietgrad::{Params, Tape, Tensor};
