@@ -10,7 +10,7 @@
 
 use smallvec::SmallVec;
 
-use crate::cotangents::{Cotangents, Flow, Pack, Place, Slot};
+use crate::cotangents::{Cotangents, Flow, Pack, Place};
 use crate::element::Accum;
 use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::{self, support};
@@ -67,6 +67,7 @@ struct Sweep<'a, T> {
     cotangents: &'a mut [T],
     gradients: &'a mut [T],
     flows: &'a mut [Flow],
+    uniform: &'a mut [T],
     packs: &'a mut Pool<Pack<T>>,
 }
 
@@ -94,6 +95,8 @@ impl<'a, T: Real> Sweep<'a, T> {
         let nodes = &inner.graph.nodes[..inner.recorded];
         inner.flows.clear();
         inner.flows.resize(nodes.len(), Flow::Nothing);
+        inner.uniform.clear();
+        inner.uniform.resize(nodes.len(), T::ZERO);
         inner.packs.clear();
         if accum == Accum::Add {
             for (flow, node) in inner.flows.iter_mut().zip(nodes) {
@@ -110,6 +113,7 @@ impl<'a, T: Real> Sweep<'a, T> {
             cotangents: &mut inner.cotangents.data,
             gradients,
             flows: &mut inner.flows,
+            uniform: &mut inner.uniform,
             packs: &mut inner.packs,
         };
         (sweep, inner.watch.as_deref_mut())
@@ -132,11 +136,18 @@ impl<'a, T: Real> Sweep<'a, T> {
     /// nothing of the other in it.
     fn run<const WATCHED: bool>(&mut self, end: usize, mut watch: Option<&mut Watch>) {
         for i in (0..end).rev() {
-            if let (Kind::Op(op), Place::Arena(_)) = (&self.nodes[i].kind, &self.nodes[i].cotangent)
-                && self.flows[i] != Flow::Nothing
-            {
-                self.pull_back::<WATCHED>(op, i, &mut watch);
+            let Node { kind: Kind::Op(op), cotangent: Place::Arena(place), .. } = &self.nodes[i] else {
+                continue;
+            };
+            if self.flows[i] == Flow::Nothing {
+                if self.uniform[i] == T::ZERO {
+                    continue;
+                }
+                // It alone flows: the rest is nothing.
+                self.cotangents[place.clone()].fill(T::ZERO);
+                self.flows[i] = Flow::Whole;
             }
+            self.pull_back::<WATCHED>(op, i, &mut watch);
         }
     }
 
@@ -145,7 +156,10 @@ impl<'a, T: Real> Sweep<'a, T> {
         let (node, id) = (&self.nodes[i], NodeId(i as u32));
         let (zeros, any) = (self.zeros, self.zeros.any());
         let given = if any { self.given(op, i) } else { Given::Whole };
-        let slots = self.slots(node, given);
+        let new_packs: SmallVec<[Option<usize>; 4]> = match any {
+            true => (0..node.inputs.len()).map(|k| self.new_pack_of(node, k, given)).collect(),
+            false => SmallVec::new(),
+        };
         let mut own = if any || zeros.keeps { self.own(op, i, given) } else { None };
         let Place::Arena(place) = &node.cotangent else { unreachable!("only such nodes are pulled back") };
         let (arena, rest) = self.cotangents.split_at_mut(place.start);
@@ -157,14 +171,18 @@ impl<'a, T: Real> Sweep<'a, T> {
             Given::ToProduct(number) | Given::ToLinear(number) => Some(&zeros.supports.places[number]),
             Given::Whole | Given::AsAll(_) => None,
         };
-        let gy = Cotangent { data, shape: &node.shape, support };
+        let (of_inputs, rest) = self.uniform.split_at_mut(i);
+        let gy = Cotangent { data, shape: &node.shape, support, uniform: &mut rest[0] };
         let mut gx = Cotangents {
-            slots: &slots,
+            slots: &node.slots,
+            new_packs: &new_packs,
             flows: self.flows,
             arena,
             gradients: self.gradients,
             packs: &mut self.packs.places,
             supports: &zeros.supports.places,
+            uniform: of_inputs,
+            may_wait: !zeros.keeps,
             as_all: matches!(given, Given::AsAll(_)),
         };
         let y = sparse_view(self.nodes, id, self.values, self.params, zeros, any);
@@ -186,27 +204,6 @@ impl<'a, T: Real> Sweep<'a, T> {
         if let Some((number, pack)) = own {
             self.packs.places[number] = pack;
         }
-    }
-
-    /// Where the cotangents of a node's inputs stand.
-    #[inline]
-    fn slots(&mut self, node: &'a Node, given: Given) -> SmallVec<[Slot<'a>; 4]> {
-        let any = self.zeros.any();
-        let mut slot = |k: usize| {
-            let id = node.inputs[k];
-            let input = &self.nodes[id.index()];
-            let pack = if any { self.slot_pack(node, k, given) } else { None };
-            Slot { place: &input.cotangent, shape: &input.shape, node: id.index(), pack }
-        };
-        // Pushing one after the other would take longer than making them.
-        let none = Slot { place: &Place::Nowhere, shape: &node.shape, node: 0, pack: None };
-        let few = match node.inputs.len() {
-            1 => [slot(0), none, none, none],
-            2 => [slot(0), slot(1), none, none],
-            3 => [slot(0), slot(1), slot(2), none],
-            count => return (0..count).map(slot).collect(),
-        };
-        SmallVec::from_buf_and_len(few, node.inputs.len())
     }
 
     /// Decides what a vjp is given, and makes its cotangent whole if it needs that.
@@ -281,7 +278,7 @@ impl<'a, T: Real> Sweep<'a, T> {
 
     /// The pack of an input's cotangent, if nothing has flowed to it and a vjp that is given this much is to contribute
     /// entries alone. Makes the cotangent whole if there are entries already that the vjp would not add to.
-    fn slot_pack(&mut self, node: &Node, k: usize, given: Given) -> Option<usize> {
+    fn new_pack_of(&mut self, node: &Node, k: usize, given: Given) -> Option<usize> {
         let id = node.inputs[k];
         let input = &self.nodes[id.index()];
         // What an input's first slot does holds for the others.

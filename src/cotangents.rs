@@ -41,14 +41,14 @@ pub(crate) enum Flow {
 }
 
 /// An input's cotangent: where it stands, and whose it is.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Slot<'a> {
-    pub place: &'a Place,
-    pub shape: &'a Shape,
+#[derive(Clone, Debug)]
+pub(crate) struct Slot {
     /// The number of the input's node.
     pub node: usize,
-    /// The number of its pack, if only entries are asked for and nothing has flowed yet.
-    pub pack: Option<usize>,
+    pub place: Place,
+    pub shape: Shape,
+    /// Whether what is the same at every element can be added later.
+    pub takes_uniform: bool,
 }
 
 /// The cotangents of an op's inputs, to be contributed to by its vjp.
@@ -56,13 +56,19 @@ pub(crate) struct Slot<'a> {
 /// The first contribution to a cotangent replaces what stands there, later ones add to it; the vjp is handed the
 /// right [`Accum`] each time and never asks which it is.
 pub struct Cotangents<'a, T> {
-    pub(crate) slots: &'a [Slot<'a>],
+    pub(crate) slots: &'a [Slot],
+    /// For each slot the number of a pack, if only entries are asked for and nothing has flowed yet; empty if that is so
+    /// for none.
+    pub(crate) new_packs: &'a [Option<usize>],
     /// What has flowed to each node.
     pub(crate) flows: &'a mut [Flow],
     pub(crate) arena: &'a mut [T],
     pub(crate) gradients: &'a mut [T],
     pub(crate) packs: &'a mut [Pack<T>],
     pub(crate) supports: &'a [Support],
+    /// What is to be added to each node's cotangent at every element, and whether it may wait.
+    pub(crate) uniform: &'a mut [T],
+    pub(crate) may_wait: bool,
     /// Whether the vjp runs on entries as if they were all elements.
     pub(crate) as_all: bool,
 }
@@ -77,13 +83,13 @@ impl<T: Element> Cotangents<'_, T> {
     /// when nobody wants that cotangent.
     #[inline]
     pub fn add(&mut self, k: usize, write: impl FnOnce(ViewMut<T>, Accum)) {
-        let Slot { place, shape, .. } = self.slots[k];
+        let Slot { place, shape, .. } = &self.slots[k];
         let data = match place {
             Place::Nowhere => return,
             Place::Arena(range) => &mut self.arena[range.clone()],
             Place::Gradient(range) => &mut self.gradients[range.clone()],
         };
-        let (flow, accum) = touch(self.flows, &self.slots[k]);
+        let (flow, accum) = touch(self.flows, self.slots[k].node, self.new_packs.get(k));
         let Flow::Entries(number) = flow else { return write(ViewMut::new(data, shape), accum) };
         let Pack { support, values, .. } = &mut self.packs[number];
         if self.as_all {
@@ -94,13 +100,42 @@ impl<T: Element> Cotangents<'_, T> {
         }
     }
 
+    /// Contributes the same number to every element of the cotangent of input `k` at which it is read, if that is where the
+    /// input is above 0: then the input's own vjp adds it in passing. Says whether it will.
+    pub(crate) fn add_uniform(&mut self, k: usize, g: T) -> bool {
+        let Slot { node, takes_uniform, .. } = self.slots[k];
+        let waits = takes_uniform && self.may_wait;
+        if waits {
+            self.uniform[node] += g;
+        }
+        waits
+    }
+
+    /// [`add`](Cotangents::add) to two inputs in one call, if both are parameters. Says whether it was made: if not, it is
+    /// to be done one by one.
+    pub(crate) fn add_both(
+        &mut self,
+        [k, l]: [usize; 2],
+        write: impl FnOnce([(ViewMut<T>, Accum); 2]),
+    ) -> bool {
+        let [a, b] = [&self.slots[k], &self.slots[l]];
+        let (Place::Gradient(of_a), Place::Gradient(of_b)) = (&a.place, &b.place) else { return false };
+        let Ok([x, y]) = self.gradients.get_disjoint_mut([of_a.clone(), of_b.clone()]) else { return false };
+        let [(_, x_accum), (_, y_accum)] = [a, b].map(|slot| touch(self.flows, slot.node, None));
+        write([(ViewMut::new(x, &a.shape), x_accum), (ViewMut::new(y, &b.shape), y_accum)]);
+        true
+    }
+
     /// As [`add`](Cotangents::add), if only entries of the cotangent of input `k` are asked for: `write` gets their
     /// support and their values. Says whether that was so.
     pub(crate) fn add_entries(&mut self, k: usize, write: impl FnOnce(&Support, &mut [T], Accum)) -> bool {
         if !self.takes_entries(k) {
             return false;
         }
-        let (Flow::Entries(number), accum) = touch(self.flows, &self.slots[k]) else { return false };
+        let (Flow::Entries(number), accum) = touch(self.flows, self.slots[k].node, self.new_packs.get(k))
+        else {
+            return false;
+        };
         let Pack { support, values, .. } = &mut self.packs[number];
         write(&self.supports[*support], values, accum);
         true
@@ -117,7 +152,10 @@ impl<T: Element> Cotangents<'_, T> {
         if !self.wants(other) || self.slots[k].node == self.slots[other].node || !self.takes_entries(k) {
             return false;
         }
-        let (Flow::Entries(number), accum) = touch(self.flows, &self.slots[k]) else { return false };
+        let (Flow::Entries(number), accum) = touch(self.flows, self.slots[k].node, self.new_packs.get(k))
+        else {
+            return false;
+        };
         let mut values = std::mem::take(&mut self.packs[number].values);
         self.add(other, |place, other_accum| write((&mut values, accum), (place, other_accum)));
         self.packs[number].values = values;
@@ -126,17 +164,18 @@ impl<T: Element> Cotangents<'_, T> {
 
     /// Whether a contribution to input `k` is to consist of entries.
     fn takes_entries(&self, k: usize) -> bool {
-        let slot = &self.slots[k];
-        slot.pack.is_some() || matches!(self.flows[slot.node], Flow::Entries(_))
+        let asked = self.new_packs.get(k).is_some_and(Option::is_some);
+        asked || matches!(self.flows[self.slots[k].node], Flow::Entries(_))
     }
 }
 
-/// A contribution is made to a slot: how it flows, and what it does to what stands there.
+/// A contribution is made to a node's cotangent, in a new pack if there is one: how it flows, and what it does to what
+/// stands there.
 #[inline]
-fn touch(flows: &mut [Flow], slot: &Slot) -> (Flow, Accum) {
-    let flow = &mut flows[slot.node];
+fn touch(flows: &mut [Flow], node: usize, new_pack: Option<&Option<usize>>) -> (Flow, Accum) {
+    let flow = &mut flows[node];
     if matches!(flow, Flow::Nothing) {
-        *flow = slot.pack.map_or(Flow::Whole, Flow::Entries);
+        *flow = new_pack.copied().flatten().map_or(Flow::Whole, Flow::Entries);
         return (*flow, Accum::Replace);
     }
     (*flow, Accum::Add)

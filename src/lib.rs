@@ -81,7 +81,7 @@ mod zeros;
 
 pub use cotangents::Cotangents;
 pub use dual::Dual;
-pub use element::{Accum, Element, Epilogue, Mat, MatMut};
+pub use element::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer};
 pub use graph::{Graph, Kind, Node, NodeId};
 pub use kernels::{set_threads, threads};
 pub use obligation::Obligation;

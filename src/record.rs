@@ -10,7 +10,7 @@ use std::panic::Location;
 use smallvec::SmallVec;
 
 use crate::arena::{Arena, extent};
-use crate::cotangents::{Flow, Pack, Place};
+use crate::cotangents::{Flow, Pack, Place, Slot};
 use crate::element::Element;
 use crate::graph::{Graph, Kind, Memory, Node, NodeId};
 use crate::ops::{Alias, Op, Real, reshape::Reshape};
@@ -35,6 +35,8 @@ pub(crate) struct Inner<T> {
     pub cotangents: Arena<T>,
     /// What the last sweep left for each node.
     pub flows: Vec<Flow>,
+    /// What it left to be added to each node's cotangent wherever the value is above 0.
+    pub uniform: Vec<T>,
     /// The cotangents of which it left entries only.
     pub packs: Pool<Pack<T>>,
     /// Where values are zero.
@@ -158,33 +160,27 @@ impl<T: Real> Inner<T> {
     }
 
     /// The node that the last recording had in this place, if all before it were the same and it passes the test.
+    #[inline]
     fn repeat(&mut self, at: &'static Location<'static>, same: impl FnOnce(&Node) -> bool) -> Option<NodeId> {
         if !self.repeating {
             return None;
         }
-        match self.graph.nodes.get_mut(self.recorded) {
-            Some(node) if same(node) => {
-                node.at = at;
-                if let Memory::Arena(range) = &node.value {
-                    self.values.used = self.values.used.max(range.end);
-                }
-                if let Place::Arena(range) = &node.cotangent {
-                    self.cotangents.used = range.end;
-                }
-                self.recorded += 1;
-                let id = NodeId(self.recorded as u32 - 1);
-                self.zeros.enter(id);
-                Some(id)
-            }
-            _ => {
-                self.repeating = false;
-                self.graph.nodes.truncate(self.recorded);
-                None
-            }
+        let node = self.graph.nodes.get_mut(self.recorded).filter(|node| same(node))?;
+        node.at = at;
+        if let Memory::Arena(range) = &node.value {
+            self.values.used = self.values.used.max(range.end);
         }
+        if let Place::Arena(range) = &node.cotangent {
+            self.cotangents.used = range.end;
+        }
+        self.recorded += 1;
+        Some(NodeId(self.recorded as u32 - 1))
     }
 
+    /// Adds a node that the last recording had not in this place.
     fn push(&mut self, node: Node) -> NodeId {
+        self.repeating = false;
+        self.graph.nodes.truncate(self.recorded);
         self.graph.nodes.push(node);
         self.recorded += 1;
         let id = NodeId(self.recorded as u32 - 1);
@@ -197,10 +193,14 @@ impl<T: Real> Inner<T> {
             return node;
         }
         let (range, shape) = (params.range(id), params.shape(id));
-        let value = Memory::Params(range.clone());
-        let same = |node: &Node| node.kind == Kind::Param(id) && node.value == value && node.shape == *shape;
+        let same = |node: &Node| {
+            matches!(node.kind, Kind::Param(old) if old == id)
+                && matches!(&node.value, Memory::Params(old) if *old == range)
+                && node.shape == *shape
+        };
         let node = self.repeat(at, same).unwrap_or_else(|| {
-            let (kind, cotangent, shape) = (Kind::Param(id), Place::Gradient(range), shape.clone());
+            let (kind, shape) = (Kind::Param(id), shape.clone());
+            let (value, cotangent) = (Memory::Params(range.clone()), Place::Gradient(range.clone()));
             self.push(Node {
                 kind,
                 inputs: SmallVec::new(),
@@ -209,6 +209,7 @@ impl<T: Real> Inner<T> {
                 value,
                 aliases: false,
                 cotangent,
+                slots: SmallVec::new(),
                 at,
             })
         });
@@ -267,35 +268,60 @@ impl<T: Real> Inner<T> {
             value,
             aliases: false,
             cotangent,
+            slots: SmallVec::new(),
             at,
         })
     }
 
     /// Runs an op and records it.
+    #[inline]
     pub fn apply(
         &mut self,
         op: Op,
-        mut inputs: SmallVec<[NodeId; 4]>,
+        inputs: impl Iterator<Item = NodeId> + Clone,
         params: &[T],
         at: &'static Location<'static>,
     ) -> Result<NodeId, (&'static str, ShapeError)> {
-        for (k, input) in inputs.iter_mut().enumerate() {
-            let node = &self.graph.nodes[input.index()];
-            if node.strides.is_some() && !op.takes_strides(k) {
-                let copy = Reshape { to: node.shape.clone() };
-                *input = self.apply(copy.into(), SmallVec::from_slice(&[*input]), params, at)?;
-            }
-        }
-        let same = |node: &Node| matches!(&node.kind, Kind::Op(old) if *old == op) && node.inputs == inputs;
+        let same = |node: &Node| {
+            matches!(&node.kind, Kind::Op(old) if *old == op)
+                && node.inputs.iter().copied().eq(inputs.clone())
+        };
         let id = match self.repeat(at, same) {
             Some(id) => id,
-            None => self.derive(op, inputs, at)?,
+            None => self.enter(op, inputs.collect(), params, at)?,
         };
         match self.watch {
             None => self.compute::<false>(id, params),
             Some(_) => self.compute::<true>(id, params),
         }
         Ok(id)
+    }
+
+    /// A node for an op, not yet computed; before it a copy of each input whose strides the op does not take.
+    fn enter(
+        &mut self,
+        op: Op,
+        mut inputs: SmallVec<[NodeId; 4]>,
+        params: &[T],
+        at: &'static Location<'static>,
+    ) -> Result<NodeId, (&'static str, ShapeError)> {
+        let mut copied = false;
+        for (k, input) in inputs.iter_mut().enumerate() {
+            let node = &self.graph.nodes[input.index()];
+            if node.strides.is_some() && !op.takes_strides(k) {
+                let copy = Reshape { to: node.shape.clone() };
+                *input = self.apply(copy.into(), std::iter::once(*input), params, at)?;
+                copied = true;
+            }
+        }
+        if copied {
+            let same =
+                |node: &Node| matches!(&node.kind, Kind::Op(old) if *old == op) && node.inputs == inputs;
+            if let Some(id) = self.repeat(at, same) {
+                return Ok(id);
+            }
+        }
+        self.derive(op, inputs, at)
     }
 
     /// Runs a node's op, unless the result is only another view of its input. There are two copies of this method, so
@@ -349,7 +375,14 @@ impl<T: Real> Inner<T> {
         };
         self.values.back();
         let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
-        Ok(self.push(Node { kind: Kind::Op(op), inputs, shape, strides, value, aliases, cotangent, at }))
+        let slot = |id: &NodeId| {
+            let Node { kind, cotangent, shape, .. } = node(id);
+            let takes_uniform = matches!(kind, Kind::Op(op) if op.takes_uniform());
+            Slot { node: id.index(), place: cotangent.clone(), shape: shape.clone(), takes_uniform }
+        };
+        let slots = inputs.iter().map(slot).collect();
+        let kind = Kind::Op(op);
+        Ok(self.push(Node { kind, inputs, shape, strides, value, aliases, cotangent, slots, at }))
     }
 }
 

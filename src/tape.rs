@@ -353,12 +353,11 @@ impl<'r, T: Real> Recording<'r, T> {
     #[inline]
     #[track_caller]
     pub(crate) fn run(self, op: Op, inputs: &[Var<'r, T>], at: &'static Location<'static>) -> Var<'r, T> {
-        let mut ids: SmallVec<[NodeId; 4]> = SmallVec::new();
         for input in inputs {
             let same = std::ptr::eq(input.recording.tape, self.tape);
             assert!(same, "{}: the operands are of two recordings", op.name());
-            ids.push(input.id);
         }
+        let ids = inputs.iter().map(|input| input.id);
         let result = self.tape.inner.borrow_mut().apply(op, ids, self.params.data(), at);
         match result {
             Ok(node) => self.var(node),

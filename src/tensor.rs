@@ -301,6 +301,9 @@ pub struct Cotangent<'a, T> {
     pub(crate) shape: &'a [usize],
     /// Where the entries are, if those are all that is given.
     pub(crate) support: Option<&'a Support>,
+    /// What is to be added to it wherever the output is above 0, for an op that
+    /// [takes](crate::ops::Rule::takes_uniform) that; 0 once it has been.
+    pub(crate) uniform: &'a mut T,
 }
 
 impl<'a, T> Cotangent<'a, T> {

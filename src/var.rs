@@ -6,8 +6,8 @@ use std::panic::Location;
 
 use crate::cotangents::{Flow, Pack, Place};
 use crate::element::Accum;
-use crate::graph::NodeId;
-use crate::kernels::{for_each_offset, support};
+use crate::graph::{Kind, NodeId};
+use crate::kernels::{for_each_offset, keep_where_positive, support};
 use crate::obligation::Obligation;
 use crate::ops::{Op, Real};
 use crate::params::Grads;
@@ -197,7 +197,16 @@ impl<'r, T: Real> Var<'r, T> {
         let Place::Arena(range) = &node.cotangent else { return None };
         let data = match *inner.flows.get(self.id.index())? {
             Flow::Nothing => return None,
-            Flow::Whole => inner.cotangents.data[range.clone()].to_vec(),
+            Flow::Whole => {
+                let mut data = inner.cotangents.data[range.clone()].to_vec();
+                // What is uniform may not have been added yet.
+                let later = matches!(&node.kind, Kind::Op(op) if op.takes_uniform());
+                if later && !inner.zeros.known(self.id).kept {
+                    let value = view(node, &inner.values.data, &[]).data;
+                    keep_where_positive(value, &mut data, inner.uniform[self.id.index()]);
+                }
+                data
+            }
             Flow::Entries(number) => {
                 let Pack { support, values, .. } = &inner.packs.places[number];
                 let mut data = vec![T::ZERO; range.len()];

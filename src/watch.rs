@@ -86,7 +86,14 @@ impl Watch {
         let (op, at) = (node.name(), node.at);
         for (k, (slot, input)) in gx.slots.iter().zip(&node.inputs).enumerate() {
             let mut support = None;
-            let cotangent: &[T] = match (gx.flows[slot.node], slot.place) {
+            let (of, uniform) = (nodes[input.index()].name(), gx.uniform[slot.node].to_f64());
+            if self.anomalies && !uniform.is_finite() {
+                panic!(
+                    "anomaly in backward: what {op} ({id}) adds to every element of the cotangent of its input {k}, {of} \
+                     ({input}), is {uniform}; {op} was recorded at {at}"
+                );
+            }
+            let cotangent: &[T] = match (gx.flows[slot.node], &slot.place) {
                 (Flow::Nothing, _) | (_, Place::Nowhere) => continue,
                 (Flow::Entries(number), _) => {
                     let pack = &gx.packs[number];
@@ -96,8 +103,7 @@ impl Watch {
                 (Flow::Whole, Place::Arena(range)) => &gx.arena[range.clone()],
                 (Flow::Whole, Place::Gradient(range)) => &gx.gradients[range.clone()],
             };
-            if let Some(found) = self.first_anomaly(cotangent, slot.shape, support) {
-                let of = nodes[input.index()].name();
+            if let Some(found) = self.first_anomaly(cotangent, &slot.shape, support) {
                 panic!(
                     "anomaly in backward: the cotangent of {of} ({input}), as {op} ({id}) hands it to its input {k}, \
                      {found}; {op} was recorded at {at}"

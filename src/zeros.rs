@@ -111,8 +111,10 @@ pub(crate) struct Zeros<T> {
     pub when: SkipZeros,
     /// Whether the whole gradient of any node was asked for.
     pub keeps: bool,
-    /// One for each node; those behind the last node are of the last recording.
+    /// One for each node of this recording or, if that was longer, the last one.
     nodes: Vec<Known>,
+    /// Whether anything is known of any.
+    any_known: bool,
     pub supports: Pool<Support>,
     packs: Pool<Pack<T>>,
 }
@@ -123,6 +125,12 @@ impl<T: Element> Zeros<T> {
         self.supports.clear();
         self.packs.clear();
         self.keeps = false;
+        if self.any_known {
+            for known in &mut self.nodes {
+                *known = Known { last: known.density, ..Known::default() };
+            }
+            self.any_known = self.nodes.iter().any(|known| known.last.is_some());
+        }
     }
 
     /// Whether any entries have been found.
@@ -131,12 +139,10 @@ impl<T: Element> Zeros<T> {
         self.supports.used > 0
     }
 
-    /// A node was recorded.
-    #[inline]
+    /// A node was recorded that the last recording may not have had.
     pub fn enter(&mut self, id: NodeId) {
-        match self.nodes.get_mut(id.index()) {
-            Some(known) => *known = Known { last: known.density, ..Known::default() },
-            None => self.nodes.push(Known::default()),
+        if id.index() == self.nodes.len() {
+            self.nodes.push(Known::default());
         }
     }
 
@@ -146,16 +152,22 @@ impl<T: Element> Zeros<T> {
         &self.nodes[id.index()]
     }
 
+    /// The same, to be changed.
+    fn learn(&mut self, id: NodeId) -> &mut Known {
+        self.any_known = true;
+        &mut self.nodes[id.index()]
+    }
+
     /// The whole gradient of a node is to be kept.
     pub fn keep(&mut self, id: NodeId) {
-        let known = &mut self.nodes[id.index()];
+        let known = self.learn(id);
         (known.kept, known.demanded) = (true, false);
         self.keeps = true;
     }
 
     /// A node was screened, and this part of it computed.
     pub fn screened(&mut self, id: NodeId, computed: f32) {
-        self.nodes[id.index()].screened = Some(computed);
+        self.learn(id).screened = Some(computed);
     }
 
     /// The entries of a node, if they have been found.
@@ -214,9 +226,11 @@ impl<T: Element> Zeros<T> {
             }
             let entries = self.look(nodes, node.inputs[0], size, &value);
             if matches!(op, Op::Linear(Linear { relu: true })) && entries.is_none() {
-                let known = &mut self.nodes[id.index()];
-                let pays = || known.last.is_some_and(|density| screen::pays(size, density.into()));
-                known.screen = self.when == SkipZeros::Always || pays();
+                let last = self.known(id).last;
+                let pays = || last.is_some_and(|density| screen::pays(size, density.into()));
+                if self.when == SkipZeros::Always || pays() {
+                    self.learn(id).screen = true;
+                }
             }
         }
     }
@@ -224,7 +238,7 @@ impl<T: Element> Zeros<T> {
     /// An op has run: if its entries were wanted in the last recording, finds them while they are in the cache.
     #[inline]
     pub fn after<'v>(&mut self, nodes: &[Node], id: NodeId, value: impl Fn(&Node) -> &'v [T]) {
-        if self.nodes[id.index()].last.is_some() && self.when != SkipZeros::Never {
+        if self.known(id).last.is_some() && self.when != SkipZeros::Never {
             let node = &nodes[id.index()];
             let k = node.shape.last().copied().unwrap_or(1);
             // The sizes of the product are not known yet; it was worth it then.
@@ -265,7 +279,7 @@ impl<T: Element> Zeros<T> {
             _ => return None,
         };
         let density = self.supports.places[found.0 as usize].density() as f32;
-        let known = &mut self.nodes[id.index()];
+        let known = self.learn(id);
         (known.entries, known.density) = (Some(found), Some(density));
         known.demanded = demanded && node.cotangent != Place::Nowhere && !known.kept;
         Some(found)
@@ -278,7 +292,7 @@ impl<T: Element> Zeros<T> {
             return None; // more elements than a support can number
         }
         if self.when == SkipZeros::WherePays {
-            let known = &mut self.nodes[id.index()];
+            let known = self.learn(id);
             let density = *known.estimate.get_or_insert_with(|| support::estimate_density(x, cols) as f32);
             if !finding_pays(size, density.into()) {
                 return None;

@@ -7,7 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quietgrad::kernels::{Blocks, isa::Isa, reference};
-use quietgrad::{Accum, Element, Epilogue, Mat, MatMut};
+use quietgrad::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer};
 
 use crate::on_every_isa;
 use crate::operands::{Layout, Random};
@@ -211,6 +211,48 @@ fn a_batch_is_its_products() {
                 assert!(c == expected, "{isa:?} {count} of {size:?}");
             }
         }
+    });
+}
+
+fn relu_layers<T: Element>(isa: Isa, random: &mut Random) {
+    let nan = T::from_f64(f64::NAN);
+    for m in [0, 1, 2, 5, 30] {
+        for k in [0, 1, 2, 3, 4, 5] {
+            for n in [0, 1, 3, 8, 31, 64, 65, 130] {
+                let transposed = random.below(2) == 0;
+                let x = random.integers::<T>(m * k);
+                let [row_stride, col_stride] = if transposed { [1, m] } else { [k, 1] };
+                let y = random.integers::<T>(m * n);
+                // What stands where y is not above 0 must not matter.
+                let hide = |(g, y): (T, &T)| if *y > T::ZERO { g } else { nan };
+                let gy: Vec<T> = random.integers::<T>(m * n).into_iter().zip(&y).map(hide).collect();
+                let layer = ReluLayer {
+                    size: [m, k, n],
+                    x: Mat { data: &x, row_stride, col_stride },
+                    y: &y,
+                    gy: &gy,
+                    uniform: T::from_f64(3.0),
+                };
+                let [of_w, of_b] = [(); 2].map(|()| [Accum::Replace, Accum::Add][random.below(2)]);
+                let place = |len: usize, accum: Accum, random: &mut Random| match accum {
+                    Accum::Replace => vec![nan; len],
+                    Accum::Add => random.integers::<T>(len),
+                };
+                let (mut gw, mut gb) = (place(k * n, of_w, random), place(n, of_b, random));
+                let (mut expected_w, mut expected_b) = (gw.clone(), gb.clone());
+                T::relu_layer_vjp(layer, (&mut gw, of_w), (&mut gb, of_b));
+                reference::relu_layer_vjp(layer, (&mut expected_w, of_w), (&mut expected_b, of_b));
+                assert_eq!((gw, gb), (expected_w, expected_b), "{isa:?} {m} x {k} x {n}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_relu_layer_is_pulled_back_as_defined() {
+    on_every_isa(|isa| {
+        relu_layers::<f32>(isa, &mut Random(6));
+        relu_layers::<f64>(isa, &mut Random(7));
     });
 }
 

@@ -90,6 +90,69 @@ fn a_penalty_per_sample_is_the_sum_over_the_batch_size() {
     }
 }
 
+/// A layer of 7 samples with its weights and bias, and the same numbers as constants.
+fn layer(inputs: usize) -> (Params<f64>, Tensor<f64>) {
+    let mut random = Random::new(11);
+    let mut params = Params::new();
+    params.add("w", Tensor::from_fn([inputs, 21], |_| random.normal()));
+    params.add("b", Tensor::from_fn([21], |_| random.normal()));
+    params.add("out", Tensor::from_fn([21, 2], |_| random.normal()));
+    (params, Tensor::from_fn([7, inputs], |_| random.normal()))
+}
+
+/// What is built on a hidden layer, and whether its whole gradient is kept.
+type Loss = (&'static str, bool, for<'r> fn(Var<'r, f64>, Var<'r, f64>) -> Var<'r, f64>);
+
+/// The gradients of the parameters, of the data and of the hidden layer, with relu fused into the layer or not.
+fn gradients(inputs: usize, differentiate_x: bool, fused: bool, (_, keep, loss): Loss) -> [Vec<f64>; 3] {
+    let (params, x) = layer(inputs);
+    let [w, b, out] = ["w", "b", "out"].map(|name| params.find(name).unwrap());
+    let (mut tape, mut grads) = (Tape::new(), params.zeros());
+    let r = tape.record(&params);
+    let x = if differentiate_x { r.input(&x) } else { r.constant(&x) };
+    let (w, b) = (r.param(w), r.param(b));
+    let h = if fused { x.linear_relu(w, b) } else { x.linear(w, b).relu() };
+    let h = if keep { h.keep_gradient() } else { h };
+    loss(h, r.param(out)).backward(&mut grads);
+    let of_x = x.gradient().map_or(Vec::new(), Tensor::into_data);
+    let mut of_h = h.gradient().expect("the loss depends on the layer").into_data();
+    if !keep {
+        // Where a unit does not fire, the gradient need not have been computed.
+        for (g, h) in of_h.iter_mut().zip(h.value().data()) {
+            *g = if *h > 0.0 { *g } else { 0.0 };
+        }
+    }
+    [grads.data().to_vec(), of_x, of_h]
+}
+
+#[test]
+fn a_penalty_on_a_fused_layer_has_the_gradients_of_the_unfused_one() {
+    let losses: [Loss; 7] = [
+        ("a fit alone", false, |h, out| h.matmul(out).square().sum()),
+        ("a fit and l1", false, |h, out| h.matmul(out).square().sum() + reg::l1(h).per_sample() * 0.3),
+        ("l1 alone", false, |h, _| reg::l1(h).summed()),
+        ("l1 twice", false, |h, out| reg::l1(h).summed() + h.matmul(out).sum() + reg::l1(h).per_sample()),
+        ("l1 first", false, |h, out| (reg::l1(h).summed() + 2.0).square() + h.matmul(out).sum()),
+        ("elastic net", false, |h, out| h.matmul(out).sum() + reg::elastic_net(h, 0.3, 0.7).summed()),
+        ("l1, kept", true, |h, out| h.matmul(out).square().sum() + reg::l1(h).summed()),
+    ];
+    for loss in losses {
+        for inputs in [1, 2, 3, 4, 5] {
+            for differentiate_x in [false, true] {
+                let [fused, unfused] =
+                    [true, false].map(|fused| gradients(inputs, differentiate_x, fused, loss));
+                for (fused, unfused) in fused.iter().zip(&unfused) {
+                    assert_eq!(fused.len(), unfused.len());
+                    for (&a, &b) in fused.iter().zip(unfused) {
+                        assert!((a - b).abs() <= 1e-13 * b.abs().max(1.0), "{}: {a}, not {b}", loss.0);
+                    }
+                }
+                assert!(fused[0].iter().any(|&g| g != 0.0) && fused[2].iter().any(|&g| g != 0.0));
+            }
+        }
+    }
+}
+
 /// Trains an autoencoder of data with sparse causes, its penalty steered to `target`; gives the last densities.
 fn steer(target: f64) -> Vec<f64> {
     let mut random = Random::new(3);

@@ -3,7 +3,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quietgrad::ops::{CustomRule, Op};
-use quietgrad::{Cotangents, Element, Graph, Kind, Params, Shape, ShapeError, Tape, Tensor, View, ViewMut};
+use quietgrad::{
+    Cotangents, Element, Graph, Kind, Params, Shape, ShapeError, Tape, Tensor, View, ViewMut, reg,
+};
 
 /// A parameter with an awkward name, a matrix product, a relu, and a loss.
 fn small_graph() -> Graph {
@@ -186,6 +188,22 @@ fn the_first_infinity_backward_is_named_with_op_and_input() {
     let message = panic_of(|| loss.backward(&mut params.zeros()));
     assert_says(&message, &["in backward", "cotangent of param (%0)", "sqrt (%1)", "input 0"]);
     assert_says(&message, &["inf at [1] of [2]", "seeing.rs:"]);
+}
+
+#[test]
+fn an_infinity_that_a_layer_is_to_add_later_is_blamed_on_the_penalty() {
+    let (mut tape, mut params) = (Tape::<f64>::new(), Params::new());
+    let (w, b) = (params.add("w", Tensor::from([[1.0]])), params.add("b", Tensor::from([1.0])));
+    tape.detect_anomalies(true);
+    let r = tape.record(&params);
+    let h = r.constant(&Tensor::from([[2.0]])).linear_relu(r.param(w), r.param(b));
+    let large = Tensor::from(1e308);
+    let penalties = [(reg::l1(h).summed(), &large), (reg::l1(h).summed(), &large)];
+    let message = panic_of(|| r.vjp(&penalties, &mut params.zeros()));
+    assert_says(
+        &message,
+        &["in backward", "map_sum (%4)", "its input 0, linear_relu (%3)", "inf", "seeing.rs:"],
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use crate::cotangents::Place;
+use crate::cotangents::{Place, Slot};
 use crate::ops::{Layout, Op};
 use crate::params::ParamId;
 use crate::shape::{Shape, Strides};
@@ -63,6 +63,8 @@ pub struct Node {
     /// Whether the memory is the first input's.
     pub(crate) aliases: bool,
     pub(crate) cotangent: Place,
+    /// The cotangents of the inputs.
+    pub(crate) slots: SmallVec<[Slot; 3]>,
     pub(crate) at: &'static Location<'static>,
 }
 

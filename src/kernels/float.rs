@@ -3,7 +3,8 @@
 use super::math::{double, single};
 use super::product::{gemm, gemm_batch};
 use super::sparse::{self, spmm};
-use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
+use super::thin::relu_layer_vjp;
+use crate::element::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer};
 use crate::sparsity::{Sparse, Support};
 
 macro_rules! float {
@@ -134,6 +135,9 @@ macro_rules! float {
             ) {
                 let sums = Some((a.values, c, c_accum));
                 sparse::columns(a.support, g, n, sums, Some((b, values, values_accum)));
+            }
+            fn relu_layer_vjp(layer: ReluLayer<Self>, gw: (&mut [Self], Accum), gb: (&mut [Self], Accum)) {
+                relu_layer_vjp(layer, gw, gb);
             }
             fn gemm_batch(
                 count: usize,

@@ -118,11 +118,11 @@ vectorize! {
 }
 
 vectorize! {
-    /// `g = 0` where y is not above 0; elsewhere g stays. It selects: whatever stood in g is gone, be it NaN.
-    pub fn keep_where_positive [T: Element] (y: &[T], g: &mut [T]) {
+    /// `g = g + uniform` where y is above 0, and 0 elsewhere. It selects: whatever stood there is gone, be it NaN.
+    pub fn keep_where_positive [T: Element] (y: &[T], g: &mut [T], uniform: T) {
         let y = &y[..g.len()];
         for i in 0..g.len() {
-            g[i] = if y[i] > T::ZERO { g[i] } else { T::ZERO };
+            g[i] = if y[i] > T::ZERO { g[i] + uniform } else { T::ZERO };
         }
     }
 }

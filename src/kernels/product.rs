@@ -136,11 +136,11 @@ pub(super) fn check_operand(name: &str, len: usize, size: [usize; 2], strides: [
     if rows == 0 || cols == 0 {
         return;
     }
-    let down = (rows - 1).checked_mul(strides[0]);
-    let right = (cols - 1).checked_mul(strides[1]);
-    match (down, right) {
-        (Some(down), Some(right)) if down < len && right < len - down => {}
-        _ => too_short(name, len, size, strides),
+    // Products of 64 bits need 128.
+    let [down, right] =
+        [(rows, strides[0]), (cols, strides[1])].map(|(n, step)| (n - 1) as u128 * step as u128);
+    if down + right >= len as u128 {
+        too_short(name, len, size, strides);
     }
 }
 

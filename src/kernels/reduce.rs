@@ -1,22 +1,25 @@
 //! Sums in a fixed order: the same bits on every machine and for any number of threads.
 //!
 //! A function that is summed is first mapped, a block at a time, into a buffer that stays in the nearest cache: the
-//! elementwise loops are compiled once, and summing needs no copies of them.
+//! elementwise loops are compiled once, and summing needs no copies of them. The few that penalties sum over whole layers
+//! have a loop of their own ([`sum_each`]), which saves that buffer and gives the same bits.
+
+use std::mem::MaybeUninit;
 
 use super::isa::vectorize;
-use super::map::{BLOCK, Row, Strided, collapse, for_each_row, gather_all, map};
+use super::map::{BLOCK, Each, Row, Strided, collapse, for_each_row, gather_all, map};
 use crate::element::{Accum, Element};
 
 /// Partial sums carried side by side: wide enough for two of the widest vectors, and part of the result's definition.
 const LANES: usize = 32;
 
 vectorize! {
-    /// lanes[l] += Σᵢ x[LANES i + l], for a whole number of rounds.
-    fn add_to_lanes [T: Element] (lanes: &mut [T; LANES], x: &[[T; LANES]]) {
+    /// lanes[l] += Σᵢ f(x[LANES i + l]), for a whole number of rounds.
+    fn add_to_lanes [T: Element, F: Each<T, 1>] (lanes: &mut [T; LANES], x: &[[T; LANES]], f: F) {
         let mut sums = *lanes;
         for round in x {
             for lane in 0..LANES {
-                sums[lane] += round[lane];
+                sums[lane] += f.at([round[lane]]);
             }
         }
         *lanes = sums;
@@ -31,14 +34,14 @@ impl<T: Element> Lanes<T> {
         Lanes([T::ZERO; LANES])
     }
 
-    /// Adds some elements; all calls but the last bring a whole number of rounds.
-    fn add(&mut self, x: &[T]) {
+    /// Adds f of some elements; all calls but the last bring a whole number of rounds.
+    fn add(&mut self, x: &[T], f: impl Each<T, 1>) {
         let (rounds, rest) = x.as_chunks::<LANES>();
         if !rounds.is_empty() {
-            add_to_lanes(&mut self.0, rounds);
+            add_to_lanes(&mut self.0, rounds, f);
         }
         for (lane, &x) in self.0.iter_mut().zip(rest) {
-            *lane += x;
+            *lane += f.at([x]);
         }
     }
 
@@ -62,13 +65,18 @@ const PAIRWISE: usize = 16 * BLOCK;
 
 /// Σ x over a slice.
 pub fn sum<T: Element>(x: &[T]) -> T {
+    sum_each(x, |[x]: [T; 1]| x)
+}
+
+/// Σ f(x) over a slice, with a loop that is compiled for f.
+pub fn sum_each<T: Element, F: Each<T, 1>>(x: &[T], f: F) -> T {
     if x.len() <= PAIRWISE {
         let mut lanes = Lanes::new();
-        lanes.add(x);
+        lanes.add(x, f);
         return lanes.total();
     }
     let (left, right) = x.split_at((x.len() / 2).next_multiple_of(PAIRWISE));
-    sum(left) + sum(right)
+    sum_each(left, f) + sum_each(right, f)
 }
 
 /// A row of operands: where each begins, and how far apart its elements stand.
@@ -90,7 +98,8 @@ impl<'a, T: Element, const N: usize> Span<'a, T, N> {
 
     /// Calls `each` with the place and the values f(xᵢ…) of one block after the other.
     fn for_each_block(&self, len: usize, f: Row<T, N>, mut each: impl FnMut(usize, &[T])) {
-        let mut values = [T::ZERO; BLOCK];
+        let mut values = [const { MaybeUninit::uninit() }; BLOCK];
+        let values = filled(&mut values, len, T::ZERO);
         let mut visit = |from: usize, count: usize, block: [&[T]; N]| {
             f(block, &mut values[..count], Accum::Replace);
             each(from, &values[..count]);
@@ -116,9 +125,17 @@ impl<'a, T: Element, const N: usize> Span<'a, T, N> {
             return self.sum(half, f) + Span { start: middle, ..*self }.sum(len - half, f);
         }
         let mut lanes = Lanes::new();
-        self.for_each_block(len, f, |_, values| lanes.add(values));
+        self.for_each_block(len, f, |_, values| lanes.add(values, |[x]: [T; 1]| x));
         lanes.total()
     }
+}
+
+/// The beginning of a buffer, as much as `len` elements need, filled with a value.
+fn filled<T: Copy>(buffer: &mut [MaybeUninit<T>; BLOCK], len: usize, value: T) -> &mut [T] {
+    let part = &mut buffer[..len.min(BLOCK)];
+    part.fill(MaybeUninit::new(value));
+    // SAFETY: every element of it was just written.
+    unsafe { &mut *(std::ptr::from_mut(part) as *mut [T]) }
 }
 
 /// Operands that a reduction can take.
@@ -181,16 +198,23 @@ pub fn spread<T: Element, const N: usize, const M: usize>(
     slope: Row<T, M>,
 ) {
     const { assert!(M == N + 2) };
-    let (cotangents, mut values) = ([g; BLOCK], [T::ZERO; BLOCK]);
+    let mut buffers = [const { [const { MaybeUninit::uninit() }; BLOCK] }; 2];
+    let [cotangents, values] = &mut buffers;
+    let cotangents = filled(cotangents, gx.len(), g);
+    let values = filled(values, if f.is_some() { gx.len() } else { 0 }, T::ZERO);
     for (number, gx) in gx.chunks_mut(BLOCK).enumerate() {
         let block = x.map(|x| &x[number * BLOCK..][..gx.len()]);
-        let (cotangents, values) = (&cotangents[..gx.len()], &mut values[..gx.len()]);
-        if let Some(f) = f {
-            f(block, values, Accum::Replace);
-        }
+        let cotangents = &cotangents[..gx.len()];
+        let values = match f {
+            Some(f) => {
+                f(block, &mut values[..gx.len()], Accum::Replace);
+                &values[..gx.len()]
+            }
+            None => cotangents, // nobody looks at them
+        };
         let operands = std::array::from_fn(|i| match i {
             _ if i < N => block[i],
-            _ if i == N => &*values,
+            _ if i == N => values,
             _ => cotangents,
         });
         slope(operands, gx, accum);

@@ -94,7 +94,8 @@ struct AdamAt<T> {
 
 impl Adam {
     fn at<T: Element>(&self, t: u64) -> AdamAt<T> {
-        let bias = |beta: f64| 1.0 - beta.powf(t as f64);
+        let t = t.min(i32::MAX as u64) as i32; // βᵗ is 0 long before
+        let bias = |beta: f64| 1.0 - beta.powi(t);
         let (coupled, decoupled) =
             if self.decoupled { (0.0, self.weight_decay) } else { (self.weight_decay, 0.0) };
         AdamAt {

@@ -1,14 +1,14 @@
 //! y = x w + b, or y = max(x w + b, 0): a layer's product, and what happens to it before it leaves the registers.
 
 use crate::cotangents::Cotangents;
-use crate::element::{Element, Epilogue};
+use crate::element::{Element, Epilogue, ReluLayer};
 use crate::kernels;
 use crate::ops::matmul::MatMul;
 use crate::ops::product::Product;
 use crate::ops::{Real, Rule, Sample};
 use crate::shape::{Shape, ShapeError, Show};
 use crate::sparsity::{Demand, Entries};
-use crate::tensor::{View, ViewMut};
+use crate::tensor::{Cotangent, View, ViewMut};
 use crate::var::Var;
 
 /// The affine map of a dense layer.
@@ -62,11 +62,20 @@ impl Rule for Linear {
         if self.relu { Demand::Support } else { Demand::Everywhere }
     }
 
-    /// gy where y > 0, else 0, whatever stands in gy there
-    fn vjp_epilogue<T: Element>(&self, y: View<T>, gy: &mut [T]) {
+    fn takes_uniform(&self) -> bool {
+        self.relu
+    }
+
+    /// With relu, gy counts where y > 0 alone, whatever stands in it elsewhere.
+    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
         if self.relu {
-            kernels::keep_where_positive(y.data, gy);
+            if thin_vjp(x, y, &gy, gx) {
+                return;
+            }
+            let y = if gy.support.is_some() { y.entries() } else { y };
+            kernels::keep_where_positive(y.data, gy.data, std::mem::take(gy.uniform));
         }
+        self.vjp(x, y, gy.view(), gx);
     }
 
     /// gx = gy wᵀ, gw = xᵀ gy, gb = Σ gy over all rows
@@ -101,6 +110,16 @@ impl Rule for Linear {
         let sample = |relu| shapes.map(|shapes| Sample::new(Linear { relu }, shapes));
         [sample(false), sample(true)].concat()
     }
+}
+
+/// The vjp of a relu layer with few inputs, of which nobody wants the cotangent, in one pass. Says whether it was that.
+fn thin_vjp<T: Real>(x: &[View<T>], y: View<T>, gy: &Cotangent<T>, gx: &mut Cotangents<T>) -> bool {
+    let (&[m, k], &[_, n]) = (x[0].shape, x[1].shape) else { return false };
+    if !(1..=kernels::THIN).contains(&k) || gy.support.is_some() || gx.wants(0) {
+        return false;
+    }
+    let layer = ReluLayer { size: [m, k, n], x: x[0].mat(), y: y.data, gy: gy.data, uniform: *gy.uniform };
+    gx.add_both([1, 2], |[(gw, of_w), (gb, of_b)]| T::relu_layer_vjp(layer, (gw.data, of_w), (gb.data, of_b)))
 }
 
 impl<T: Real> Var<'_, T> {

@@ -63,11 +63,20 @@ impl Rule for MapSum {
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        y.data[0] = self.f.accept(Forward { x: x[0].data }) * T::from_f64(self.reduction.factor(x[0].shape));
+        let sum = match self.f {
+            Unary::Abs(rule) => kernels::sum_each(x[0].data, Value(rule)),
+            Unary::Square(rule) => kernels::sum_each(x[0].data, Value(rule)),
+            f => f.accept(Forward { x: x[0].data }),
+        };
+        y.data[0] = sum * T::from_f64(self.reduction.factor(x[0].shape));
     }
 
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let g = gy.data[0] * T::from_f64(self.reduction.factor(x[0].shape));
+        // Where nothing is negative, and the cotangent counts where something is positive alone, |x| has the slope 1.
+        if matches!(self.f, Unary::Abs(_)) && gx.add_uniform(0, g) {
+            return;
+        }
         gx.add(0, |gx, accum| self.f.accept(Vjp { x: x[0].data, g, gx: gx.data, accum }));
     }
 

@@ -72,10 +72,17 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// gx += Jᵀ gy, for each input that wants it.
     fn vjp<T: Real>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>);
 
-    /// gy = gy f'(z), in place, for an op y = f(z) that ends with an elementwise function: runs before `vjp`, which then
-    /// reads the cotangent of z as often as it likes. (It may be overwritten, since nothing but `vjp` reads it.) Both
-    /// slices hold the entries alone where those are all that is given.
-    fn vjp_epilogue<T: Real>(&self, _y: View<T>, _gy: &mut [T]) {}
+    /// The same, handed the cotangent to do with as it likes, since nothing else reads it: for an op y = f(z) that ends
+    /// with an elementwise function, and can turn it into that of z in place.
+    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
+        self.vjp(x, y, gy.view(), gx);
+    }
+
+    /// Whether the output is nowhere below 0, its cotangent is read where it is above 0 alone, and
+    /// [`vjp_in_place`](Rule::vjp_in_place) adds there what is [uniform](Cotangent::uniform).
+    fn takes_uniform(&self) -> bool {
+        false
+    }
 
     /// Where the output's cotangent is read by `vjp`.
     fn demand(&self) -> Demand {
@@ -322,6 +329,10 @@ impl Op {
         each!(self, rule => rule.demand())
     }
 
+    pub(crate) fn takes_uniform(&self) -> bool {
+        each!(self, rule => rule.takes_uniform())
+    }
+
     pub(crate) fn entries(&self, x: &[&[usize]]) -> Entries {
         each!(self, rule => rule.entries(x))
     }
@@ -357,10 +368,7 @@ macro_rules! real {
             }
 
             fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: Cotangent<Self>, gx: &mut Cotangents<Self>) {
-                each!(op, rule => {
-                    rule.vjp_epilogue(if gy.support.is_some() { y.entries() } else { y }, gy.data);
-                    rule.vjp(x, y, gy.view(), gx);
-                })
+                each!(op, rule => rule.vjp_in_place(x, y, gy, gx))
             }
 
             #[allow(private_interfaces)]

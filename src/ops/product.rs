@@ -29,7 +29,7 @@ struct Batches {
 
 impl<'a, T: Element> View<'a, T> {
     /// A view of rank 2 as an operand of a matrix product.
-    fn mat(&self) -> Mat<'a, T> {
+    pub(super) fn mat(&self) -> Mat<'a, T> {
         match self.strides {
             None => Mat::row_major(self.data, self.shape[1]),
             Some(strides) => Mat { data: self.data, row_stride: strides[0], col_stride: strides[1] },

@@ -70,6 +70,10 @@ impl Vector for __m256 {
         _mm256_max_ps(_mm256_setzero_ps(), self)
     }
     #[inline(always)]
+    unsafe fn where_positive(self, y: Self) -> Self {
+        _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(y, _mm256_setzero_ps()), self)
+    }
+    #[inline(always)]
     unsafe fn transpose(s: &mut [Self; MAX_LANES]) {
         // Within 128-bit halves: pairs of rows, then pairs of pairs.
         for i in (0..8).step_by(2) {
@@ -170,6 +174,10 @@ impl Vector for __m256d {
     unsafe fn relu(self) -> Self {
         // The instruction returns its second operand when either is NaN.
         _mm256_max_pd(_mm256_setzero_pd(), self)
+    }
+    #[inline(always)]
+    unsafe fn where_positive(self, y: Self) -> Self {
+        _mm256_and_pd(_mm256_cmp_pd::<_CMP_GT_OQ>(y, _mm256_setzero_pd()), self)
     }
     #[inline(always)]
     unsafe fn transpose(s: &mut [Self; MAX_LANES]) {

@@ -56,6 +56,10 @@ impl Vector for __m512 {
         _mm512_max_ps(_mm512_setzero_ps(), self)
     }
     #[inline(always)]
+    unsafe fn where_positive(self, y: Self) -> Self {
+        _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(y, _mm512_setzero_ps()), self)
+    }
+    #[inline(always)]
     unsafe fn transpose(s: &mut [Self; MAX_LANES]) {
         // Within 128-bit quarters: pairs of rows, then pairs of pairs.
         for i in (0..16).step_by(2) {
@@ -141,6 +145,10 @@ impl Vector for __m512d {
     unsafe fn relu(self) -> Self {
         // The instruction returns its second operand when either is NaN.
         _mm512_max_pd(_mm512_setzero_pd(), self)
+    }
+    #[inline(always)]
+    unsafe fn where_positive(self, y: Self) -> Self {
+        _mm512_maskz_mov_pd(_mm512_cmp_pd_mask::<_CMP_GT_OQ>(y, _mm512_setzero_pd()), self)
     }
     #[inline(always)]
     unsafe fn transpose(s: &mut [Self; MAX_LANES]) {

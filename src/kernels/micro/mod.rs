@@ -39,8 +39,9 @@ use crate::element::Element;
 /// The largest [`Vector::LANES`]: 16 `f32` in 512 bits.
 pub(super) const MAX_LANES: usize = 16;
 
-/// The most steps of k that a product may have to be computed a column of c at a time.
-pub(super) const THIN: usize = 4;
+/// The most steps of k that a product may have to be computed a column of c at a time, and the most inputs that a relu
+/// layer may have to be pulled back in one pass.
+pub const THIN: usize = 4;
 
 /// Asks for the cache line of `at`, if every machine of the target can.
 #[inline(always)]
@@ -80,6 +81,8 @@ pub(super) trait Vector: Copy {
     unsafe fn mul_add(self, x: Self, sum: Self) -> Self;
     /// `max(self, 0)`; NaN stays NaN.
     unsafe fn relu(self) -> Self;
+    /// The lanes where y is above 0; 0 where it is not.
+    unsafe fn where_positive(self, y: Self) -> Self;
     /// Transposes the square that the first `LANES` registers hold.
     unsafe fn transpose(square: &mut [Self; MAX_LANES]);
     /// The sum of the lanes of each of the first `LANES` registers, by halves: lane l and lane l + LANES / 2 first.
@@ -187,6 +190,26 @@ impl<T> Product<T> {
     }
 }
 
+/// A relu layer with few inputs on the way back: [`ReluLayer`](crate::element::ReluLayer) in pointers, and where its
+/// parameters' cotangents go.
+#[derive(Clone, Copy)]
+pub(super) struct ThinLayer<T> {
+    pub m: usize,
+    pub k: usize,
+    pub n: usize,
+    pub x: *const T,
+    pub x_row: usize,
+    pub x_col: usize,
+    pub y: *const T,
+    pub gy: *const T,
+    pub uniform: T,
+    pub gw: *mut T,
+    /// Whether to add to what stands in `gw`.
+    pub gw_add: bool,
+    pub gb: *mut T,
+    pub gb_add: bool,
+}
+
 /// A block of an operand that is to be packed: rows of `a`, or columns of `b`, `width` of them, of `k` elements.
 #[derive(Clone, Copy)]
 pub(super) struct Block<T> {
@@ -233,6 +256,9 @@ pub(super) trait Microkernel {
     /// as 1.
     unsafe fn thin(product: &Product<Self::Element>);
 
+    /// Pulls a relu layer back that has from 1 to [`THIN`] inputs.
+    unsafe fn thin_vjp(layer: &ThinLayer<Self::Element>);
+
     /// Copies a block as one panel of any width: element (w, p) goes to `to[p * panel + w]`. May scribble over what follows
     /// the elements of one p, up to [`MAX_LANES`] of them, but not over those of a later one.
     unsafe fn pack_panel(block: &Block<Self::Element>, to: *mut Self::Element, panel: usize);
@@ -254,7 +280,7 @@ macro_rules! microkernel {
         pub(in crate::kernels) struct $name;
 
         const _: () = {
-            use super::{Block, Product, Vector};
+            use super::{Block, Product, ThinLayer, Vector};
             type E = <$vector as Vector>::Element;
             const LANES: usize = <$vector as Vector>::LANES;
 
@@ -307,6 +333,20 @@ macro_rules! microkernel {
                             3 => super::thin::thin::<$vector, 3>(p),
                             4 => super::thin::thin::<$vector, 4>(p),
                             _ => unreachable!("a thin product has few steps"),
+                        }
+                    }
+                }
+
+                $(#[target_feature(enable = $features)])?
+                unsafe fn thin_vjp(layer: &ThinLayer<E>) {
+                    // SAFETY: the features are enabled here; the rest is the caller's.
+                    unsafe {
+                        match layer.k {
+                            1 => super::thin::vjp::<$vector, 1, 4>(layer),
+                            2 => super::thin::vjp::<$vector, 2, 4>(layer),
+                            3 => super::thin::vjp::<$vector, 3, 2>(layer),
+                            4 => super::thin::vjp::<$vector, 4, 2>(layer),
+                            _ => unreachable!("a thin layer has few inputs"),
                         }
                     }
                 }

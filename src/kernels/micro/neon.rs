@@ -59,6 +59,10 @@ impl Vector for float32x4_t {
         vmaxq_f32(self, vdupq_n_f32(0.0))
     }
     #[inline(always)]
+    unsafe fn where_positive(self, y: Self) -> Self {
+        vbslq_f32(vcgtq_f32(y, vdupq_n_f32(0.0)), self, vdupq_n_f32(0.0))
+    }
+    #[inline(always)]
     unsafe fn transpose(s: &mut [Self; MAX_LANES]) {
         let wide = |x| vreinterpretq_f64_f32(x);
         let (even, odd) = (vtrn1q_f32(s[0], s[1]), vtrn2q_f32(s[0], s[1]));
@@ -121,6 +125,10 @@ impl Vector for float64x2_t {
     unsafe fn relu(self) -> Self {
         // The instruction propagates NaN.
         vmaxq_f64(self, vdupq_n_f64(0.0))
+    }
+    #[inline(always)]
+    unsafe fn where_positive(self, y: Self) -> Self {
+        vbslq_f64(vcgtq_f64(y, vdupq_n_f64(0.0)), self, vdupq_n_f64(0.0))
     }
     #[inline(always)]
     unsafe fn transpose(s: &mut [Self; MAX_LANES]) {

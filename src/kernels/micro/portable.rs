@@ -61,6 +61,10 @@ impl<T: Element, const N: usize> Vector for Lanes<T, N> {
         Lanes(self.0.map(|x| if x < T::ZERO { T::ZERO } else { x }))
     }
     #[inline(always)]
+    unsafe fn where_positive(self, y: Self) -> Self {
+        Lanes(std::array::from_fn(|l| if y.0[l] > T::ZERO { self.0[l] } else { T::ZERO }))
+    }
+    #[inline(always)]
     unsafe fn transpose(square: &mut [Self; MAX_LANES]) {
         for i in 0..N {
             for j in 0..i {

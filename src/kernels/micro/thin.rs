@@ -1,7 +1,8 @@
-//! Products with few steps of k, once for every instruction set: they do little with each element of c, so they are
-//! bound by the stores, and c is written a column at a time, in a straight line.
+//! Products with few steps of k, once for every instruction set. They do little with each element of c, so they are
+//! bound by the stores, and c is written a column at a time, in a straight line. On the way back through such a layer,
+//! what takes time is to read it and its cotangent: that is done once for all that is wanted.
 
-use super::{Product, Vector};
+use super::{Product, ThinLayer, Vector};
 
 /// See [`Microkernel::thin`](super::Microkernel::thin), with `K` for `k`.
 #[inline(always)]
@@ -70,5 +71,60 @@ unsafe fn vector<
             sum = sum.add(if p.finish.bias_step == 0 { V::splat(*bias) } else { load(bias.add(i)) });
         }
         if RELU { sum.relu() } else { sum }
+    }
+}
+
+/// See [`Microkernel::thin_vjp`](super::Microkernel::thin_vjp), with `K` inputs and `VECS` vectors of columns at a time.
+#[inline(always)]
+pub(super) unsafe fn vjp<V: Vector, const K: usize, const VECS: usize>(layer: &ThinLayer<V::Element>) {
+    // SAFETY: the caller vouches for the instruction set and for the memory that the layer describes.
+    unsafe {
+        let mut j = 0;
+        while j + VECS * V::LANES <= layer.n {
+            sums::<V, K, VECS, true>(layer, j, V::head(V::LANES));
+            j += VECS * V::LANES;
+        }
+        while j < layer.n {
+            sums::<V, K, 1, false>(layer, j, V::head(V::LANES.min(layer.n - j)));
+            j += V::LANES;
+        }
+    }
+}
+
+/// The sums over the rows in the vectors of columns that begin at j, `WHOLE` or as far as `head` goes.
+#[inline(always)]
+unsafe fn sums<V: Vector, const K: usize, const VECS: usize, const WHOLE: bool>(
+    layer: &ThinLayer<V::Element>,
+    j: usize,
+    head: V::Head,
+) {
+    let ThinLayer { m, n, x, x_row, x_col, y, gy, uniform, gw, gw_add, gb, gb_add, .. } = *layer;
+    // SAFETY: as in `vjp`.
+    unsafe {
+        let load = |from: *const V::Element| if WHOLE { V::load(from) } else { V::load_head(from, head) };
+        let put = |sums: [V; VECS], to: *mut V::Element, add: bool| {
+            for v in 0..VECS {
+                let to = to.add(v * V::LANES);
+                let sum = if add { sums[v].add(load(to)) } else { sums[v] };
+                if WHOLE { sum.store(to) } else { sum.store_head(to, head) }
+            }
+        };
+        let uniform = V::splat(uniform);
+        let (mut of_w, mut of_b) = ([[V::zero(); VECS]; K], [V::zero(); VECS]);
+        for i in 0..m {
+            let x: [V; K] = std::array::from_fn(|p| V::splat(*x.add(i * x_row + p * x_col)));
+            for v in 0..VECS {
+                let at = i * n + j + v * V::LANES;
+                let g = load(gy.add(at)).add(uniform).where_positive(load(y.add(at)));
+                of_b[v] = of_b[v].add(g);
+                for p in 0..K {
+                    of_w[p][v] = g.mul_add(x[p], of_w[p][v]);
+                }
+            }
+        }
+        put(of_b, gb.add(j), gb_add);
+        for p in 0..K {
+            put(of_w[p], gw.add(p * n + j), gw_add);
+        }
     }
 }

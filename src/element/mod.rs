@@ -9,6 +9,8 @@ use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 use crate::sparsity::{Sparse, Support};
 
+pub mod reference;
+
 /// Whether a kernel overwrites its output or adds to it.
 ///
 /// The first contribution to a cotangent replaces what an earlier step left in memory, later ones add: nothing is
@@ -73,6 +75,21 @@ pub enum Epilogue<'a, T> {
     Bias(&'a [T]),
     /// `c = max(a b + bias, 0)`; NaN stays NaN.
     BiasRelu(&'a [T]),
+}
+
+/// A layer `y = max(x w + b, 0)` on the way back.
+#[derive(Clone, Copy, Debug)]
+pub struct ReluLayer<'a, T> {
+    /// m, k and n: x is m x k, and y and its cotangent are m x n, row-major.
+    pub size: [usize; 3],
+    /// The layer's input.
+    pub x: Mat<'a, T>,
+    /// Its output.
+    pub y: &'a [T],
+    /// The cotangent of y, less what is `uniform`.
+    pub gy: &'a [T],
+    /// To be added to every element of the cotangent.
+    pub uniform: T,
 }
 
 /// A number that the engine can differentiate: `f32`, `f64`, or [`Dual`](crate::Dual) over one of them.
@@ -226,6 +243,19 @@ pub trait Element:
         None
     }
 
+    /// `gw (=, +=) xᵀ g` and `gb (=, +=) Σ g` over the rows, where g is the cotangent of y where y is above 0, and 0
+    /// elsewhere, whatever stands there: in one pass, if k is not large.
+    ///
+    /// # Panics
+    /// If an operand is too short, or `gw` and `gb` are not k n and n long.
+    fn relu_layer_vjp(
+        layer: ReluLayer<Self>,
+        (gw, gw_accum): (&mut [Self], Accum),
+        (gb, gb_accum): (&mut [Self], Accum),
+    ) {
+        reference::relu_layer_vjp(layer, (gw, gw_accum), (gb, gb_accum));
+    }
+
     /// `count` products of the same size, of which the operands of the next begin `steps` elements further on.
     ///
     /// `a`, `b` and `c` are those of the first product, with the data of all. A step of 0 uses the same `a` or
@@ -247,151 +277,6 @@ pub trait Element:
             let b = Mat { data: &b.data[i * steps[1]..], ..b };
             let c = MatMut { data: &mut c.data[i * steps[2]..], ..c };
             Self::gemm(size, a, b, c, accum, Epilogue::None);
-        }
-    }
-}
-
-/// The products by their definitions: the defaults of [`Element`], and what every kernel is tested against.
-pub mod reference {
-    use super::{Accum, Element, Epilogue, Mat, MatMut};
-    use crate::sparsity::{Sparse, Support};
-
-    /// See [`Element::gemm`].
-    ///
-    /// # Panics
-    /// As [`Element::gemm`].
-    pub fn gemm<T: Element>(
-        size: [usize; 3],
-        a: Mat<T>,
-        b: Mat<T>,
-        c: MatMut<T>,
-        accum: Accum,
-        epilogue: Epilogue<T>,
-    ) {
-        let [m, k, n] = size;
-        assert!(
-            accum == Accum::Replace || matches!(epilogue, Epilogue::None),
-            "gemm: an epilogue goes with Accum::Replace"
-        );
-        for i in 0..m {
-            for j in 0..n {
-                let mut sum = T::ZERO;
-                for p in 0..k {
-                    sum += a.data[i * a.row_stride + p * a.col_stride]
-                        * b.data[p * b.row_stride + j * b.col_stride];
-                }
-                let sum = match epilogue {
-                    Epilogue::None => sum,
-                    Epilogue::Bias(bias) => sum + bias[j],
-                    Epilogue::BiasRelu(bias) => (sum + bias[j]).maximum(T::ZERO),
-                };
-                let c = &mut c.data[i * c.row_stride + j * c.col_stride];
-                match accum {
-                    Accum::Replace => *c = sum,
-                    Accum::Add => *c += sum,
-                }
-            }
-        }
-    }
-
-    /// See [`find`](crate::kernels::support::find). All columns are one panel, as far as its places can be numbered.
-    pub fn find<T: Element>(
-        x: &[T],
-        cols: usize,
-        support: &mut Support,
-        values: &mut Vec<T>,
-        by_place: &mut Vec<T>,
-    ) {
-        let (rows, width) = (x.len() / cols.max(1), 1 << 10);
-        *support = Support { rows, cols, width, ..Support::default() };
-        values.clear();
-        by_place.clear();
-        support.row_starts.push(0);
-        support.col_starts.push(0);
-        for panel in 0..support.panels() {
-            let columns = support.columns_of(panel);
-            for i in 0..rows {
-                for j in columns.clone().filter(|j| x[i * cols + j] != T::ZERO) {
-                    by_place.push(x[i * cols + j]);
-                    support.column_of.push((j - columns.start) as u16);
-                }
-                support.row_starts.push(by_place.len() as u32);
-            }
-            for j in columns {
-                for i in (0..rows).filter(|i| x[i * cols + j] != T::ZERO) {
-                    values.push(x[i * cols + j]);
-                    support.row_of.push(i as u32);
-                }
-                support.col_starts.push(values.len() as u32);
-            }
-        }
-    }
-
-    /// See [`Element::spmm`].
-    pub fn spmm<T: Element>(
-        a: Sparse<T>,
-        b: Mat<T>,
-        n: usize,
-        c: &mut [T],
-        accum: Accum,
-        epilogue: Epilogue<T>,
-    ) {
-        let mut sums = vec![T::ZERO; a.support.rows * n];
-        for p in 0..a.support.cols {
-            for entry in a.support.column(p) {
-                let i = a.support.row_of[entry] as usize;
-                for j in 0..n {
-                    sums[i * n + j] += a.values[entry] * b.data[p * b.row_stride + j * b.col_stride];
-                }
-            }
-        }
-        // The product of a 1 and a row of sums knows what to do with them.
-        let one = [T::ONE];
-        for (sum, c) in sums.chunks_exact(n.max(1)).zip(c.chunks_exact_mut(n.max(1))) {
-            gemm(
-                [1, 1, n],
-                Mat::row_major(&one, 1),
-                Mat::row_major(sum, n),
-                MatMut::row_major(c, n),
-                accum,
-                epilogue,
-            );
-        }
-    }
-
-    /// See [`Element::spmm_t`].
-    pub fn spmm_t<T: Element>(a: Sparse<T>, g: Mat<T>, n: usize, c: MatMut<T>, accum: Accum) {
-        for p in 0..a.support.cols {
-            for j in 0..n {
-                let mut sum = T::ZERO;
-                for entry in a.support.column(p) {
-                    let i = a.support.row_of[entry] as usize;
-                    sum += a.values[entry] * g.data[i * g.row_stride + j * g.col_stride];
-                }
-                let c = &mut c.data[p * c.row_stride + j * c.col_stride];
-                *c = if accum == Accum::Add { *c + sum } else { sum };
-            }
-        }
-    }
-
-    /// See [`Element::sddmm`].
-    pub fn sddmm<T: Element>(
-        support: &Support,
-        g: Mat<T>,
-        b: Mat<T>,
-        n: usize,
-        values: &mut [T],
-        accum: Accum,
-    ) {
-        for j in 0..support.cols {
-            for entry in support.column(j) {
-                let i = support.row_of[entry] as usize;
-                let value = MatMut::row_major(&mut values[entry..=entry], 1);
-                // With n = 0 the operands may be empty.
-                let [i, j] = if n > 0 { [i * g.row_stride, j * b.row_stride] } else { [0, 0] };
-                let [row, col] = [Mat { data: &g.data[i..], ..g }, Mat { data: &b.data[j..], ..b }];
-                gemm([1, n, 1], row, col.t(), value, accum, Epilogue::None);
-            }
         }
     }
 }

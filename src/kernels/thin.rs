@@ -1,0 +1,66 @@
+//! The door to the pull-back of a relu layer with few inputs: checks operands once, so that the kernels behind it may
+//! trust their pointers.
+
+use super::gemm::on_current_isa;
+use super::isa::Isa;
+use super::micro::{self, Microkernel, THIN, ThinLayer};
+use super::product::check_operand;
+use crate::element::{Accum, Element, ReluLayer, reference};
+
+/// A float with micro-kernels for it.
+pub(super) trait Float: Element {
+    /// # Safety
+    /// The layer's pointers are valid for its sizes, and nothing else reads or writes `gw` and `gb`.
+    unsafe fn thin_vjp(layer: &ThinLayer<Self>);
+}
+
+macro_rules! float {
+    ($t:ty, $kernel:ident) => {
+        impl Float for $t {
+            unsafe fn thin_vjp(layer: &ThinLayer<Self>) {
+                // SAFETY: the layer is the caller's, and `current` names only what this machine has.
+                unsafe { on_current_isa!($kernel, vjp(layer)) }
+            }
+        }
+    };
+}
+float!(f32, F32);
+float!(f64, F64);
+
+unsafe fn vjp<K: Microkernel>(layer: &ThinLayer<K::Element>) {
+    // SAFETY: the caller's.
+    unsafe { K::thin_vjp(layer) }
+}
+
+/// See [`Element::relu_layer_vjp`].
+pub(super) fn relu_layer_vjp<T: Float>(
+    layer: ReluLayer<T>,
+    (gw, gw_accum): (&mut [T], Accum),
+    (gb, gb_accum): (&mut [T], Accum),
+) {
+    let ReluLayer { size: [m, k, n], x, y, gy, uniform } = layer;
+    if !(1..=THIN).contains(&k) {
+        return reference::relu_layer_vjp(layer, (gw, gw_accum), (gb, gb_accum));
+    }
+    check_operand("relu_layer_vjp: x", x.data.len(), [m, k], [x.row_stride, x.col_stride]);
+    check_operand("relu_layer_vjp: y", y.len(), [m, n], [n, 1]);
+    check_operand("relu_layer_vjp: gy", gy.len(), [m, n], [n, 1]);
+    assert!(gw.len() == k * n && gb.len() == n, "relu_layer_vjp: the weights are {k} x {n}");
+    let layer = ThinLayer {
+        m,
+        k,
+        n,
+        x: x.data.as_ptr(),
+        x_row: x.row_stride,
+        x_col: x.col_stride,
+        y: y.as_ptr(),
+        gy: gy.as_ptr(),
+        uniform,
+        gw: gw.as_mut_ptr(),
+        gw_add: gw_accum == Accum::Add,
+        gb: gb.as_mut_ptr(),
+        gb_add: gb_accum == Accum::Add,
+    };
+    // SAFETY: every operand has been checked, and `gw` and `gb` are borrowed mutably.
+    unsafe { T::thin_vjp(&layer) }
+}
