@@ -350,7 +350,7 @@ impl<'r, T: Real> Recording<'r, T> {
         self.run(op, inputs, Location::caller())
     }
 
-    #[inline]
+    #[inline(never)]
     #[track_caller]
     pub(crate) fn run(self, op: Op, inputs: &[Var<'r, T>], at: &'static Location<'static>) -> Var<'r, T> {
         for input in inputs {

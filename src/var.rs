@@ -176,7 +176,8 @@ impl<'r, T: Real> Var<'r, T> {
 
     #[track_caller]
     fn check_scalar(self, method: &str) {
-        let shape = self.shape();
+        let inner = self.recording.tape.inner.borrow();
+        let shape = &inner.nodes()[self.id.index()].shape;
         assert_eq!(shape.elements(), 1, "{method}: a loss is a scalar, not of shape {shape}");
     }
 
