@@ -243,7 +243,7 @@ fn sizes() -> Vec<[usize; 3]> {
 /// The best seconds of each implementation, taking turns, so that all meet the same weather.
 fn race<T: Float>(case: &mut Case<T>, field: &[Implementation]) -> Vec<f64> {
     let reps = (1e6 / case.flops()).ceil() as usize;
-    let budget = Duration::from_secs_f64((case.flops() / 1e9).clamp(0.2, 4.0));
+    let budget = Duration::from_secs_f64((case.flops() / 2.5e8).clamp(0.3, 12.0));
     let mut best = vec![f64::MAX; field.len()];
     let start = Instant::now();
     let mut rounds = 0;
@@ -294,7 +294,7 @@ fn table<T: Float>(filter: &str) {
 /// How much a second thread gains. Both counts take turns.
 fn scaling(filter: &str) {
     println!("\nf32, 2 threads against 1");
-    for size @ [m, k, n] in [[64; 3], [128; 3], [256; 3], [512; 3], [1024; 3], [1024, 768, 6144]] {
+    for size @ [m, k, n] in [[128; 3], [160; 3], [192; 3], [256; 3], [512; 3], [1024; 3], [1024, 768, 6144]] {
         let name = format!("{m}x{k}x{n}");
         if !name.contains(filter) {
             continue;

@@ -156,10 +156,10 @@ impl<'a, T: Real> Sweep<'a, T> {
         let (node, id) = (&self.nodes[i], NodeId(i as u32));
         let (zeros, any) = (self.zeros, self.zeros.any());
         let given = if any { self.given(op, i) } else { Given::Whole };
-        let new_packs: SmallVec<[Option<usize>; 4]> = match any {
-            true => (0..node.inputs.len()).map(|k| self.new_pack_of(node, k, given)).collect(),
-            false => SmallVec::new(),
-        };
+        let mut new_packs: SmallVec<[Option<usize>; 4]> = SmallVec::new();
+        if any {
+            new_packs.extend((0..node.inputs.len()).map(|k| self.new_pack_of(node, k, given)));
+        }
         let mut own = if any || zeros.keeps { self.own(op, i, given) } else { None };
         let Place::Arena(place) = &node.cotangent else { unreachable!("only such nodes are pulled back") };
         let (arena, rest) = self.cotangents.split_at_mut(place.start);

@@ -87,12 +87,11 @@ impl Watch {
         for (k, (slot, input)) in gx.slots.iter().zip(&node.inputs).enumerate() {
             let mut support = None;
             let (of, uniform) = (nodes[input.index()].name(), gx.uniform[slot.node].to_f64());
-            if self.anomalies && !uniform.is_finite() {
-                panic!(
-                    "anomaly in backward: what {op} ({id}) adds to every element of the cotangent of its input {k}, {of} \
-                     ({input}), is {uniform}; {op} was recorded at {at}"
-                );
-            }
+            assert!(
+                !self.anomalies || uniform.is_finite(),
+                "anomaly in backward: what {op} ({id}) adds to every element of the cotangent of its input {k}, {of} \
+                 ({input}), is {uniform}; {op} was recorded at {at}"
+            );
             let cotangent: &[T] = match (gx.flows[slot.node], &slot.place) {
                 (Flow::Nothing, _) | (_, Place::Nowhere) => continue,
                 (Flow::Entries(number), _) => {

@@ -89,8 +89,8 @@ pub(super) trait Float: Element {
     /// # Safety
     /// As [`run`].
     unsafe fn run(product: &Product<Self>);
-    /// The multiply-adds that a thread must find to be worth waking: some 20 microseconds.
-    const PART: usize = 1 << 20;
+    /// The multiply-adds that a thread must find to be worth waking: some 35 microseconds.
+    const PART: usize = 3 << 19;
     /// The sizes that the current instruction set works in.
     fn blocks() -> Blocks;
 }
@@ -135,9 +135,10 @@ unsafe fn run<K: Microkernel<Element: Float>>(p: &Product<K::Element>) {
     let blocks = Blocks::of::<K>();
     let bytes = size_of::<K::Element>();
     // Each panel of a is read once for every NR columns. Reading it where it is, if that is possible, costs a
-    // little each time, and more if b is read across its rows as well; copying it costs more, once.
+    // little each time, and more if b is read across its rows as well, or if columns a power of two apart meet in a few
+    // sets of L1; copying it costs more, once.
     let a_bytes = p.m * p.k * bytes;
-    let panels = if p.b_row == 1 { 24 } else { 12 };
+    let panels = if p.b_row == 1 { 20 } else { 12 };
     let packing_pays = (p.n > panels * K::NR && a_bytes > L1) || (p.n > 4 * K::NR && a_bytes > l2() / 4);
     let pack_a = p.m > 1 && (p.a_row != 1 || packing_pays);
     let columns_of_c = p.c_row == 1 || p.m == 1;

@@ -1,8 +1,8 @@
 //! The threads that large kernels share: a pool of rayon's, started when a kernel first wants more than one.
 //!
 //! Work is cut into parts by output, so that the result has the same bits for any number of threads. To hand a part
-//! to another thread costs some microseconds; each kernel says from which size on it asks for that. With one thread
-//! nothing is started.
+//! to another thread costs some microseconds; each kernel says from which size on it asks for that. The calling thread
+//! works too: for n threads, n − 1 are started.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use rayon_core::{ThreadPool, ThreadPoolBuilder};
 /// 0 until first asked for.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// The pool, and the number of threads it was made with.
+/// The pool, and how many threads it has.
 static POOL: Mutex<Option<(usize, Arc<ThreadPool>)>> = Mutex::new(None);
 
 /// The number of threads that a kernel may use.
@@ -44,22 +44,36 @@ fn detect() -> usize {
 type Task<'a> = dyn Fn(usize) + Sync + 'a;
 
 /// Calls `task(0)` … `task(parts - 1)`, each once, on the threads there are, and returns when all have returned.
+///
+/// This thread is one of them: it begins at once, and takes whatever part is left when it has done one. So a thread that is
+/// slow to wake keeps nobody waiting.
 pub(crate) fn parallel(parts: usize, task: &Task) {
-    if parts <= 1 {
-        return (0..parts).for_each(task);
-    }
-    match pool() {
-        Some(pool) => pool.install(|| split(0..parts, task)),
-        None => (0..parts).for_each(task),
-    }
+    let helpers = threads().min(parts).saturating_sub(1);
+    let Some(pool) = (if helpers > 0 { pool() } else { None }) else { return (0..parts).for_each(task) };
+    let next = AtomicUsize::new(0);
+    let work = || {
+        loop {
+            match next.fetch_add(1, Ordering::Relaxed) {
+                part if part < parts => task(part),
+                _ => return,
+            }
+        }
+    };
+    pool.in_place_scope(|scope| {
+        for _ in 0..helpers {
+            scope.spawn(|_| work());
+        }
+        work();
+    });
 }
 
 /// Runs two tasks, at the same time if there are threads.
 pub(crate) fn join(one: impl FnOnce() + Send, other: impl FnOnce() + Send) {
     match if threads() > 1 { pool() } else { None } {
-        Some(pool) => {
-            pool.install(|| rayon_core::join(one, other));
-        }
+        Some(pool) => pool.in_place_scope(|scope| {
+            scope.spawn(|_| other());
+            one();
+        }),
         None => {
             one();
             other();
@@ -84,19 +98,9 @@ impl<T> Shared<T> {
     }
 }
 
-/// Halves the parts between two threads, and each half again. (A join keeps its task on the stack: nothing is
-/// allocated.)
-fn split(parts: Range<usize>, task: &Task) {
-    if parts.len() <= 1 {
-        return parts.for_each(task);
-    }
-    let middle = parts.start + parts.len() / 2;
-    rayon_core::join(|| split(parts.start..middle, task), || split(middle..parts.end, task));
-}
-
-/// The pool of the wanted size; none if the system gives no threads.
+/// The pool of the other threads; none if the system gives none.
 fn pool() -> Option<Arc<ThreadPool>> {
-    let wanted = threads();
+    let wanted = threads().saturating_sub(1).max(1);
     let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     if pool.as_ref().is_none_or(|(threads, _)| *threads != wanted) {
         let name = |number| format!("quietgrad {number}");
