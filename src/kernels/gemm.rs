@@ -89,8 +89,8 @@ pub(super) trait Float: Element {
     /// # Safety
     /// As [`run`].
     unsafe fn run(product: &Product<Self>);
-    /// The multiply-adds that a thread must find to be worth waking: some 35 microseconds.
-    const PART: usize = 3 << 19;
+    /// The multiply-adds that a thread must find to be worth waking: some 70 microseconds.
+    const PART: usize = 3 << 20;
     /// The sizes that the current instruction set works in.
     fn blocks() -> Blocks;
 }
