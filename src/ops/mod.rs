@@ -79,7 +79,7 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     }
 
     /// Whether the output is nowhere below 0, its cotangent is read where it is above 0 alone, and
-    /// [`vjp_in_place`](Rule::vjp_in_place) adds there what is [uniform](Cotangent::uniform).
+    /// [`vjp_in_place`](Rule::vjp_in_place) adds there what is the same at every element (`docs/adr/0014`).
     fn takes_uniform(&self) -> bool {
         false
     }
