@@ -8,15 +8,15 @@ use super::product::check_operand;
 use crate::element::{Accum, Element, ReluLayer, reference};
 
 /// A float with micro-kernels for it.
-pub(super) trait Float: Element {
+pub(super) trait ThinFloat: Element {
     /// # Safety
     /// The layer's pointers are valid for its sizes, and nothing else reads or writes `gw` and `gb`.
     unsafe fn thin_vjp(layer: &ThinLayer<Self>);
 }
 
-macro_rules! float {
+macro_rules! thin_float {
     ($t:ty, $kernel:ident) => {
-        impl Float for $t {
+        impl ThinFloat for $t {
             unsafe fn thin_vjp(layer: &ThinLayer<Self>) {
                 // SAFETY: the layer is the caller's, and `current` names only what this machine has.
                 unsafe { on_current_isa!($kernel, vjp(layer)) }
@@ -24,8 +24,8 @@ macro_rules! float {
         }
     };
 }
-float!(f32, F32);
-float!(f64, F64);
+thin_float!(f32, F32);
+thin_float!(f64, F64);
 
 unsafe fn vjp<K: Microkernel>(layer: &ThinLayer<K::Element>) {
     // SAFETY: the caller's.
@@ -33,7 +33,7 @@ unsafe fn vjp<K: Microkernel>(layer: &ThinLayer<K::Element>) {
 }
 
 /// See [`Element::relu_layer_vjp`].
-pub(super) fn relu_layer_vjp<T: Float>(
+pub(super) fn relu_layer_vjp<T: ThinFloat>(
     layer: ReluLayer<T>,
     (gw, gw_accum): (&mut [T], Accum),
     (gb, gb_accum): (&mut [T], Accum),

@@ -45,8 +45,8 @@ type Task<'a> = dyn Fn(usize) + Sync + 'a;
 
 /// Calls `task(0)` … `task(parts - 1)`, each once, on the threads there are, and returns when all have returned.
 ///
-/// This thread is one of them: it begins at once, and takes whatever part is left when it has done one. So a thread that is
-/// slow to wake keeps nobody waiting.
+/// This thread is one of them: it begins at once, and takes whatever part is left when it has done one, so that work goes on
+/// while another thread wakes.
 pub(crate) fn parallel(parts: usize, task: &Task) {
     let helpers = threads().min(parts).saturating_sub(1);
     let Some(pool) = (if helpers > 0 { pool() } else { None }) else { return (0..parts).for_each(task) };
@@ -75,7 +75,7 @@ pub(crate) fn parallel(parts: usize, task: &Task) {
     });
 }
 
-/// How often to look whether the others have finished before going to sleep: some 100 microseconds.
+/// How often to look whether the others have finished before going to sleep: for 50 to 200 microseconds, by processor.
 const SPINS: usize = 4096;
 
 /// Runs two tasks, at the same time if there are threads.
