@@ -253,9 +253,13 @@ impl<'a, T: Real> Sweep<'a, T> {
         Given::Whole
     }
 
-    /// Whether a node's cotangent can be contributed to by the entries of this support.
+    /// Whether a node's cotangent can be contributed to by the entries of this support. A parameter's cannot: its gradient is
+    /// the caller's, and whole.
     fn takes(&self, id: NodeId, support: usize) -> bool {
         let node = &self.nodes[id.index()];
+        if matches!(node.cotangent, Place::Gradient(_)) {
+            return false;
+        }
         let Support { rows, cols, .. } = self.zeros.supports.places[support];
         let shape = || node.shape.elements() == rows * cols && node.shape.last() == Some(&cols);
         !node.is_active()

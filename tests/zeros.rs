@@ -227,6 +227,28 @@ fn a_gradient_that_was_not_kept_is_zero_where_the_value_is() {
 }
 
 #[test]
+fn a_parameter_behind_a_relu_gets_its_whole_gradient() {
+    let mut random = Random::new(3);
+    let mut params = Params::<f64>::new();
+    let w = params.add("w", Tensor::from_fn([6, 5], |_| random.normal()));
+    let shift = params.add("shift", Tensor::from_fn([6, 5], |_| random.normal()));
+    let out = params.add("out", Tensor::from_fn([5, 3], |_| random.normal()));
+    let gradients = [SkipZeros::Never, SkipZeros::Always].map(|when| {
+        let mut tape = Tape::new();
+        tape.skip_zeros(when);
+        let mut grads = params.zeros();
+        grads.data_mut().fill(f64::NAN); // what an earlier step left
+        let r = tape.record(&params);
+        let (h, k) = (r.param(w).relu(), (r.param(w) + r.param(shift)).relu());
+        let y = h.matmul(r.param(out)).square().sum() + k.matmul(r.param(out)).sum();
+        (y + reg::l1(h).summed()).backward(&mut grads);
+        grads.data().to_vec()
+    });
+    assert!(gradients[0].iter().any(|&g| g != 0.0));
+    assert_close(&gradients[0], &gradients[1], "gradients");
+}
+
+#[test]
 fn terms_of_a_loss_can_be_swept_one_after_the_other() {
     let params = autoencoder_params(6, 40, -0.5);
     let x = Tensor::from_fn([20, 6], |i| (i % 5) as f64 - 2.0);
