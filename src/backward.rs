@@ -8,17 +8,20 @@
 //! as well: a [`Pack`]. An op that knows nothing of entries is handed whole cotangents in any case, and what it gives
 //! is picked at the entries.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
-use crate::cotangents::{Cotangents, Flow, Pack, Place};
+use crate::cotangents::{Cotangents, Flow, Pack, Partial, Place};
 use crate::element::Accum;
 use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::{self, support};
 use crate::ops::{Op, Real};
 use crate::params::{Grads, Params};
-use crate::record::{Inner, sparse_view, with_views};
+use crate::record::Inner;
 use crate::sparsity::{Demand, Entries, Sparse, Support};
-use crate::tensor::Cotangent;
+use crate::tensor::{Cotangent, View};
+use crate::views::{view, with_sparse_views, with_views};
 use crate::watch::Watch;
 use crate::zeros::{Pool, Zeros};
 
@@ -39,10 +42,7 @@ pub(crate) fn sweep<T: Real>(
         sweep.seed(root, seed);
     }
     let end = roots.iter().map(|(root, _)| root.index() + 1).max().unwrap_or(0);
-    match watch {
-        None => sweep.run::<false>(end, None),
-        Some(watch) => sweep.run::<true>(end, Some(watch)),
-    }
+    sweep.run(end, watch);
     if accum == Accum::Replace {
         clear_untouched(inner, params, grads.data_mut());
     }
@@ -132,9 +132,9 @@ impl<'a, T: Real> Sweep<'a, T> {
         kernels::copy([seed], place, accum);
     }
 
-    /// The loop, over the nodes before `end`. There are two copies of it, so that the one that nobody watches has
-    /// nothing of the other in it.
-    fn run<const WATCHED: bool>(&mut self, end: usize, mut watch: Option<&mut Watch>) {
+    /// The loop, over the nodes before `end`.
+    fn run(&mut self, end: usize, mut watch: Option<&mut Watch>) {
+        let attended = watch.is_some() || self.zeros.any() || self.zeros.keeps;
         for i in (0..end).rev() {
             let Node { kind: Kind::Op(op), cotangent: Place::Arena(place), .. } = &self.nodes[i] else {
                 continue;
@@ -147,21 +147,52 @@ impl<'a, T: Real> Sweep<'a, T> {
                 self.cotangents[place.clone()].fill(T::ZERO);
                 self.flows[i] = Flow::Whole;
             }
-            self.pull_back::<WATCHED>(op, i, &mut watch);
+            if attended {
+                self.pull_back_attended(op, i, place, &mut watch);
+            } else {
+                self.pull_back(op, i, place);
+            }
         }
     }
 
-    /// Hands a node's cotangent on to its inputs.
-    fn pull_back<const WATCHED: bool>(&mut self, op: &Op, i: usize, watch: &mut Option<&mut Watch>) {
+    /// Hands a node's cotangent, which stands in a place, on to its inputs.
+    #[inline]
+    fn pull_back(&mut self, op: &Op, i: usize, place: &Range<usize>) {
+        let node = &self.nodes[i];
+        let (arena, own) = self.cotangents.split_at_mut(place.start);
+        let (of_inputs, own_uniform) = self.uniform.split_at_mut(i);
+        let (data, uniform) = (&mut own[..place.len()], &mut own_uniform[0]);
+        let gy = Cotangent { data, shape: &node.shape, support: None, uniform };
+        let gx = &mut Cotangents {
+            slots: &node.slots,
+            flows: self.flows,
+            arena,
+            gradients: self.gradients,
+            uniform: of_inputs,
+            may_wait: true,
+            partial: None,
+        };
+        let y = view(node, self.values, self.params);
+        with_views(self.nodes, &node.inputs, self.values, self.params, |x| T::vjp(op, x, y, gy, gx));
+    }
+
+    /// The same, with an eye on entries, and under the eye of who looks on.
+    #[inline(never)]
+    fn pull_back_attended(
+        &mut self,
+        op: &Op,
+        i: usize,
+        place: &Range<usize>,
+        watch: &mut Option<&mut Watch>,
+    ) {
         let (node, id) = (&self.nodes[i], NodeId(i as u32));
-        let (zeros, any) = (self.zeros, self.zeros.any());
-        let given = if any { self.given(op, i) } else { Given::Whole };
+        let zeros = self.zeros;
+        let given = if zeros.any() { self.given(op, i) } else { Given::Whole };
         let mut new_packs: SmallVec<[Option<usize>; 4]> = SmallVec::new();
-        if any {
+        if zeros.any() {
             new_packs.extend((0..node.inputs.len()).map(|k| self.new_pack_of(node, k, given)));
         }
-        let mut own = if any || zeros.keeps { self.own(op, i, given) } else { None };
-        let Place::Arena(place) = &node.cotangent else { unreachable!("only such nodes are pulled back") };
+        let mut own = self.own(op, i, given);
         let (arena, rest) = self.cotangents.split_at_mut(place.start);
         let data = match &mut own {
             Some((_, pack)) => &mut pack.values[..],
@@ -175,19 +206,22 @@ impl<'a, T: Real> Sweep<'a, T> {
         let gy = Cotangent { data, shape: &node.shape, support, uniform: &mut rest[0] };
         let mut gx = Cotangents {
             slots: &node.slots,
-            new_packs: &new_packs,
             flows: self.flows,
             arena,
             gradients: self.gradients,
-            packs: &mut self.packs.places,
-            supports: &zeros.supports.places,
             uniform: of_inputs,
             may_wait: !zeros.keeps,
-            as_all: matches!(given, Given::AsAll(_)),
+            partial: Some(Partial {
+                new_packs: &new_packs,
+                packs: &mut self.packs.places,
+                supports: &zeros.supports.places,
+                as_all: matches!(given, Given::AsAll(_)),
+            }),
         };
-        let y = sparse_view(self.nodes, id, self.values, self.params, zeros, any);
+        let entries = zeros.entries(id);
+        let y = View { sparse: entries.as_ref(), ..view(node, self.values, self.params) };
         let run = |gx: &mut Cotangents<T>| {
-            with_views(self.nodes, &node.inputs, self.values, self.params, zeros, |x| match given {
+            with_sparse_views(self.nodes, &node.inputs, self.values, self.params, zeros, |x| match given {
                 Given::AsAll(_) => {
                     let y = y.entries();
                     // Where the derivative reads the cotangent on the support alone, it is made from y alone.
@@ -198,8 +232,8 @@ impl<'a, T: Real> Sweep<'a, T> {
             });
         };
         match watch {
-            Some(watch) if WATCHED => watch.backward(self.nodes, id, &mut gx, run),
-            _ => run(&mut gx),
+            Some(watch) => watch.backward(self.nodes, id, &mut gx, run),
+            None => run(&mut gx),
         }
         if let Some((number, pack)) = own {
             self.packs.places[number] = pack;

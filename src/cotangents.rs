@@ -57,20 +57,26 @@ pub(crate) struct Slot {
 /// right [`Accum`] each time and never asks which it is.
 pub struct Cotangents<'a, T> {
     pub(crate) slots: &'a [Slot],
-    /// For each slot the number of a pack, if only entries are asked for and nothing has flowed yet; empty if that is so
-    /// for none.
-    pub(crate) new_packs: &'a [Option<usize>],
     /// What has flowed to each node.
     pub(crate) flows: &'a mut [Flow],
     pub(crate) arena: &'a mut [T],
     pub(crate) gradients: &'a mut [T],
-    pub(crate) packs: &'a mut [Pack<T>],
-    pub(crate) supports: &'a [Support],
     /// What is to be added to each node's cotangent at every element, and whether it may wait.
     pub(crate) uniform: &'a mut [T],
     pub(crate) may_wait: bool,
+    /// What there is besides whole cotangents.
+    pub(crate) partial: Option<Partial<'a, T>>,
+}
+
+/// The cotangents that consist of entries, or may.
+pub(crate) struct Partial<'a, T> {
+    /// For each slot the number of a pack, if only entries are asked for and nothing has flowed yet; empty if that is so
+    /// for none.
+    pub new_packs: &'a [Option<usize>],
+    pub packs: &'a mut [Pack<T>],
+    pub supports: &'a [Support],
     /// Whether the vjp runs on entries as if they were all elements.
-    pub(crate) as_all: bool,
+    pub as_all: bool,
 }
 
 impl<T: Element> Cotangents<'_, T> {
@@ -83,20 +89,16 @@ impl<T: Element> Cotangents<'_, T> {
     /// when nobody wants that cotangent.
     #[inline]
     pub fn add(&mut self, k: usize, write: impl FnOnce(ViewMut<T>, Accum)) {
-        let Slot { place, shape, .. } = &self.slots[k];
-        let data = match place {
+        let Slot { node, place, shape, .. } = &self.slots[k];
+        let (memory, range) = match place {
             Place::Nowhere => return,
-            Place::Arena(range) => &mut self.arena[range.clone()],
-            Place::Gradient(range) => &mut self.gradients[range.clone()],
+            Place::Arena(range) => (&mut *self.arena, range),
+            Place::Gradient(range) => (&mut *self.gradients, range),
         };
-        let (flow, accum) = touch(self.flows, self.slots[k].node, self.new_packs.get(k));
-        let Flow::Entries(number) = flow else { return write(ViewMut::new(data, shape), accum) };
-        let Pack { support, values, .. } = &mut self.packs[number];
-        if self.as_all {
-            write(ViewMut::new(values, shape), accum);
-        } else {
-            write(ViewMut::new(&mut *data, shape), Accum::Replace);
-            support::gather(data, &self.supports[*support], values, accum);
+        let place = ViewMut::new(&mut memory[range.clone()], shape);
+        match &mut self.partial {
+            None => write(place, touch(&mut self.flows[*node], Flow::Whole)),
+            Some(partial) => partial.add(k, &mut self.flows[*node], place, write),
         }
     }
 
@@ -121,7 +123,7 @@ impl<T: Element> Cotangents<'_, T> {
         let [a, b] = [&self.slots[k], &self.slots[l]];
         let (Place::Gradient(of_a), Place::Gradient(of_b)) = (&a.place, &b.place) else { return false };
         let Ok([x, y]) = self.gradients.get_disjoint_mut([of_a.clone(), of_b.clone()]) else { return false };
-        let [(_, x_accum), (_, y_accum)] = [a, b].map(|slot| touch(self.flows, slot.node, None));
+        let [x_accum, y_accum] = [a, b].map(|slot| touch(&mut self.flows[slot.node], Flow::Whole));
         write([(ViewMut::new(x, &a.shape), x_accum), (ViewMut::new(y, &b.shape), y_accum)]);
         true
     }
@@ -129,15 +131,12 @@ impl<T: Element> Cotangents<'_, T> {
     /// As [`add`](Cotangents::add), if only entries of the cotangent of input `k` are asked for: `write` gets their
     /// support and their values. Says whether that was so.
     pub(crate) fn add_entries(&mut self, k: usize, write: impl FnOnce(&Support, &mut [T], Accum)) -> bool {
-        if !self.takes_entries(k) {
-            return false;
-        }
-        let (Flow::Entries(number), accum) = touch(self.flows, self.slots[k].node, self.new_packs.get(k))
-        else {
+        let Some(partial) = &mut self.partial else { return false };
+        let Some((number, accum)) = partial.touch_entries(k, &mut self.flows[self.slots[k].node]) else {
             return false;
         };
-        let Pack { support, values, .. } = &mut self.packs[number];
-        write(&self.supports[*support], values, accum);
+        let Pack { support, values, .. } = &mut partial.packs[number];
+        write(&partial.supports[*support], values, accum);
         true
     }
 
@@ -149,34 +148,54 @@ impl<T: Element> Cotangents<'_, T> {
         other: usize,
         write: impl FnOnce((&mut [T], Accum), (ViewMut<T>, Accum)),
     ) -> bool {
-        if !self.wants(other) || self.slots[k].node == self.slots[other].node || !self.takes_entries(k) {
+        let Some(partial) = &mut self.partial else { return false };
+        let of_k = self.slots[k].node;
+        if matches!(self.slots[other].place, Place::Nowhere) || of_k == self.slots[other].node {
             return false;
         }
-        let (Flow::Entries(number), accum) = touch(self.flows, self.slots[k].node, self.new_packs.get(k))
-        else {
-            return false;
-        };
-        let mut values = std::mem::take(&mut self.packs[number].values);
+        let Some((number, accum)) = partial.touch_entries(k, &mut self.flows[of_k]) else { return false };
+        let mut values = std::mem::take(&mut partial.packs[number].values);
         self.add(other, |place, other_accum| write((&mut values, accum), (place, other_accum)));
-        self.packs[number].values = values;
+        if let Some(partial) = &mut self.partial {
+            partial.packs[number].values = values;
+        }
         true
-    }
-
-    /// Whether a contribution to input `k` is to consist of entries.
-    fn takes_entries(&self, k: usize) -> bool {
-        let asked = self.new_packs.get(k).is_some_and(Option::is_some);
-        asked || matches!(self.flows[self.slots[k].node], Flow::Entries(_))
     }
 }
 
-/// A contribution is made to a node's cotangent, in a new pack if there is one: how it flows, and what it does to what
-/// stands there.
-#[inline]
-fn touch(flows: &mut [Flow], node: usize, new_pack: Option<&Option<usize>>) -> (Flow, Accum) {
-    let flow = &mut flows[node];
-    if matches!(flow, Flow::Nothing) {
-        *flow = new_pack.copied().flatten().map_or(Flow::Whole, Flow::Entries);
-        return (*flow, Accum::Replace);
+impl<T: Element> Partial<'_, T> {
+    /// How the first contribution to input `k` flows.
+    fn first(&self, k: usize) -> Flow {
+        self.new_packs.get(k).copied().flatten().map_or(Flow::Whole, Flow::Entries)
     }
-    (*flow, Accum::Add)
+
+    /// Contributes to the cotangent of input `k`, which stands in a place if it does not consist of entries.
+    #[inline(never)]
+    fn add(&mut self, k: usize, flow: &mut Flow, place: ViewMut<T>, write: impl FnOnce(ViewMut<T>, Accum)) {
+        let accum = touch(flow, self.first(k));
+        let Flow::Entries(number) = *flow else { return write(place, accum) };
+        let Pack { support, values, .. } = &mut self.packs[number];
+        if self.as_all {
+            return write(ViewMut::new(values, place.shape), accum);
+        }
+        write(ViewMut::new(&mut *place.data, place.shape), Accum::Replace);
+        support::gather(place.data, &self.supports[*support], values, accum);
+    }
+
+    /// The number of the pack of input `k`, and what a contribution does to it, if one is to consist of entries.
+    fn touch_entries(&self, k: usize, flow: &mut Flow) -> Option<(usize, Accum)> {
+        let to = if *flow == Flow::Nothing { self.first(k) } else { *flow };
+        let Flow::Entries(number) = to else { return None };
+        Some((number, touch(flow, to)))
+    }
+}
+
+/// A contribution is made to a cotangent, which flows in this way if it is the first: what it does to what stands there.
+#[inline]
+fn touch(flow: &mut Flow, first: Flow) -> Accum {
+    if *flow == Flow::Nothing {
+        *flow = first;
+        return Accum::Replace;
+    }
+    Accum::Add
 }

@@ -76,6 +76,7 @@ mod tape;
 mod tensor;
 pub mod terms;
 mod var;
+mod views;
 mod watch;
 mod zeros;
 

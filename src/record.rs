@@ -18,6 +18,7 @@ use crate::params::{ParamId, Params};
 use crate::shape::{Shape, ShapeError};
 use crate::sparsity::Entries;
 use crate::tensor::{View, ViewMut};
+use crate::views::{elements, view, with_sparse_views, with_views};
 use crate::watch::Watch;
 use crate::zeros::{Pool, Skipping, Zeros};
 
@@ -56,58 +57,6 @@ pub(crate) struct Owed {
     pub nodes: SmallVec<[NodeId; 2]>,
     pub what: &'static str,
     pub at: &'static Location<'static>,
-}
-
-/// A node's elements.
-#[inline(always)]
-fn elements<'a, T>(node: &Node, values: &'a [T], params: &'a [T]) -> &'a [T] {
-    match &node.value {
-        Memory::Arena(range) => &values[range.clone()],
-        Memory::Params(range) => &params[range.clone()],
-    }
-}
-
-/// A node's value.
-#[inline(always)]
-pub(crate) fn view<'a, T>(node: &'a Node, values: &'a [T], params: &'a [T]) -> View<'a, T> {
-    let (data, strides) = (elements(node, values, params), node.strides.as_deref());
-    View { data, shape: &node.shape, strides, sparse: None }
-}
-
-/// Calls `f` with the values of some nodes. (A list of references cannot be kept between calls: it stands on the stack.)
-#[inline]
-pub(crate) fn with_views<T: Element, R>(
-    nodes: &[Node],
-    ids: &[NodeId],
-    values: &[T],
-    params: &[T],
-    zeros: &Zeros<T>,
-    f: impl FnOnce(&[View<T>]) -> R,
-) -> R {
-    let any = zeros.any();
-    let view = |&id: &NodeId| sparse_view(nodes, id, values, params, zeros, any);
-    match ids {
-        [a] => f(&[view(a)]),
-        [a, b] => f(&[view(a), view(b)]),
-        [a, b, c] => f(&[view(a), view(b), view(c)]),
-        _ => f(&ids.iter().map(view).collect::<SmallVec<[View<T>; 16]>>()),
-    }
-}
-
-/// A node's value, with its entries if `any` have been found.
-#[inline(always)]
-pub(crate) fn sparse_view<'a, T: Element>(
-    nodes: &'a [Node],
-    id: NodeId,
-    values: &'a [T],
-    params: &'a [T],
-    zeros: &'a Zeros<T>,
-    any: bool,
-) -> View<'a, T> {
-    let node = &nodes[id.index()];
-    let (data, strides) = (elements(node, values, params), node.strides.as_deref());
-    let sparse = if any { zeros.entries(id) } else { None };
-    View { data, shape: &node.shape, strides, sparse }
 }
 
 impl<T> Inner<T> {
@@ -210,6 +159,7 @@ impl<T: Real> Inner<T> {
                 aliases: false,
                 cotangent,
                 slots: SmallVec::new(),
+                product: None,
                 at,
             })
         });
@@ -226,7 +176,7 @@ impl<T: Real> Inner<T> {
     pub fn leaf(
         &mut self,
         kind: Kind,
-        shape: &[usize],
+        shape: &Shape,
         at: &'static Location<'static>,
         fill: impl FnOnce(&mut [T]),
     ) -> NodeId {
@@ -242,11 +192,11 @@ impl<T: Real> Inner<T> {
     fn place(
         &mut self,
         kind: Kind,
-        shape: &[usize],
+        shape: &Shape,
         at: &'static Location<'static>,
         fill: impl FnOnce(&mut [T]),
     ) -> NodeId {
-        if let Some(node) = self.repeat(at, |node| node.kind == kind && node.shape[..] == *shape) {
+        if let Some(node) = self.repeat(at, |node| node.kind == kind && node.shape == *shape) {
             let Memory::Arena(range) = &self.graph.nodes[node.index()].value else {
                 unreachable!("a leaf is owned")
             };
@@ -259,7 +209,7 @@ impl<T: Real> Inner<T> {
         fill(&mut self.values.data[range.clone()]);
         let active = kind == Kind::Input;
         let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
-        let (shape, value) = (Shape::from(shape), Memory::Arena(range));
+        let (shape, value) = (shape.clone(), Memory::Arena(range));
         self.push(Node {
             kind,
             inputs: SmallVec::new(),
@@ -269,6 +219,7 @@ impl<T: Real> Inner<T> {
             aliases: false,
             cotangent,
             slots: SmallVec::new(),
+            product: None,
             at,
         })
     }
@@ -290,10 +241,7 @@ impl<T: Real> Inner<T> {
             Some(id) => id,
             None => self.enter(op, inputs.collect(), params, at)?,
         };
-        match self.watch {
-            None => self.compute::<false>(id, params),
-            Some(_) => self.compute::<true>(id, params),
-        }
+        self.compute(id, params);
         Ok(id)
     }
 
@@ -324,24 +272,37 @@ impl<T: Real> Inner<T> {
         self.derive(op, inputs, at)
     }
 
-    /// Runs a node's op, unless the result is only another view of its input. There are two copies of this method, so
-    /// that the one that nobody watches has nothing of the other in it.
-    fn compute<const WATCHED: bool>(&mut self, id: NodeId, params: &[T]) {
+    /// Runs a node's op, unless the result is only another view of its input.
+    fn compute(&mut self, id: NodeId, params: &[T]) {
+        let (before, rest) = self.graph.nodes.split_at(id.index());
+        let node = &rest[0];
+        if self.watch.is_some() || self.zeros.concern(node) {
+            return self.compute_attended(id, params);
+        }
+        let Some((op, range)) = node.computed() else { return };
+        let (past, rest) = self.values.data.split_at_mut(range.start);
+        let y = ViewMut::new(&mut rest[..range.len()], &node.shape);
+        with_views(before, &node.inputs, past, params, |x| T::forward(op, x, y));
+    }
+
+    /// The same, with an eye on zeros, and under the eye of who looks on.
+    #[inline(never)]
+    fn compute_attended(&mut self, id: NodeId, params: &[T]) {
         let value = |node: &Node| elements(node, &self.values.data, params);
         self.zeros.before(&self.graph.nodes, id, value);
         let (before, rest) = self.graph.nodes.split_at(id.index());
         let node = &rest[0];
-        if let (Kind::Op(op), Memory::Arena(range), false) = (&node.kind, &node.value, node.aliases) {
+        if let Some((op, range)) = node.computed() {
             let (past, rest) = self.values.data.split_at_mut(range.start);
             let computed = Cell::new(None);
             let screen = self.zeros.known(id).screen.then_some(&computed);
             let y = ViewMut { screen, ..ViewMut::new(&mut rest[..range.len()], &node.shape) };
             let run = |y: ViewMut<T>| {
-                with_views(before, &node.inputs, past, params, &self.zeros, |x| run_forward(op, x, y));
+                with_sparse_views(before, &node.inputs, past, params, &self.zeros, |x| run_forward(op, x, y));
             };
             match &mut self.watch {
-                Some(watch) if WATCHED => watch.forward(node, id, y, run),
-                _ => run(y),
+                Some(watch) => watch.forward(node, id, y, run),
+                None => run(y),
             }
             if let Some(computed) = computed.get() {
                 self.zeros.screened(id, computed);
@@ -359,9 +320,9 @@ impl<T: Real> Inner<T> {
         at: &'static Location<'static>,
     ) -> Result<NodeId, (&'static str, ShapeError)> {
         let node = |id: &NodeId| &self.graph.nodes[id.index()];
-        let shape = {
+        let (shape, product) = {
             let shapes: SmallVec<[&[usize]; 4]> = inputs.iter().map(|id| &node(id).shape[..]).collect();
-            op.shape(&shapes).map_err(|error| (op.name(), error))?
+            (op.shape(&shapes).map_err(|error| (op.name(), error))?, op.product(&shapes))
         };
         let len = shape.elements();
         let active = op.differentiable() && inputs.iter().any(|id| node(id).is_active());
@@ -381,13 +342,13 @@ impl<T: Real> Inner<T> {
             Slot { node: id.index(), place: cotangent.clone(), shape: shape.clone(), takes_uniform }
         };
         let slots = inputs.iter().map(slot).collect();
+        let product = if T::VECTORIZED { product } else { None };
         let kind = Kind::Op(op);
-        Ok(self.push(Node { kind, inputs, shape, strides, value, aliases, cotangent, slots, at }))
+        Ok(self.push(Node { kind, inputs, shape, strides, value, aliases, cotangent, slots, product, at }))
     }
 }
 
 /// y = f(x); a sum to which zeros add nothing runs over the entries of its input, if they have been found.
-#[inline]
 fn run_forward<T: Real>(op: &Op, x: &[View<T>], y: ViewMut<T>) {
     match x {
         [x] if x.sparse.is_some() && op.entries(&[]) == Entries::Sum && op.keeps_zeros() => {

@@ -12,11 +12,12 @@ use crate::graph::{Graph, Kind, Node, NodeId};
 use crate::ops::{Op, Real};
 use crate::params::{Grads, ParamId, Params};
 use crate::profile::Profile;
-use crate::record::{Inner, view};
+use crate::record::Inner;
 use crate::shape::Shape;
 use crate::sparsity::SkipZeros;
-use crate::tensor::{Tensor, View};
+use crate::tensor::Tensor;
 use crate::var::{Indices, Var};
+use crate::views::view;
 use crate::watch::Watch;
 use crate::zeros::Skipping;
 
@@ -233,7 +234,7 @@ impl<'r, T: Real> Recording<'r, T> {
     /// A copy of a tensor, not differentiated: data, targets.
     #[track_caller]
     pub fn constant(self, value: &Tensor<T>) -> Var<'r, T> {
-        self.leaf(Kind::Constant, value.view(), Location::caller())
+        self.leaf(Kind::Constant, value.shape(), value.data(), Location::caller())
     }
 
     /// A copy of some rows of a tensor, not differentiated: a mini-batch, gathered straight onto the tape.
@@ -263,14 +264,13 @@ impl<'r, T: Real> Recording<'r, T> {
     /// A constant scalar.
     #[track_caller]
     pub fn scalar(self, value: f64) -> Var<'r, T> {
-        let value = [T::from_f64(value)];
-        self.leaf(Kind::Constant, View::dense(&value, &[]), Location::caller())
+        self.leaf(Kind::Constant, &Shape::scalar(), &[T::from_f64(value)], Location::caller())
     }
 
     /// A copy of a tensor, differentiated: [`Var::gradient`] gives its gradient after the sweep.
     #[track_caller]
     pub fn input(self, value: &Tensor<T>) -> Var<'r, T> {
-        self.leaf(Kind::Input, value.view(), Location::caller())
+        self.leaf(Kind::Input, value.shape(), value.data(), Location::caller())
     }
 
     /// Whole numbers, such as classes or row numbers, not differentiated.
@@ -296,9 +296,9 @@ impl<'r, T: Real> Recording<'r, T> {
         Indices(self.var(node))
     }
 
-    fn leaf(self, kind: Kind, value: View<T>, at: &'static Location<'static>) -> Var<'r, T> {
+    fn leaf(self, kind: Kind, shape: &Shape, value: &[T], at: &'static Location<'static>) -> Var<'r, T> {
         let inner = &mut *self.tape.inner.borrow_mut();
-        let node = inner.leaf(kind, value.shape, at, |place| place.copy_from_slice(value.data));
+        let node = inner.leaf(kind, shape, at, |place| place.copy_from_slice(value));
         self.var(node)
     }
 

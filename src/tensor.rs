@@ -123,10 +123,6 @@ impl<T: Element> Tensor<T> {
     pub fn map<U: Element>(&self, f: impl FnMut(T) -> U) -> Tensor<U> {
         Tensor { data: self.data.iter().copied().map(f).collect(), shape: self.shape.clone() }
     }
-
-    pub(crate) fn view(&self) -> View<'_, T> {
-        View::dense(&self.data, &self.shape)
-    }
 }
 
 impl<T: Element> From<T> for Tensor<T> {
@@ -205,17 +201,17 @@ impl<T: Element> fmt::Debug for Tensor<T> {
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a, T> {
     pub(crate) data: &'a [T],
-    pub(crate) shape: &'a [usize],
+    pub(crate) shape: &'a Shape,
     /// `None` for row-major without gaps.
-    pub(crate) strides: Option<&'a [usize]>,
+    pub(crate) strides: Option<&'a Strides>,
     /// The elements that are not zero, where they have been found. A cotangent with a support has nothing else: `data`
     /// is empty then.
-    pub(crate) sparse: Option<Sparse<'a, T>>,
+    pub(crate) sparse: Option<&'a Sparse<'a, T>>,
 }
 
 impl<'a, T> View<'a, T> {
     /// Elements in row-major order, of which nothing else is known.
-    pub(crate) fn dense(data: &'a [T], shape: &'a [usize]) -> Self {
+    pub(crate) fn dense(data: &'a [T], shape: &'a Shape) -> Self {
         View { data, shape, strides: None, sparse: None }
     }
 
@@ -230,7 +226,7 @@ impl<'a, T> View<'a, T> {
 
 impl<'a, T: Element> View<'a, T> {
     /// The sizes of the axes.
-    pub fn shape(&self) -> &'a [usize] {
+    pub fn shape(&self) -> &'a Shape {
         self.shape
     }
 
@@ -255,7 +251,7 @@ impl<'a, T: Element> View<'a, T> {
 
     /// Distances between neighbours along each axis.
     pub(crate) fn strides(&self) -> Strides {
-        self.strides.map_or_else(|| row_major(self.shape), Strides::from_slice)
+        self.strides.map_or_else(|| row_major(self.shape), Strides::clone)
     }
 
     /// Strides that make this look like a tensor of shape `to`.
@@ -282,14 +278,14 @@ pub struct ViewMut<'a, T> {
     /// The elements.
     pub data: &'a mut [T],
     /// The sizes of the axes.
-    pub shape: &'a [usize],
+    pub shape: &'a Shape,
     /// If so few elements will not be zero that it pays to find out beforehand which may be: where to say which part of
     /// them was computed.
     pub(crate) screen: Option<&'a Cell<Option<f32>>>,
 }
 
 impl<'a, T> ViewMut<'a, T> {
-    pub(crate) fn new(data: &'a mut [T], shape: &'a [usize]) -> Self {
+    pub(crate) fn new(data: &'a mut [T], shape: &'a Shape) -> Self {
         ViewMut { data, shape, screen: None }
     }
 }
@@ -298,7 +294,7 @@ impl<'a, T> ViewMut<'a, T> {
 pub struct Cotangent<'a, T> {
     /// The elements, or only the entries.
     pub(crate) data: &'a mut [T],
-    pub(crate) shape: &'a [usize],
+    pub(crate) shape: &'a Shape,
     /// Where the entries are, if those are all that is given.
     pub(crate) support: Option<&'a Support>,
     /// What is to be added to it wherever the output is above 0, for an op that
@@ -307,12 +303,11 @@ pub struct Cotangent<'a, T> {
 }
 
 impl<'a, T> Cotangent<'a, T> {
-    pub(crate) fn view(self) -> View<'a, T> {
-        match self.support {
-            None => View::dense(self.data, self.shape),
-            Some(support) => {
-                View { sparse: Some(Sparse::new(support, self.data)), ..View::dense(&[], self.shape) }
-            }
-        }
+    /// Calls `f` with it as it stands.
+    #[inline]
+    pub(crate) fn read<R>(self, f: impl FnOnce(View<T>) -> R) -> R {
+        let sparse = self.support.map(|support| Sparse::new(support, self.data));
+        let data = if sparse.is_some() { &[] } else { &*self.data };
+        f(View { sparse: sparse.as_ref(), ..View::dense(data, self.shape) })
     }
 }

@@ -92,15 +92,15 @@ impl Watch {
                 "anomaly in backward: what {op} ({id}) adds to every element of the cotangent of its input {k}, {of} \
                  ({input}), is {uniform}; {op} was recorded at {at}"
             );
-            let cotangent: &[T] = match (gx.flows[slot.node], &slot.place) {
-                (Flow::Nothing, _) | (_, Place::Nowhere) => continue,
-                (Flow::Entries(number), _) => {
-                    let pack = &gx.packs[number];
-                    support = Some(&gx.supports[pack.support]);
+            let cotangent: &[T] = match (gx.flows[slot.node], &slot.place, &gx.partial) {
+                (Flow::Entries(number), _, Some(partial)) => {
+                    let pack = &partial.packs[number];
+                    support = Some(&partial.supports[pack.support]);
                     &pack.values
                 }
-                (Flow::Whole, Place::Arena(range)) => &gx.arena[range.clone()],
-                (Flow::Whole, Place::Gradient(range)) => &gx.gradients[range.clone()],
+                (Flow::Whole, Place::Arena(range), _) => &gx.arena[range.clone()],
+                (Flow::Whole, Place::Gradient(range), _) => &gx.gradients[range.clone()],
+                _ => continue,
             };
             if let Some(found) = self.first_anomaly(cotangent, &slot.shape, support) {
                 panic!(

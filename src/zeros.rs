@@ -12,7 +12,7 @@ use crate::element::{Accum, Element};
 use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::{screen, support};
 use crate::ops::{Op, linear::Linear};
-use crate::sparsity::{Demand, Entries, SkipZeros, Sparse, Support, finding_pays, worth_a_look};
+use crate::sparsity::{Demand, SkipZeros, Sparse, Support, finding_pays, worth_a_look};
 
 /// What is known of one node. (Small: there is one for each node, made anew in each recording.)
 #[derive(Clone, Copy, Debug, Default)]
@@ -208,35 +208,37 @@ impl<T: Element> Zeros<T> {
         }
     }
 
-    /// A product is about to run: looks for the entries of its first input. `value` gives a node's elements.
+    /// Whether there is anything to do for a node before or after it is computed, or anything that its op must be told.
     #[inline]
+    pub fn concern(&self, node: &Node) -> bool {
+        self.any_known || node.product.is_some_and(|size| self.looks(size))
+    }
+
+    /// Whether entries are looked for, for a product of this size.
+    fn looks(&self, size: [usize; 3]) -> bool {
+        match self.when {
+            SkipZeros::Never => false,
+            SkipZeros::WherePays => worth_a_look(size),
+            SkipZeros::Always => true,
+        }
+    }
+
+    /// A node is about to be computed: if it is a product, looks for the entries of its first input. `value` gives a
+    /// node's elements.
     pub fn before<'v>(&mut self, nodes: &[Node], id: NodeId, value: impl Fn(&Node) -> &'v [T]) {
         let node = &nodes[id.index()];
-        let Kind::Op(op) = &node.kind else { return };
-        // Most ops are no products: they are let go before anything is computed for them.
-        if !matches!(op, Op::MatMul(_) | Op::Linear(_)) || !T::VECTORIZED || self.when == SkipZeros::Never {
-            return;
-        }
-        let [a, b] = [node.inputs[0], node.inputs[1]].map(|input| &nodes[input.index()].shape[..]);
-        if op.entries(&[a, b]) == Entries::Product {
-            let k = a.last().copied().unwrap_or(1);
-            let size = [a.iter().product::<usize>() / k.max(1), k, b[1]];
-            if self.when == SkipZeros::WherePays && !worth_a_look(size) {
-                return;
-            }
-            let entries = self.look(nodes, node.inputs[0], size, &value);
-            if matches!(op, Op::Linear(Linear { relu: true })) && entries.is_none() {
-                let last = self.known(id).last;
-                let pays = || last.is_some_and(|density| screen::pays(size, density.into()));
-                if self.when == SkipZeros::Always || pays() {
-                    self.learn(id).screen = true;
-                }
+        let Some(size) = node.product.filter(|&size| self.looks(size)) else { return };
+        let entries = self.look(nodes, node.inputs[0], size, &value);
+        if matches!(node.kind, Kind::Op(Op::Linear(Linear { relu: true }))) && entries.is_none() {
+            let last = self.known(id).last;
+            let pays = || last.is_some_and(|density| screen::pays(size, density.into()));
+            if self.when == SkipZeros::Always || pays() {
+                self.learn(id).screen = true;
             }
         }
     }
 
     /// An op has run: if its entries were wanted in the last recording, finds them while they are in the cache.
-    #[inline]
     pub fn after<'v>(&mut self, nodes: &[Node], id: NodeId, value: impl Fn(&Node) -> &'v [T]) {
         if self.known(id).last.is_some() && self.when != SkipZeros::Never {
             let node = &nodes[id.index()];

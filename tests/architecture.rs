@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["arena", "profile"],
     &["watch"],
     &["zeros"],
+    &["views"],
     &["record"],
     &["backward"],
     &["tape"],

@@ -65,6 +65,8 @@ pub struct Node {
     pub(crate) cotangent: Place,
     /// The cotangents of the inputs.
     pub(crate) slots: SmallVec<[Slot; 3]>,
+    /// m, k and n, if it is a product that can skip the zeros of its first input.
+    pub(crate) product: Option<[usize; 3]>,
     pub(crate) at: &'static Location<'static>,
 }
 
@@ -93,6 +95,15 @@ impl Node {
     #[inline]
     pub fn is_active(&self) -> bool {
         !matches!(self.cotangent, Place::Nowhere)
+    }
+
+    /// Its op, and where the result stands in the arena; `None` if nothing is to be computed.
+    #[inline]
+    pub(crate) fn computed(&self) -> Option<(&Op, &Range<usize>)> {
+        match (&self.kind, &self.value) {
+            (Kind::Op(op), Memory::Arena(range)) if !self.aliases => Some((op, range)),
+            _ => None,
+        }
     }
 
     /// A word for where its value comes from: `constant`, `input`, `param`, or the op's name.

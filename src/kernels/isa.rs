@@ -57,12 +57,18 @@ impl Isa {
     /// [`Isa::force`] says otherwise.
     #[inline]
     pub fn current() -> Isa {
+        Isa::known().unwrap_or_else(Isa::detect)
+    }
+
+    /// The same, if that has been found out already.
+    #[inline]
+    pub(super) fn known() -> Option<Isa> {
         match CURRENT.load(Ordering::Relaxed) {
-            1 => Isa::Portable,
-            2 => Isa::Avx2,
-            3 => Isa::Avx512,
-            4 => Isa::Neon,
-            _ => Isa::detect(),
+            1 => Some(Isa::Portable),
+            2 => Some(Isa::Avx2),
+            3 => Some(Isa::Avx512),
+            4 => Some(Isa::Neon),
+            _ => None,
         }
     }
 
@@ -112,17 +118,27 @@ macro_rules! vectorize {
                 body($($arg),*)
             }
 
+            /// Out of line, so that the choice below is a jump that has nothing to save.
+            #[inline(never)]
+            fn otherwise<$($generics)*>($($arg: $ty),*) $(-> $ret)? {
+                if $crate::kernels::isa::Isa::known().is_none() {
+                    $crate::kernels::isa::Isa::current();
+                    return $name($($arg),*);
+                }
+                body($($arg),*)
+            }
+
             if !T::VECTORIZED {
                 return body($($arg),*);
             }
-            match $crate::kernels::isa::Isa::current() {
+            match $crate::kernels::isa::Isa::known() {
                 #[cfg(target_arch = "x86_64")]
-                // SAFETY: `current` names only what this machine has.
-                $crate::kernels::isa::Isa::Avx512 => unsafe { avx512($($arg),*) },
+                // SAFETY: `known` names only what this machine has.
+                Some($crate::kernels::isa::Isa::Avx512) => unsafe { avx512($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: as above.
-                $crate::kernels::isa::Isa::Avx2 => unsafe { avx2($($arg),*) },
-                _ => body($($arg),*),
+                Some($crate::kernels::isa::Isa::Avx2) => unsafe { avx2($($arg),*) },
+                _ => otherwise($($arg),*),
             }
         }
     };

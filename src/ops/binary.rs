@@ -40,10 +40,9 @@ impl<T: Element> BinaryVisitor for Forward<'_, T> {
 }
 
 struct Vjp<'a, 'g, T> {
-    a: View<'a, T>,
-    b: View<'a, T>,
-    y: View<'a, T>,
-    gy: View<'a, T>,
+    x: &'a [View<'a, T>],
+    y: &'a View<'a, T>,
+    gy: &'a View<'a, T>,
     gx: &'a mut Cotangents<'g, T>,
 }
 
@@ -51,7 +50,7 @@ impl<T: Element> Vjp<'_, '_, T> {
     /// The cotangent of one operand: gy times the slope, summed over the axes along which it was broadcast.
     #[inline]
     fn operand(&mut self, k: usize, slope: impl Each<T, 4>) {
-        let (a, b, y, gy) = (self.a, self.b, self.y, self.gy);
+        let ([a, b], y, gy) = (self.x, self.y, self.gy) else { unreachable!("two operands") };
         self.gx.add(k, |gx, accum| match (a.as_slice(), b.as_slice()) {
             (Some(a_data), Some(b_data)) if a.shape == b.shape => {
                 kernels::map([a_data, b_data, y.data, gy.data], gx.data, accum, slope);
@@ -111,7 +110,7 @@ impl Rule for Pairwise {
     }
 
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        if let Some(entries) = gy.sparse {
+        if let Some(&entries) = gy.sparse {
             for (k, x) in x.iter().enumerate() {
                 if x.shape == gy.shape {
                     gx.add_entries(k, |_, g, accum| kernels::copy([entries.values], g, accum));
@@ -121,7 +120,13 @@ impl Rule for Pairwise {
             }
             return;
         }
-        self.0.accept(Vjp { a: x[0], b: x[1], y, gy, gx });
+        if matches!(self.0, Binary::Add(_)) && x[0].shape == x[1].shape {
+            for k in [0, 1] {
+                gx.add(k, |g, accum| kernels::copy([gy.data], g.data, accum));
+            }
+            return;
+        }
+        self.0.accept(Vjp { x, y: &y, gy: &gy, gx });
     }
 
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {

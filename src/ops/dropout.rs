@@ -42,7 +42,7 @@ impl Rule for Dropout {
     /// gx = gy / (1 − rate) at the elements that were kept
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         match gy.sparse {
-            Some(gy) => {
+            Some(&gy) => {
                 gx.add_entries(0, |_, g, accum| dropout_entries(gy, self.rate, self.seed, g, accum));
             }
             None => gx.add(0, |gx, accum| dropout(gy.data, self.rate, self.seed, gx.data, accum)),

@@ -75,14 +75,14 @@ impl Rule for Linear {
             let y = if gy.support.is_some() { y.entries() } else { y };
             kernels::keep_where_positive(y.data, gy.data, std::mem::take(gy.uniform));
         }
-        self.vjp(x, y, gy.view(), gx);
+        gy.read(|gy| self.vjp(x, y, gy, gx));
     }
 
     /// gx = gy wᵀ, gw = xᵀ gy, gb = Σ gy over all rows
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         Product::new(x[0], x[1]).vjp(gy, gx);
         gx.add(2, |g, accum| match gy.sparse {
-            Some(gy) => kernels::support::sum_columns(gy, g.data, accum),
+            Some(&gy) => kernels::support::sum_columns(gy, g.data, accum),
             None => kernels::sum_rows(gy.data, g.data, accum),
         });
     }
@@ -114,11 +114,11 @@ impl Rule for Linear {
 
 /// The vjp of a relu layer with few inputs, of which nobody wants the cotangent, in one pass. Says whether it was that.
 fn thin_vjp<T: Real>(x: &[View<T>], y: View<T>, gy: &Cotangent<T>, gx: &mut Cotangents<T>) -> bool {
-    let (&[m, k], &[_, n]) = (x[0].shape, x[1].shape) else { return false };
+    let (&[m, k], &[_, n]) = (&x[0].shape[..], &x[1].shape[..]) else { return false };
     if !(1..=kernels::THIN).contains(&k) || gy.support.is_some() || gx.wants(0) {
         return false;
     }
-    let layer = ReluLayer { size: [m, k, n], x: x[0].mat(), y: y.data, gy: gy.data, uniform: *gy.uniform };
+    let layer = ReluLayer { size: [m, k, n], x: x[0].mat(k), y: y.data, gy: gy.data, uniform: *gy.uniform };
     gx.add_both([1, 2], |[(gw, of_w), (gb, of_b)]| T::relu_layer_vjp(layer, (gw.data, of_w), (gb.data, of_b)))
 }
 

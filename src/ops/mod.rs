@@ -75,7 +75,7 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// The same, handed the cotangent to do with as it likes, since nothing else reads it: for an op y = f(z) that ends
     /// with an elementwise function, and can turn it into that of z in place.
     fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
-        self.vjp(x, y, gy.view(), gx);
+        gy.read(|gy| self.vjp(x, y, gy, gx));
     }
 
     /// Whether the output is nowhere below 0, its cotangent is read where it is above 0 alone, and
@@ -335,6 +335,15 @@ impl Op {
 
     pub(crate) fn entries(&self, x: &[&[usize]]) -> Entries {
         each!(self, rule => rule.entries(x))
+    }
+
+    /// m, k and n, for inputs of these shapes, if it is a product that makes something of its first input's entries.
+    pub(crate) fn product(&self, x: &[&[usize]]) -> Option<[usize; 3]> {
+        let known = matches!(self, Op::MatMul(_) | Op::Linear(_)) && self.entries(x) == Entries::Product;
+        known.then(|| {
+            let k = x[0].last().copied().unwrap_or(1);
+            [x[0].iter().product::<usize>() / k.max(1), k, x[1][1]]
+        })
     }
 
     pub(crate) fn keeps_zeros(&self) -> bool {

@@ -47,7 +47,7 @@ impl Rule for Pad {
         let (x, strides) = (x[0], row_major(y.shape));
         y.data.fill(T::from_f64(self.value));
         let offset = self.offset(&strides);
-        let (width, outer) = x.shape.split_last().map_or((1, x.shape), |(&width, outer)| (width, outer));
+        let (width, outer) = x.shape.split_last().map_or((1, &x.shape[..]), |(&width, outer)| (width, outer));
         let (from, to) = (row_major(x.shape), &strides[..outer.len()]);
         for_each_offset(outer, [&from[..outer.len()], to], |[from, to]| {
             let to = to + offset;

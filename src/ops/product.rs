@@ -16,7 +16,7 @@ pub(super) struct Product<'a, T> {
     /// What there is besides one matrix times another.
     batches: Option<Batches>,
     /// The entries of a, if it is one matrix and they have been found.
-    sparse: Option<Sparse<'a, T>>,
+    sparse: Option<&'a Sparse<'a, T>>,
 }
 
 /// The products of a batch.
@@ -28,10 +28,11 @@ struct Batches {
 }
 
 impl<'a, T: Element> View<'a, T> {
-    /// A view of rank 2 as an operand of a matrix product.
-    pub(super) fn mat(&self) -> Mat<'a, T> {
+    /// A view of rank 2 and so many columns, as an operand of a matrix product.
+    #[inline]
+    pub(super) fn mat(&self, cols: usize) -> Mat<'a, T> {
         match self.strides {
-            None => Mat::row_major(self.data, self.shape[1]),
+            None => Mat::row_major(self.data, cols),
             Some(strides) => Mat { data: self.data, row_stride: strides[0], col_stride: strides[1] },
         }
     }
@@ -50,7 +51,7 @@ struct Stack<'a, T> {
 impl<'a, T: Element> Stack<'a, T> {
     fn new(x: View<'a, T>, vector_is_row: bool) -> Self {
         let mut strides = x.strides();
-        match *x.shape {
+        match x.shape[..] {
             [n] => {
                 let (along, across) = ((n, strides[0]), (1, n * strides[0]));
                 let (rows, cols) = if vector_is_row { (across, along) } else { (along, (1, 1)) };
@@ -86,9 +87,9 @@ impl<'a, T: Element> Stack<'a, T> {
 impl<'a, T: Element> Product<'a, T> {
     #[inline]
     pub(super) fn new(a: View<'a, T>, b: View<'a, T>) -> Self {
-        match (a.shape, b.shape) {
+        match (&a.shape[..], &b.shape[..]) {
             (&[m, k], &[_, n]) => {
-                Product { a: a.mat(), b: b.mat(), size: [m, k, n], batches: None, sparse: a.sparse }
+                Product { a: a.mat(k), b: b.mat(n), size: [m, k, n], batches: None, sparse: a.sparse }
             }
             _ => Product::of_stacks(a, b),
         }
@@ -162,7 +163,7 @@ impl<'a, T: Element> Product<'a, T> {
     /// y = a b, with an epilogue.
     pub(super) fn forward(&self, y: &mut [T], epilogue: Epilogue<T>) {
         let [m, _, n] = self.size;
-        if let Some(a) = self.sparse {
+        if let Some(&a) = self.sparse {
             return T::spmm(a, self.b, n, y, Accum::Replace, epilogue);
         }
         self.for_each_batch(|number, [a, b, ..], _| {
@@ -186,7 +187,7 @@ impl<'a, T: Element> Product<'a, T> {
     /// ga = gy bᵀ, gb = aᵀ gy, in the forms that the entries of gy, or else of a, allow.
     pub(super) fn vjp(&self, gy: View<T>, gx: &mut Cotangents<T>) {
         let [_, k, n] = self.size;
-        if let Some(gy) = gy.sparse {
+        if let Some(&gy) = gy.sparse {
             gx.add(0, |ga, accum| T::spmm(gy, self.b.t(), k, ga.data, accum, Epilogue::None));
             gx.add(1, |gb, accum| {
                 // gbᵀ = gyᵀ a
@@ -195,7 +196,7 @@ impl<'a, T: Element> Product<'a, T> {
             });
             return;
         }
-        let Some(a) = self.sparse else {
+        let Some(&a) = self.sparse else {
             gx.add(0, |ga, accum| self.vjp_left(gy.data, ga.data, accum));
             gx.add(1, |gb, accum| self.vjp_right(gy.data, gb.data, accum));
             return;
