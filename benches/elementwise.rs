@@ -108,7 +108,7 @@ macro_rules! functions {
             let mut steps = group::<$t>(c, "adam");
             on_every_isa(&mut steps, || {
                 let state = AdamState { mean: &mut m, square: &mut v, largest: None };
-                update::adam(black_box(&mut y), black_box(&x), state, &rule, 10)
+                update::adam(black_box(&mut y), black_box(&x), state, &rule, [0.35, 0.99])
             });
             steps.finish();
         }

@@ -69,6 +69,24 @@ fn nesterov_steps_along_the_velocity_to_come() {
 
 const ADAM: Adam = Adam { lr: 0.02, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, decoupled: false };
 
+/// Of the decays of [`ADAM`].
+fn powers(t: u64) -> [f64; 2] {
+    [0.9, 0.99].map(|beta: f64| beta.powi(t as i32))
+}
+
+#[test]
+fn adams_powers_follow_one_another_until_they_vanish() {
+    let mut last = [1.0; 2];
+    for t in 1..10_000 {
+        last = ADAM.next(last);
+        for (power, expected) in last.into_iter().zip(powers(t)) {
+            assert!(power == 0.0 || power > f64::EPSILON / 8.0, "step {t}: {power}");
+            approx::assert_relative_eq!(1.0 - power, 1.0 - expected, max_relative = 1e-13);
+        }
+    }
+    assert_eq!(last, [0.0; 2]);
+}
+
 fn adam_step(g: f64, m: &mut f64, v: &mut f64, t: u64) -> f64 {
     *m = 0.9 * *m + 0.1 * g;
     *v = 0.99 * *v + 0.01 * g * g;
@@ -79,7 +97,9 @@ fn adam_step(g: f64, m: &mut f64, v: &mut f64, t: u64) -> f64 {
 #[test]
 fn adam_adds_weight_decay_to_the_gradient() {
     check(
-        |p, g, [mean, square], t| update::adam(p, g, AdamState { mean, square, largest: None }, &ADAM, t),
+        |p, g, [mean, square], t| {
+            update::adam(p, g, AdamState { mean, square, largest: None }, &ADAM, powers(t))
+        },
         |p, g, [m, v], t| *p -= adam_step(g + 0.1 * *p, m, v, t),
     );
 }
@@ -88,7 +108,9 @@ fn adam_adds_weight_decay_to_the_gradient() {
 fn adamw_takes_weight_decay_from_the_parameter() {
     let rule = Adam { decoupled: true, ..ADAM };
     check(
-        |p, g, [mean, square], t| update::adam(p, g, AdamState { mean, square, largest: None }, &rule, t),
+        |p, g, [mean, square], t| {
+            update::adam(p, g, AdamState { mean, square, largest: None }, &rule, powers(t))
+        },
         |p, g, [m, v], t| {
             *p -= 0.02 * 0.1 * *p;
             *p -= adam_step(g, m, v, t);
@@ -100,7 +122,7 @@ fn adamw_takes_weight_decay_from_the_parameter() {
 fn amsgrad_divides_by_the_largest_mean_square() {
     check(
         |p, g, [mean, square, largest], t| {
-            update::adam(p, g, AdamState { mean, square, largest: Some(largest) }, &ADAM, t)
+            update::adam(p, g, AdamState { mean, square, largest: Some(largest) }, &ADAM, powers(t))
         },
         |p, g, [m, v, largest], t| {
             let g = g + 0.1 * *p;
@@ -143,7 +165,7 @@ fn soft_threshold_moves_towards_zero_and_stops_there() {
 fn a_first_step_of_adam_is_as_long_as_the_step_size() {
     let (mut p, mut m, mut v) = ([1.0f32; 3], [0.0; 3], [0.0; 3]);
     let state = AdamState { mean: &mut m, square: &mut v, largest: None };
-    update::adam(&mut p, &[1e-3, -1.0, 1e3], state, &Adam { lr: 0.5, weight_decay: 0.0, ..ADAM }, 1);
+    update::adam(&mut p, &[1e-3, -1.0, 1e3], state, &Adam { lr: 0.5, weight_decay: 0.0, ..ADAM }, powers(1));
     for (p, expected) in p.into_iter().zip([0.5, 1.5, 0.5]) {
         approx::assert_relative_eq!(p, expected, max_relative = 1e-4);
     }
@@ -248,7 +270,7 @@ fn any_number_of_threads_updates_every_parameter_alike() {
                     square: &mut square,
                     largest: if amsgrad { Some(&mut largest) } else { None },
                 };
-                update::adam(&mut p, &g, state, &rule, 3);
+                update::adam(&mut p, &g, state, &rule, powers(3));
                 quietgrad::set_threads(1);
                 [p, mean, square, largest]
             };

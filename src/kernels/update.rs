@@ -93,9 +93,16 @@ struct AdamAt<T> {
 }
 
 impl Adam {
-    fn at<T: Element>(&self, t: u64) -> AdamAt<T> {
-        let t = t.min(i32::MAX as u64) as i32; // βᵗ is 0 long before
-        let bias = |beta: f64| 1.0 - beta.powi(t);
+    /// The powers for the next step, from those for the last one: beta1ᵗ and beta2ᵗ, with 1 and 1 before the first step.
+    /// (To raise a number to a power takes a loop over its bits, of which no processor knows the next: a tenth of a
+    /// microsecond.)
+    pub fn next(&self, [power1, power2]: [f64; 2]) -> [f64; 2] {
+        // What no longer shows beside 1 is 0: multiplied on, it would become subnormal, and slow.
+        [power1 * self.beta1, power2 * self.beta2]
+            .map(|power| if power < f64::EPSILON / 8.0 { 0.0 } else { power })
+    }
+
+    fn at<T: Element>(&self, [power1, power2]: [f64; 2]) -> AdamAt<T> {
         let (coupled, decoupled) =
             if self.decoupled { (0.0, self.weight_decay) } else { (self.weight_decay, 0.0) };
         AdamAt {
@@ -104,27 +111,28 @@ impl Adam {
             beta2: T::from_f64(self.beta2),
             rest2: T::from_f64(1.0 - self.beta2),
             eps: T::from_f64(self.eps),
-            step: T::from_f64(self.lr / bias(self.beta1)),
-            unbias: T::from_f64(1.0 / bias(self.beta2).sqrt()),
+            step: T::from_f64(self.lr / (1.0 - power1)),
+            unbias: T::from_f64(1.0 / (1.0 - power2).sqrt()),
             coupled_decay: T::from_f64(coupled),
             keep: T::from_f64(1.0 - self.lr * decoupled),
         }
     }
 }
 
-/// Adam (Kingma and Ba 2015) at step t = 1, 2, …, with m and v the means of the gradient and of its square:
+/// Adam (Kingma and Ba 2015) at step t = 1, 2, …, with m and v the means of the gradient and of its square, and the
+/// `powers` beta1ᵗ and beta2ᵗ:
 /// `m = beta1 m + (1 − beta1) g`, `v = beta2 v + (1 − beta2) g²`,
 /// `p −= lr / (1 − beta1ᵗ) m / (√v / √(1 − beta2ᵗ) + eps)`.
 ///
 /// Weight decay is added to g, or, decoupled (Loshchilov and Hutter 2019), `p −= lr weight_decay p` comes first. With a
 /// `largest`, that takes the place of v in the root (AMSGrad: Reddi, Kale and Kumar 2018).
-pub fn adam<T: Element>(p: &mut [T], g: &[T], state: AdamState<T>, rule: &Adam, t: u64) {
+pub fn adam<T: Element>(p: &mut [T], g: &[T], state: AdamState<T>, rule: &Adam, powers: [f64; 2]) {
     let AdamState { mean, square, largest } = state;
     check_lengths(p, [g, mean, square]);
     let parts = (p.len() / PART).clamp(1, threads());
     match largest {
-        None => adam_parts(p, g, mean, square, [], rule.at(t), parts),
-        Some(largest) => adam_parts(p, g, mean, square, [largest], rule.at(t), parts),
+        None => adam_parts(p, g, mean, square, [], rule.at(powers), parts),
+        Some(largest) => adam_parts(p, g, mean, square, [largest], rule.at(powers), parts),
     }
 }
 

@@ -32,7 +32,8 @@ pub struct Adam<T> {
     /// Whether to divide by the largest mean square so far: AMSGrad (S. J. Reddi, S. Kale and S. Kumar, On the
     /// Convergence of Adam and Beyond, 2018).
     pub amsgrad: bool,
-    steps: u64,
+    /// β₁ᵗ and β₂ᵗ after t steps.
+    powers: [f64; 2],
     mean: Vec<T>,
     square: Vec<T>,
     largest: Vec<T>,
@@ -43,7 +44,14 @@ impl<T: Element> Adam<T> {
     pub fn new(lr: f64) -> Self {
         let rule =
             update::Adam { lr, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0, decoupled: false };
-        Adam { rule, amsgrad: false, steps: 0, mean: Vec::new(), square: Vec::new(), largest: Vec::new() }
+        Adam {
+            rule,
+            amsgrad: false,
+            powers: [1.0; 2],
+            mean: Vec::new(),
+            square: Vec::new(),
+            largest: Vec::new(),
+        }
     }
 
     /// AdamW: weight decay is not added to the gradient, where the division by its root mean square would undo it, but
@@ -82,7 +90,7 @@ impl<T: Element> Optimizer<T> for Adam<T> {
         if self.amsgrad {
             start(&mut self.largest, len);
         }
-        self.steps += 1;
+        self.powers = self.rule.next(self.powers);
     }
 
     fn update(&mut self, part: Range<usize>, p: &mut [T], g: &[T], factors: Factors) {
@@ -96,6 +104,6 @@ impl<T: Element> Optimizer<T> for Adam<T> {
             weight_decay: self.rule.weight_decay * factors.weight_decay,
             ..self.rule
         };
-        update::adam(p, g, state, &rule, self.steps);
+        update::adam(p, g, state, &rule, self.powers);
     }
 }
