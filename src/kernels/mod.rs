@@ -29,7 +29,7 @@ pub mod update;
 pub use gemm::Blocks;
 pub use map::{Each, Row, Strided, for_each_offset, keep_where_positive, map, map_strided};
 pub use micro::THIN;
-pub use reduce::{spread, sum, sum_each, sum_map, sum_rows, sum_strided};
+pub use reduce::{sum, sum_each, sum_map, sum_rows, sum_strided};
 pub use rows::{put, running_sum};
 pub use threads::{set_threads, threads};
 

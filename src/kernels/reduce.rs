@@ -59,9 +59,18 @@ impl<T: Element> Lanes<T> {
     }
 }
 
-/// Elements that go to one set of partial sums; longer sums are halved and added pairwise, so that rounding grows with
-/// the logarithm of the length.
+/// Elements that go to one set of partial sums.
 const PAIRWISE: usize = 16 * BLOCK;
+
+/// The sum of elements `from..from + len`, of which `part` sums so many that they go to one set of partial sums. Longer
+/// sums are halved and added pairwise, so that rounding grows with the logarithm of the length.
+fn pairwise<T: Element>(from: usize, len: usize, part: &mut impl FnMut(usize, usize) -> T) -> T {
+    if len <= PAIRWISE {
+        return part(from, len);
+    }
+    let half = (len / 2).next_multiple_of(PAIRWISE);
+    pairwise(from, half, part) + pairwise(from + half, len - half, part)
+}
 
 /// Σ x over a slice.
 pub fn sum<T: Element>(x: &[T]) -> T {
@@ -70,13 +79,26 @@ pub fn sum<T: Element>(x: &[T]) -> T {
 
 /// Σ f(x) over a slice, with a loop that is compiled for f.
 pub fn sum_each<T: Element, F: Each<T, 1>>(x: &[T], f: F) -> T {
-    if x.len() <= PAIRWISE {
+    pairwise(0, x.len(), &mut |from, len| {
         let mut lanes = Lanes::new();
-        lanes.add(x, f);
-        return lanes.total();
-    }
-    let (left, right) = x.split_at((x.len() / 2).next_multiple_of(PAIRWISE));
-    sum_each(left, f) + sum_each(right, f)
+        lanes.add(&x[from..from + len], f);
+        lanes.total()
+    })
+}
+
+/// Σᵢ f(xᵢ…) over slices of one length.
+pub fn sum_map<T: Element, const N: usize>(x: [&[T]; N], f: Row<T, N>) -> T {
+    pairwise(0, x[0].len(), &mut |from, len| {
+        let mut values = [const { MaybeUninit::uninit() }; BLOCK];
+        let values = filled(&mut values, len, T::ZERO);
+        let mut lanes = Lanes::new();
+        for at in (from..from + len).step_by(BLOCK) {
+            let values = &mut values[..BLOCK.min(from + len - at)];
+            f(x.map(|x| &x[at..at + values.len()]), values, Accum::Replace);
+            lanes.add(values, |[x]: [T; 1]| x);
+        }
+        lanes.total()
+    })
 }
 
 /// A row of operands: where each begins, and how far apart its elements stand.
@@ -119,14 +141,12 @@ impl<'a, T: Element, const N: usize> Span<'a, T, N> {
 
     /// Σᵢ f(xᵢ…)
     fn sum(&self, len: usize, f: Row<T, N>) -> T {
-        if len > PAIRWISE {
-            let half = (len / 2).next_multiple_of(PAIRWISE);
-            let middle = std::array::from_fn(|i| self.start[i] + half * self.strides[i]);
-            return self.sum(half, f) + Span { start: middle, ..*self }.sum(len - half, f);
-        }
-        let mut lanes = Lanes::new();
-        self.for_each_block(len, f, |_, values| lanes.add(values, |[x]: [T; 1]| x));
-        lanes.total()
+        pairwise(0, len, &mut |from, len| {
+            let start = std::array::from_fn(|i| self.start[i] + from * self.strides[i]);
+            let mut lanes = Lanes::new();
+            Span { start, ..*self }.for_each_block(len, f, |_, values| lanes.add(values, |[x]: [T; 1]| x));
+            lanes.total()
+        })
     }
 }
 
@@ -180,45 +200,6 @@ pub fn sum_strided<T: Element, const N: usize>(
             }),
         }
     });
-}
-
-/// Σᵢ f(xᵢ…) over slices of one length.
-pub fn sum_map<T: Element, const N: usize>(x: [&[T]; N], f: Row<T, N>) -> T {
-    Span { data: x, start: [0; N], strides: [1; N] }.sum(x[0].len(), f)
-}
-
-/// `gx (=, +=) slope(x…, f(x…), g)`: the pull-back of one cotangent g of [`sum_map`], a block at a time. `M` is
-/// N + 2. A slope that does not look at f(x…) does without `f`.
-pub fn spread<T: Element, const N: usize, const M: usize>(
-    x: [&[T]; N],
-    g: T,
-    gx: &mut [T],
-    accum: Accum,
-    f: Option<Row<T, N>>,
-    slope: Row<T, M>,
-) {
-    const { assert!(M == N + 2) };
-    let mut buffers = [const { [const { MaybeUninit::uninit() }; BLOCK] }; 2];
-    let [cotangents, values] = &mut buffers;
-    let cotangents = filled(cotangents, gx.len(), g);
-    let values = filled(values, if f.is_some() { gx.len() } else { 0 }, T::ZERO);
-    for (number, gx) in gx.chunks_mut(BLOCK).enumerate() {
-        let block = x.map(|x| &x[number * BLOCK..][..gx.len()]);
-        let cotangents = &cotangents[..gx.len()];
-        let values = match f {
-            Some(f) => {
-                f(block, &mut values[..gx.len()], Accum::Replace);
-                &values[..gx.len()]
-            }
-            None => cotangents, // nobody looks at them
-        };
-        let operands = std::array::from_fn(|i| match i {
-            _ if i < N => block[i],
-            _ if i == N => values,
-            _ => cotangents,
-        });
-        slope(operands, gx, accum);
-    }
 }
 
 /// `y (=, +=) Σ x` over the rows of a row-major matrix: a sum of each column.

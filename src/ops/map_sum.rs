@@ -6,7 +6,7 @@ use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels;
 use crate::ops::{Real, Reduction, Rule, Sample};
-use crate::pointwise::{Slope, Unary, UnaryRule, UnaryVisitor, Value};
+use crate::pointwise::{Pull, Unary, UnaryRule, UnaryVisitor, Value};
 use crate::shape::{Shape, ShapeError};
 use crate::sparsity::Entries;
 use crate::tensor::{View, ViewMut};
@@ -44,8 +44,7 @@ impl<T: Element> UnaryVisitor for Vjp<'_, T> {
     type Output = ();
     #[inline]
     fn visit<R: UnaryRule>(self, rule: R) {
-        let (f, slope) = (kernels::row(Value(rule)), kernels::row(Slope(rule)));
-        kernels::spread([self.x], self.g, self.gx, self.accum, R::USES_VALUE.then_some(&f as _), &slope);
+        kernels::map([self.x], self.gx, self.accum, Pull(rule, self.g));
     }
 }
 

@@ -3,9 +3,9 @@
 
 use crate::cotangents::Cotangents;
 use crate::element::Element;
-use crate::kernels::{self, Each};
+use crate::kernels;
 use crate::ops::{Real, Reduction, Rule, Sample};
-use crate::pointwise::{Binary, BinaryRule, BinaryVisitor, SlopeA, SlopeB, Value};
+use crate::pointwise::{Binary, BinaryRule, BinaryVisitor, PullA, PullB, Value};
 use crate::shape::{Shape, ShapeError, Show};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
@@ -39,23 +39,13 @@ struct Vjp<'a, 'g, T> {
     gx: &'a mut Cotangents<'g, T>,
 }
 
-impl<T: Element> Vjp<'_, '_, T> {
-    #[inline]
-    fn operand<R: BinaryRule>(&mut self, k: usize, rule: R, slope: impl Each<T, 4>) {
-        let (a, b, g) = (self.a, self.b, self.g);
-        self.gx.add(k, |gx, accum| {
-            let (f, slope) = (kernels::row(Value(rule)), kernels::row(slope));
-            kernels::spread([a, b], g, gx.data, accum, R::USES_VALUE.then_some(&f as _), &slope);
-        });
-    }
-}
-
 impl<T: Element> BinaryVisitor for Vjp<'_, '_, T> {
     type Output = ();
     #[inline]
-    fn visit<R: BinaryRule>(mut self, rule: R) {
-        self.operand(0, rule, SlopeA(rule));
-        self.operand(1, rule, SlopeB(rule));
+    fn visit<R: BinaryRule>(self, rule: R) {
+        let Vjp { a, b, g, gx } = self;
+        gx.add(0, |gx, accum| kernels::map([a, b], gx.data, accum, PullA(rule, g)));
+        gx.add(1, |gx, accum| kernels::map([a, b], gx.data, accum, PullB(rule, g)));
     }
 }
 

@@ -19,7 +19,7 @@
 mod rule;
 
 pub use rule::*;
-pub(crate) use rule::{Slope, SlopeA, SlopeB, Value};
+pub(crate) use rule::{Pull, PullA, PullB, Slope, SlopeA, SlopeB, Value};
 
 use crate::element::Element;
 

@@ -269,3 +269,39 @@ impl<T: Element, R: BinaryRule> Each<T, 4> for SlopeB<R> {
         gy * self.0.db(a, b, y)
     }
 }
+
+/// `[x] -> g f'(x)`, for one cotangent g of all elements.
+#[derive(Clone, Copy)]
+pub(crate) struct Pull<R, T>(pub R, pub T);
+
+impl<T: Element, R: UnaryRule> Each<T, 1> for Pull<R, T> {
+    #[inline(always)]
+    fn at(self, [x]: [T; 1]) -> T {
+        let Pull(rule, g) = self;
+        Slope(rule).at([x, if R::USES_VALUE { rule.f(x) } else { T::ONE }, g])
+    }
+}
+
+/// `[a, b] -> g ∂f/∂a`
+#[derive(Clone, Copy)]
+pub(crate) struct PullA<R, T>(pub R, pub T);
+
+impl<T: Element, R: BinaryRule> Each<T, 2> for PullA<R, T> {
+    #[inline(always)]
+    fn at(self, [a, b]: [T; 2]) -> T {
+        let PullA(rule, g) = self;
+        SlopeA(rule).at([a, b, if R::USES_VALUE { rule.f(a, b) } else { T::ONE }, g])
+    }
+}
+
+/// `[a, b] -> g ∂f/∂b`
+#[derive(Clone, Copy)]
+pub(crate) struct PullB<R, T>(pub R, pub T);
+
+impl<T: Element, R: BinaryRule> Each<T, 2> for PullB<R, T> {
+    #[inline(always)]
+    fn at(self, [a, b]: [T; 2]) -> T {
+        let PullB(rule, g) = self;
+        SlopeB(rule).at([a, b, if R::USES_VALUE { rule.f(a, b) } else { T::ONE }, g])
+    }
+}
