@@ -21,7 +21,7 @@ use crate::params::{Grads, Params};
 use crate::record::Inner;
 use crate::sparsity::{Demand, Entries, Sparse, Support};
 use crate::tensor::{Cotangent, View};
-use crate::views::{view, with_sparse_views, with_views};
+use crate::views::Values;
 use crate::watch::Watch;
 use crate::zeros::{Pool, Zeros};
 
@@ -61,8 +61,7 @@ fn clear_untouched<T: Real>(inner: &Inner<T>, params: &Params<T>, gradients: &mu
 /// What a sweep reads and writes.
 struct Sweep<'a, T> {
     nodes: &'a [Node],
-    values: &'a [T],
-    params: &'a [T],
+    values: Values<'a, T>,
     zeros: &'a Zeros<T>,
     cotangents: &'a mut [T],
     gradients: &'a mut [T],
@@ -107,8 +106,7 @@ impl<'a, T: Real> Sweep<'a, T> {
         }
         let sweep = Sweep {
             nodes,
-            values: &inner.values.data,
-            params,
+            values: Values { arena: &inner.values.data, params },
             zeros: &inner.zeros,
             cotangents: &mut inner.cotangents.data,
             gradients,
@@ -172,8 +170,12 @@ impl<'a, T: Real> Sweep<'a, T> {
             may_wait: true,
             partial: None,
         };
-        let y = view(node, self.values, self.params);
-        with_views(self.nodes, &node.inputs, self.values, self.params, |x| T::vjp(op, x, y, gy, gx));
+        if let Some(x) = self.values.numbers(self.nodes, node, op) {
+            let y = self.values.elements(node)[0];
+            return gx.add_numbers(op.vjp_of_numbers(x, y, gy.data[0]));
+        }
+        let y = self.values.view(node);
+        self.values.with_views(self.nodes, &node.inputs, |x| T::vjp(op, x, y, gy, gx));
     }
 
     /// The same, with an eye on entries, and under the eye of who looks on.
@@ -219,9 +221,9 @@ impl<'a, T: Real> Sweep<'a, T> {
             }),
         };
         let entries = zeros.entries(id);
-        let y = View { sparse: entries.as_ref(), ..view(node, self.values, self.params) };
+        let y = View { sparse: entries.as_ref(), ..self.values.view(node) };
         let run = |gx: &mut Cotangents<T>| {
-            with_sparse_views(self.nodes, &node.inputs, self.values, self.params, zeros, |x| match given {
+            zeros.with_views(self.values, self.nodes, &node.inputs, |x| match given {
                 Given::AsAll(_) => {
                     let y = y.entries();
                     // Where the derivative reads the cotangent on the support alone, it is made from y alone.

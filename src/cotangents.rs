@@ -102,6 +102,17 @@ impl<T: Element> Cotangents<'_, T> {
         }
     }
 
+    /// Contributes to the cotangents of inputs that are numbers.
+    #[inline]
+    pub(crate) fn add_numbers(&mut self, numbers: [T; 2]) {
+        for (k, &number) in numbers[..self.slots.len().min(2)].iter().enumerate() {
+            self.add(k, |place, accum| {
+                let place = &mut place.data[0];
+                *place = if accum == Accum::Add { *place + number } else { number };
+            });
+        }
+    }
+
     /// Contributes the same number to every element of the cotangent of input `k` at which it is read, if that is where the
     /// input is above 0: then the input's own vjp adds it in passing. Says whether it will.
     pub(crate) fn add_uniform(&mut self, k: usize, g: T) -> bool {

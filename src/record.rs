@@ -18,7 +18,7 @@ use crate::params::{ParamId, Params};
 use crate::shape::{Shape, ShapeError};
 use crate::sparsity::Entries;
 use crate::tensor::{View, ViewMut};
-use crate::views::{elements, view, with_sparse_views, with_views};
+use crate::views::Values;
 use crate::watch::Watch;
 use crate::zeros::{Pool, Skipping, Zeros};
 
@@ -63,6 +63,14 @@ impl<T> Inner<T> {
     /// The nodes of this recording.
     pub fn nodes(&self) -> &[Node] {
         &self.graph.nodes[..self.recorded]
+    }
+
+    /// The nodes' values, in a recording with these parameters.
+    pub fn values<'a>(&'a self, params: &'a Params<T>) -> Values<'a, T>
+    where
+        T: Element,
+    {
+        Values { arena: &self.values.data, params: params.data() }
     }
 
     /// The node of a parameter, if the recording used it.
@@ -127,6 +135,7 @@ impl<T: Real> Inner<T> {
     }
 
     /// Adds a node that the last recording had not in this place.
+    #[cold]
     fn push(&mut self, node: Node) -> NodeId {
         self.repeating = false;
         self.graph.nodes.truncate(self.recorded);
@@ -145,23 +154,11 @@ impl<T: Real> Inner<T> {
         let same = |node: &Node| {
             matches!(node.kind, Kind::Param(old) if old == id)
                 && matches!(&node.value, Memory::Params(old) if *old == range)
-                && node.shape == *shape
+                && node.shape.is(shape)
         };
         let node = self.repeat(at, same).unwrap_or_else(|| {
-            let (kind, shape) = (Kind::Param(id), shape.clone());
-            let (value, cotangent) = (Memory::Params(range.clone()), Place::Gradient(range.clone()));
-            self.push(Node {
-                kind,
-                inputs: SmallVec::new(),
-                shape,
-                strides: None,
-                value,
-                aliases: false,
-                cotangent,
-                slots: SmallVec::new(),
-                product: None,
-                at,
-            })
+            let (value, cotangent) = (Memory::Params(range.clone()), Place::Gradient(range));
+            self.push(Node::leaf(Kind::Param(id), shape, value, cotangent, at))
         });
         if self.param_nodes.len() <= id.index() {
             self.param_nodes.resize(id.index() + 1, None);
@@ -183,7 +180,7 @@ impl<T: Real> Inner<T> {
         let id = self.place(kind, shape, at, fill);
         if let Some(watch) = &self.watch {
             let node = &self.graph.nodes[id.index()];
-            watch.entered(node, id, view(node, &self.values.data, &[]).data, None);
+            watch.entered(node, id, Values { arena: &self.values.data, params: &[] }.elements(node), None);
         }
         id
     }
@@ -196,7 +193,7 @@ impl<T: Real> Inner<T> {
         at: &'static Location<'static>,
         fill: impl FnOnce(&mut [T]),
     ) -> NodeId {
-        if let Some(node) = self.repeat(at, |node| node.kind == kind && node.shape == *shape) {
+        if let Some(node) = self.repeat(at, |node| node.kind == kind && node.shape.is(shape)) {
             let Memory::Arena(range) = &self.graph.nodes[node.index()].value else {
                 unreachable!("a leaf is owned")
             };
@@ -209,37 +206,24 @@ impl<T: Real> Inner<T> {
         fill(&mut self.values.data[range.clone()]);
         let active = kind == Kind::Input;
         let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
-        let (shape, value) = (shape.clone(), Memory::Arena(range));
-        self.push(Node {
-            kind,
-            inputs: SmallVec::new(),
-            shape,
-            strides: None,
-            value,
-            aliases: false,
-            cotangent,
-            slots: SmallVec::new(),
-            product: None,
-            at,
-        })
+        self.push(Node::leaf(kind, shape, Memory::Arena(range), cotangent, at))
     }
 
     /// Runs an op and records it.
     #[inline]
     pub fn apply(
         &mut self,
-        op: Op,
+        op: &Op,
         inputs: impl Iterator<Item = NodeId> + Clone,
         params: &[T],
         at: &'static Location<'static>,
     ) -> Result<NodeId, (&'static str, ShapeError)> {
         let same = |node: &Node| {
-            matches!(&node.kind, Kind::Op(old) if *old == op)
-                && node.inputs.iter().copied().eq(inputs.clone())
+            matches!(&node.kind, Kind::Op(old) if old == op) && node.inputs.iter().copied().eq(inputs.clone())
         };
         let id = match self.repeat(at, same) {
             Some(id) => id,
-            None => self.enter(op, inputs.collect(), params, at)?,
+            None => self.enter(op.clone(), inputs.collect(), params, at)?,
         };
         self.compute(id, params);
         Ok(id)
@@ -258,7 +242,7 @@ impl<T: Real> Inner<T> {
             let node = &self.graph.nodes[input.index()];
             if node.strides.is_some() && !op.takes_strides(k) {
                 let copy = Reshape { to: node.shape.clone() };
-                *input = self.apply(copy.into(), std::iter::once(*input), params, at)?;
+                *input = self.apply(&copy.into(), std::iter::once(*input), params, at)?;
                 copied = true;
             }
         }
@@ -280,25 +264,30 @@ impl<T: Real> Inner<T> {
             return self.compute_attended(id, params);
         }
         let Some((op, range)) = node.computed() else { return };
-        let (past, rest) = self.values.data.split_at_mut(range.start);
+        let (arena, rest) = self.values.data.split_at_mut(range.start);
+        let past = Values { arena, params };
+        if let Some(x) = past.numbers(before, node, op) {
+            rest[0] = op.of_numbers(x);
+            return;
+        }
         let y = ViewMut::new(&mut rest[..range.len()], &node.shape);
-        with_views(before, &node.inputs, past, params, |x| T::forward(op, x, y));
+        past.with_views(before, &node.inputs, |x| T::forward(op, x, y));
     }
 
     /// The same, with an eye on zeros, and under the eye of who looks on.
     #[inline(never)]
     fn compute_attended(&mut self, id: NodeId, params: &[T]) {
-        let value = |node: &Node| elements(node, &self.values.data, params);
-        self.zeros.before(&self.graph.nodes, id, value);
+        self.zeros.before(&self.graph.nodes, id, Values { arena: &self.values.data, params });
         let (before, rest) = self.graph.nodes.split_at(id.index());
         let node = &rest[0];
         if let Some((op, range)) = node.computed() {
-            let (past, rest) = self.values.data.split_at_mut(range.start);
+            let (arena, rest) = self.values.data.split_at_mut(range.start);
+            let past = Values { arena, params };
             let computed = Cell::new(None);
             let screen = self.zeros.known(id).screen.then_some(&computed);
             let y = ViewMut { screen, ..ViewMut::new(&mut rest[..range.len()], &node.shape) };
             let run = |y: ViewMut<T>| {
-                with_sparse_views(before, &node.inputs, past, params, &self.zeros, |x| run_forward(op, x, y));
+                self.zeros.with_views(past, before, &node.inputs, |x| run_forward(op, x, y));
             };
             match &mut self.watch {
                 Some(watch) => watch.forward(node, id, y, run),
@@ -308,8 +297,7 @@ impl<T: Real> Inner<T> {
                 self.zeros.screened(id, computed);
             }
         }
-        let value = |node: &Node| elements(node, &self.values.data, params);
-        self.zeros.after(&self.graph.nodes, id, value);
+        self.zeros.after(&self.graph.nodes, id, Values { arena: &self.values.data, params });
     }
 
     /// A node for the result of an op, with memory for it, not yet computed.

@@ -28,6 +28,7 @@ impl Shape {
     }
 
     /// Number of axes.
+    #[inline]
     pub fn rank(&self) -> usize {
         self.0.len()
     }
@@ -35,6 +36,12 @@ impl Shape {
     /// Number of elements: the product of the sizes, 1 for a scalar.
     pub fn elements(&self) -> usize {
         self.0.iter().product()
+    }
+
+    /// Whether this is a shape: as `==`, but inlined, since shapes are short and compared at every turn.
+    #[inline]
+    pub(crate) fn is(&self, other: &[usize]) -> bool {
+        self.rank() == other.len() && self.iter().zip(other).all(|(a, b)| a == b)
     }
 
     /// The shape that both operands stretch to, by NumPy's rule: axes are matched from the last; sizes must be equal

@@ -17,7 +17,6 @@ use crate::shape::Shape;
 use crate::sparsity::SkipZeros;
 use crate::tensor::Tensor;
 use crate::var::{Indices, Var};
-use crate::views::view;
 use crate::watch::Watch;
 use crate::zeros::Skipping;
 
@@ -196,7 +195,7 @@ impl<'r, T: Real> Recording<'r, T> {
         let mut graph = self.graph();
         let inner = self.tape.inner.borrow();
         let density = |node: &Node| {
-            let value = view(node, &inner.values.data, self.params.data()).to_vec();
+            let value = inner.values(self.params).view(node).to_vec();
             value.iter().filter(|&&x| x != T::ZERO).count() as f64 / value.len() as f64
         };
         graph.densities = Some(graph.nodes.iter().map(density).collect());
@@ -347,12 +346,12 @@ impl<'r, T: Real> Recording<'r, T> {
     /// If the shapes do not fit.
     #[track_caller]
     pub fn apply(self, op: Op, inputs: &[Var<'r, T>]) -> Var<'r, T> {
-        self.run(op, inputs, Location::caller())
+        self.run(&op, inputs, Location::caller())
     }
 
     #[inline(never)]
     #[track_caller]
-    pub(crate) fn run(self, op: Op, inputs: &[Var<'r, T>], at: &'static Location<'static>) -> Var<'r, T> {
+    pub(crate) fn run(self, op: &Op, inputs: &[Var<'r, T>], at: &'static Location<'static>) -> Var<'r, T> {
         for input in inputs {
             let same = std::ptr::eq(input.recording.tape, self.tape);
             assert!(same, "{}: the operands are of two recordings", op.name());
@@ -378,7 +377,7 @@ impl Recording<'_, f64> {
         let mut pieces = Vec::new();
         for node in nodes {
             let Kind::Op(op) = &node.kind else { continue };
-            let input = |id: &NodeId| view(&nodes[id.index()], &inner.values.data, self.params.data());
+            let input = |id: &NodeId| inner.values(self.params).view(&nodes[id.index()]);
             let of_op = op.pieces(&node.inputs.iter().map(input).collect::<Vec<_>>());
             if !of_op.is_empty() {
                 pieces.push((op.name(), of_op));

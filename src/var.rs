@@ -15,7 +15,6 @@ use crate::shape::{Axes, Shape, Show};
 use crate::sparsity::Sparse;
 use crate::tape::Recording;
 use crate::tensor::Tensor;
-use crate::views::view;
 
 /// A tensor on the tape. Copy it freely: it is a number and two references, and cannot outlive its recording.
 pub struct Var<'r, T> {
@@ -48,7 +47,7 @@ impl<T: Real> Indices<'_, T> {
     pub(crate) fn check_below(self, op: &str, bound: usize) {
         let inner = self.0.recording.tape.inner.borrow();
         let node = &inner.nodes()[self.0.id.index()];
-        let indices = view(node, &inner.values.data, self.0.recording.params.data());
+        let indices = inner.values(self.0.recording.params).view(node);
         let bad = indices.data.iter().position(|i| i.to_f64() >= bound as f64);
         if let Some(at) = bad {
             panic!("{op}: index {} at place {at} is not below {bound}", indices.data[at]);
@@ -77,7 +76,7 @@ impl<'r, T: Real> Var<'r, T> {
     pub fn value(self) -> Tensor<T> {
         let inner = self.recording.tape.inner.borrow();
         let node = &inner.nodes()[self.id.index()];
-        let data = view(node, &inner.values.data, self.recording.params.data()).to_vec();
+        let data = inner.values(self.recording.params).view(node).to_vec();
         Tensor::new(node.shape.clone(), data).expect("a node has its shape's elements")
     }
 
@@ -90,7 +89,7 @@ impl<'r, T: Real> Var<'r, T> {
         let inner = self.recording.tape.inner.borrow();
         let node = &inner.nodes()[self.id.index()];
         assert_eq!(node.shape.elements(), 1, "item: a tensor of shape {} has not one element", node.shape);
-        view(node, &inner.values.data, self.recording.params.data()).data[0]
+        inner.values(self.recording.params).view(node).data[0]
     }
 
     /// The share of its elements that are not 0: NaN if it has none.
@@ -105,7 +104,7 @@ impl<'r, T: Real> Var<'r, T> {
     /// ```
     pub fn density(self) -> f64 {
         let inner = self.recording.tape.inner.borrow();
-        let x = view(&inner.nodes()[self.id.index()], &inner.values.data, self.recording.params.data());
+        let x = inner.values(self.recording.params).view(&inner.nodes()[self.id.index()]);
         let mut active = 0;
         for_each_offset(x.shape, [&x.strides()], |[i]| active += usize::from(x.data[i] != T::ZERO));
         active as f64 / x.elements() as f64
@@ -203,7 +202,7 @@ impl<'r, T: Real> Var<'r, T> {
                 // What is uniform may not have been added yet.
                 let later = matches!(&node.kind, Kind::Op(op) if op.takes_uniform());
                 if later && !inner.zeros.known(self.id).kept {
-                    let value = view(node, &inner.values.data, &[]).data;
+                    let value = inner.values(self.recording.params).elements(node);
                     keep_where_positive(value, &mut data, inner.uniform[self.id.index()]);
                 }
                 data
@@ -258,7 +257,7 @@ impl<'r, T: Real> Var<'r, T> {
     #[track_caller]
     #[inline]
     pub(crate) fn apply(self, op: impl Into<Op>, inputs: &[Var<'r, T>]) -> Self {
-        self.recording.run(op.into(), inputs, Location::caller())
+        self.recording.run(&op.into(), inputs, Location::caller())
     }
 
     /// Some of its axes, checked.

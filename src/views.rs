@@ -4,67 +4,59 @@ use smallvec::SmallVec;
 
 use crate::element::Element;
 use crate::graph::{Memory, Node, NodeId};
+use crate::ops::Op;
 use crate::tensor::View;
-use crate::zeros::Zeros;
 
-/// As many inputs as most ops have, or fewer.
-const FEW: usize = 3;
-
-/// A node's elements.
-#[inline(always)]
-pub(crate) fn elements<'a, T>(node: &Node, values: &'a [T], params: &'a [T]) -> &'a [T] {
-    let (memory, range) = match &node.value {
-        Memory::Arena(range) => (values, range),
-        Memory::Params(range) => (params, range),
-    };
-    &memory[range.clone()]
+/// Where values stand: in the tape's arena, or among the parameters.
+#[derive(Clone, Copy)]
+pub(crate) struct Values<'a, T> {
+    pub arena: &'a [T],
+    pub params: &'a [T],
 }
 
-/// A node's value.
-#[inline(always)]
-pub(crate) fn view<'a, T>(node: &'a Node, values: &'a [T], params: &'a [T]) -> View<'a, T> {
-    let data = elements(node, values, params);
-    View { data, shape: &node.shape, strides: node.strides.as_ref(), sparse: None }
-}
+impl<'a, T: Element> Values<'a, T> {
+    /// A node's elements.
+    #[inline(always)]
+    pub fn elements(self, node: &Node) -> &'a [T] {
+        let (memory, range) = match &node.value {
+            Memory::Arena(range) => (self.arena, range),
+            Memory::Params(range) => (self.params, range),
+        };
+        &memory[range.clone()]
+    }
 
-/// Calls `f` with the values of some nodes, at least one. (A list of references cannot be kept between calls: it stands on
-/// the stack.)
-#[inline(always)]
-pub(crate) fn with_views<T: Element>(
-    nodes: &[Node],
-    ids: &[NodeId],
-    values: &[T],
-    params: &[T],
-    f: impl FnOnce(&[View<T>]),
-) {
-    let view = |id: NodeId| view(&nodes[id.index()], values, params);
-    let many: SmallVec<[View<T>; FEW]>;
-    let mut few = [view(ids[0]); FEW];
-    let views = if ids.len() <= FEW {
-        for k in 1..ids.len() {
-            few[k] = view(ids[k]);
+    /// A node's value.
+    #[inline(always)]
+    pub fn view(self, node: &'a Node) -> View<'a, T> {
+        let (data, strides) = (self.elements(node), node.strides.as_ref());
+        View { data, shape: &node.shape, strides, sparse: None }
+    }
+
+    /// The value of the node with this number.
+    #[inline(always)]
+    pub fn view_of(self, nodes: &'a [Node], id: NodeId) -> View<'a, T> {
+        self.view(&nodes[id.index()])
+    }
+
+    /// Calls `f` with the values of some nodes. (A list of references cannot be kept between calls: it stands on the
+    /// stack.)
+    #[inline(always)]
+    pub fn with_views(self, nodes: &[Node], ids: &[NodeId], f: impl FnOnce(&[View<T>])) {
+        match *ids {
+            [a] => f(&[self.view_of(nodes, a)]),
+            [a, b] => f(&[self.view_of(nodes, a), self.view_of(nodes, b)]),
+            [a, b, c] => f(&[self.view_of(nodes, a), self.view_of(nodes, b), self.view_of(nodes, c)]),
+            _ => f(&ids.iter().map(|&id| self.view_of(nodes, id)).collect::<SmallVec<[View<T>; 8]>>()),
         }
-        &few[..ids.len()]
-    } else {
-        many = ids.iter().map(|&id| view(id)).collect();
-        &many
-    };
-    f(views)
-}
+    }
 
-/// The same, each with the entries that have been found.
-pub(crate) fn with_sparse_views<T: Element>(
-    nodes: &[Node],
-    ids: &[NodeId],
-    values: &[T],
-    params: &[T],
-    zeros: &Zeros<T>,
-    f: impl FnOnce(&[View<T>]),
-) {
-    let entries: SmallVec<[_; FEW]> = ids.iter().map(|&id| zeros.entries(id)).collect();
-    with_views(nodes, ids, values, params, |views| {
-        let each =
-            views.iter().zip(&entries).map(|(&view, entries)| View { sparse: entries.as_ref(), ..view });
-        f(&each.collect::<SmallVec<[View<T>; FEW]>>());
-    })
+    /// The values of a node's first and last input, if its op is elementwise and they are numbers.
+    #[inline(always)]
+    pub fn numbers(self, nodes: &[Node], node: &Node, op: &Op) -> Option<[T; 2]> {
+        if node.shape.rank() > 0 || !op.is_elementwise() {
+            return None;
+        }
+        let (first, last) = (*node.inputs.first()?, *node.inputs.last()?);
+        Some([self.view_of(nodes, first).data[0], self.view_of(nodes, last).data[0]])
+    }
 }

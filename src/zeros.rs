@@ -7,12 +7,16 @@
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use crate::cotangents::{Pack, Place};
 use crate::element::{Accum, Element};
 use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::{screen, support};
 use crate::ops::{Op, linear::Linear};
 use crate::sparsity::{Demand, SkipZeros, Sparse, Support, finding_pays, worth_a_look};
+use crate::tensor::View;
+use crate::views::Values;
 
 /// What is known of one node. (Small: there is one for each node, made anew in each recording.)
 #[derive(Clone, Copy, Debug, Default)]
@@ -179,6 +183,16 @@ impl<T: Element> Zeros<T> {
         Some(Sparse { support: &self.supports.places[support], values, by_place })
     }
 
+    /// Calls `f` with the values of some nodes, each with the entries that have been found.
+    pub fn with_views(&self, values: Values<T>, nodes: &[Node], ids: &[NodeId], f: impl FnOnce(&[View<T>])) {
+        let entries: SmallVec<[_; 4]> = ids.iter().map(|&id| self.entries(id)).collect();
+        let mut views: SmallVec<[View<T>; 4]> = SmallVec::new();
+        for (&id, sparse) in ids.iter().zip(&entries) {
+            views.push(View { sparse: sparse.as_ref(), ..values.view_of(nodes, id) });
+        }
+        f(&views);
+    }
+
     /// The support that a node's cotangent is asked for at, if it is not asked for everywhere.
     #[inline]
     pub fn demanded(&self, id: NodeId) -> Option<usize> {
@@ -223,12 +237,11 @@ impl<T: Element> Zeros<T> {
         }
     }
 
-    /// A node is about to be computed: if it is a product, looks for the entries of its first input. `value` gives a
-    /// node's elements.
-    pub fn before<'v>(&mut self, nodes: &[Node], id: NodeId, value: impl Fn(&Node) -> &'v [T]) {
+    /// A node is about to be computed: if it is a product, looks for the entries of its first input.
+    pub fn before(&mut self, nodes: &[Node], id: NodeId, values: Values<T>) {
         let node = &nodes[id.index()];
         let Some(size) = node.product.filter(|&size| self.looks(size)) else { return };
-        let entries = self.look(nodes, node.inputs[0], size, &value);
+        let entries = self.look(nodes, node.inputs[0], size, values);
         if matches!(node.kind, Kind::Op(Op::Linear(Linear { relu: true }))) && entries.is_none() {
             let last = self.known(id).last;
             let pays = || last.is_some_and(|density| screen::pays(size, density.into()));
@@ -239,22 +252,22 @@ impl<T: Element> Zeros<T> {
     }
 
     /// An op has run: if its entries were wanted in the last recording, finds them while they are in the cache.
-    pub fn after<'v>(&mut self, nodes: &[Node], id: NodeId, value: impl Fn(&Node) -> &'v [T]) {
+    pub fn after(&mut self, nodes: &[Node], id: NodeId, values: Values<T>) {
         if self.known(id).last.is_some() && self.when != SkipZeros::Never {
             let node = &nodes[id.index()];
             let k = node.shape.last().copied().unwrap_or(1);
             // The sizes of the product are not known yet; it was worth it then.
-            self.look(nodes, id, [node.shape.elements() / k.max(1), k, usize::MAX], &value);
+            self.look(nodes, id, [node.shape.elements() / k.max(1), k, usize::MAX], values);
         }
     }
 
     /// Finds a node's entries, if that pays for a product of this size.
-    fn look<'v>(
+    fn look(
         &mut self,
         nodes: &[Node],
         id: NodeId,
         size: [usize; 3],
-        value: &impl Fn(&Node) -> &'v [T],
+        values: Values<T>,
     ) -> Option<(u32, u32)> {
         let node = &nodes[id.index()];
         if let Some(found) = self.known(id).entries {
@@ -264,18 +277,23 @@ impl<T: Element> Zeros<T> {
             return None;
         }
         let (found, demanded) = match &node.kind {
-            Kind::Constant => (self.find(value(node), id, size)?, false),
-            Kind::Op(op) if op.demand() == Demand::Support => (self.find(value(node), id, size)?, true),
+            Kind::Constant => (self.find(values.elements(node), id, size)?, false),
+            Kind::Op(op) if op.demand() == Demand::Support => {
+                (self.find(values.elements(node), id, size)?, true)
+            }
             Kind::Op(op) if node.aliases || op.keeps_zeros() => {
                 let input = &nodes[node.inputs[0].index()];
                 if input.shape.elements() != node.shape.elements() || input.shape.last() != node.shape.last()
                 {
                     return None;
                 }
-                let (support, pack) = self.look(nodes, node.inputs[0], size, value)?;
+                let (support, pack) = self.look(nodes, node.inputs[0], size, values)?;
                 let demanded = self.known(node.inputs[0]).demanded;
-                let pack =
-                    if node.aliases { pack } else { self.derive(value(node), support as usize) as u32 };
+                let pack = if node.aliases {
+                    pack
+                } else {
+                    self.derive(values.elements(node), support as usize) as u32
+                };
                 ((support, pack), demanded)
             }
             _ => return None,

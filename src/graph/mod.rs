@@ -71,6 +71,20 @@ pub struct Node {
 }
 
 impl Node {
+    /// A node that is computed from no other.
+    #[cold]
+    pub(crate) fn leaf(
+        kind: Kind,
+        shape: &Shape,
+        value: Memory,
+        cotangent: Place,
+        at: &'static Location<'static>,
+    ) -> Node {
+        let (inputs, slots, shape) = (SmallVec::new(), SmallVec::new(), shape.clone());
+        let (strides, aliases, product) = (None, false, None);
+        Node { kind, inputs, shape, strides, value, aliases, cotangent, slots, product, at }
+    }
+
     /// Where its value comes from.
     pub fn kind(&self) -> &Kind {
         &self.kind

@@ -27,7 +27,7 @@ impl<T: Element> BinaryVisitor for Forward<'_, T> {
     fn visit<R: BinaryRule>(self, rule: R) {
         let Forward { a, b, y } = self;
         match (a.as_slice(), b.as_slice()) {
-            (Some(a_data), Some(b_data)) if a.shape == b.shape => {
+            (Some(a_data), Some(b_data)) if a.shape.is(b.shape) => {
                 kernels::map([a_data, b_data], y.data, Accum::Replace, Value(rule));
             }
             _ => {
@@ -52,7 +52,7 @@ impl<T: Element> Vjp<'_, '_, T> {
     fn operand(&mut self, k: usize, slope: impl Each<T, 4>) {
         let ([a, b], y, gy) = (self.x, self.y, self.gy) else { unreachable!("two operands") };
         self.gx.add(k, |gx, accum| match (a.as_slice(), b.as_slice()) {
-            (Some(a_data), Some(b_data)) if a.shape == b.shape => {
+            (Some(a_data), Some(b_data)) if a.shape.is(b.shape) => {
                 kernels::map([a_data, b_data, y.data, gy.data], gx.data, accum, slope);
             }
             _ => {
@@ -120,7 +120,7 @@ impl Rule for Pairwise {
             }
             return;
         }
-        if matches!(self.0, Binary::Add(_)) && x[0].shape == x[1].shape {
+        if matches!(self.0, Binary::Add(_)) && x[0].shape.is(x[1].shape) {
             for k in [0, 1] {
                 gx.add(k, |g, accum| kernels::copy([gy.data], g.data, accum));
             }

@@ -22,6 +22,7 @@ pub mod log_sum_exp;
 pub mod map_sum;
 pub mod matmul;
 pub mod norm;
+mod number;
 pub mod one_hot;
 pub mod pad;
 pub mod pair_sum;
