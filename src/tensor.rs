@@ -302,7 +302,7 @@ pub struct Cotangent<'a, T> {
     pub(crate) uniform: &'a mut T,
 }
 
-impl<'a, T> Cotangent<'a, T> {
+impl<T> Cotangent<'_, T> {
     /// Calls `f` with it as it stands.
     #[inline]
     pub(crate) fn read<R>(self, f: impl FnOnce(View<T>) -> R) -> R {

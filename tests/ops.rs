@@ -1,5 +1,7 @@
 //! Laws of single ops that a derivative does not see: ties, NaN, infinities, masks, memory that is shared.
 
+use quietgrad::ops::{Op, Real, binary::Pairwise, unary::Elementwise};
+use quietgrad::pointwise::{Binary, Unary};
 use quietgrad::{Params, Random, Recording, Reduction, Tape, Tensor, Var, gradcheck, loss};
 
 /// Records something on a tape of its own.
@@ -262,4 +264,33 @@ fn linear_relu_is_linear_and_relu_bit_for_bit() {
     let (apart, fused) = (run(false), run(true));
     assert!(apart.0.data().contains(&0.0));
     assert_eq!(apart, fused);
+}
+
+/// The bits of y = op(x…) and of its cotangents, for inputs that each have one element and this shape.
+fn bits_of<T: Real>(shape: &[usize], op: &Op, x: &[f64]) -> Vec<u64> {
+    let (mut tape, params) = (Tape::<T>::new(), Params::new());
+    let r = tape.record(&params);
+    let inputs: Vec<_> = x.iter().map(|&x| r.input(&Tensor::full(shape, T::from_f64(x)))).collect();
+    let y = r.apply(op.clone(), &inputs);
+    (y * 0.7).sum().backward(&mut params.zeros());
+    let cotangents = inputs.iter().map(|x| x.gradient().expect("something flows back"));
+    let all = std::iter::once(y.value()).chain(cotangents);
+    all.map(|x| x.data()[0].to_f64()).map(|x| if x.is_nan() { f64::NAN } else { x }.to_bits()).collect()
+}
+
+#[test]
+fn numbers_get_the_bits_of_arrays() {
+    let mut ops: Vec<Op> = Unary::all().into_iter().map(|f| Op::Elementwise(Elementwise(f))).collect();
+    ops.extend(Binary::all().into_iter().map(|f| Op::Pairwise(Pairwise(f))));
+    let arguments = [-3.3, -1.0, -0.4, -0.0, 0.0, 0.3, 1.0, 2.7, 1e4, f64::INFINITY, f64::NAN];
+    for op in &ops {
+        for a in arguments {
+            for b in arguments {
+                let x = if matches!(op, Op::Pairwise(_)) { &[a, b][..] } else { &[a][..] };
+                let same = bits_of::<f32>(&[], op, x) == bits_of::<f32>(&[1], op, x)
+                    && bits_of::<f64>(&[], op, x) == bits_of::<f64>(&[1], op, x);
+                assert!(same, "{} of {x:?}", op.name());
+            }
+        }
+    }
 }
