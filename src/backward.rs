@@ -127,7 +127,10 @@ impl<'a, T: Real> Sweep<'a, T> {
         };
         let accum = if *flow == Flow::Nothing { Accum::Replace } else { Accum::Add };
         *flow = Flow::Whole;
-        kernels::copy([seed], place, accum);
+        match accum {
+            Accum::Replace => place.copy_from_slice(seed),
+            Accum::Add => kernels::copy([seed], place, accum),
+        }
     }
 
     /// The loop, over the nodes before `end`.

@@ -65,6 +65,15 @@ impl<T> Inner<T> {
         &self.graph.nodes[..self.recorded]
     }
 
+    /// How many elements of the values' and of the cotangents' memory this recording has taken.
+    pub fn taken(&self) -> [usize; 2] {
+        self.nodes().iter().fold([0; 2], |[values, cotangents], node| {
+            let value = if let Memory::Arena(range) = &node.value { range.end } else { 0 };
+            let cotangent = if let Place::Arena(range) = &node.cotangent { range.end } else { 0 };
+            [values.max(value), cotangents.max(cotangent)]
+        })
+    }
+
     /// The nodes' values, in a recording with these parameters.
     pub fn values<'a>(&'a self, params: &'a Params<T>) -> Values<'a, T>
     where
@@ -108,8 +117,6 @@ impl<T: Real> Inner<T> {
     pub fn start(&mut self) {
         self.recorded = 0;
         self.repeating = true;
-        self.values.used = 0;
-        self.cotangents.used = 0;
         self.param_nodes.fill(None);
         self.obligations.clear();
         self.flows.clear();
@@ -124,21 +131,23 @@ impl<T: Real> Inner<T> {
         }
         let node = self.graph.nodes.get_mut(self.recorded).filter(|node| same(node))?;
         node.at = at;
-        if let Memory::Arena(range) = &node.value {
-            self.values.used = self.values.used.max(range.end);
-        }
-        if let Place::Arena(range) = &node.cotangent {
-            self.cotangents.used = range.end;
-        }
         self.recorded += 1;
         Some(NodeId(self.recorded as u32 - 1))
+    }
+
+    /// From here on this recording is not as the last one was.
+    fn depart(&mut self) {
+        if self.repeating {
+            self.repeating = false;
+            self.graph.nodes.truncate(self.recorded);
+            [self.values.used, self.cotangents.used] = self.taken();
+        }
     }
 
     /// Adds a node that the last recording had not in this place.
     #[cold]
     fn push(&mut self, node: Node) -> NodeId {
-        self.repeating = false;
-        self.graph.nodes.truncate(self.recorded);
+        self.depart();
         self.graph.nodes.push(node);
         self.recorded += 1;
         let id = NodeId(self.recorded as u32 - 1);
@@ -200,6 +209,7 @@ impl<T: Real> Inner<T> {
             fill(&mut self.values.data[range.clone()]);
             return node;
         }
+        self.depart();
         let len = shape.iter().product();
         let range = self.values.take(len);
         self.values.back();
@@ -307,6 +317,7 @@ impl<T: Real> Inner<T> {
         inputs: SmallVec<[NodeId; 4]>,
         at: &'static Location<'static>,
     ) -> Result<NodeId, (&'static str, ShapeError)> {
+        self.depart();
         let node = |id: &NodeId| &self.graph.nodes[id.index()];
         let (shape, product) = {
             let shapes: SmallVec<[&[usize]; 4]> = inputs.iter().map(|id| &node(id).shape[..]).collect();

@@ -97,11 +97,12 @@ impl<T: Real> Recording<'_, T> {
         }
         let mut ops: Vec<OpSummary> = ops.into_values().collect();
         ops.sort_by_key(|op| std::cmp::Reverse(op.forward_flops + op.backward_flops));
+        let [values, cotangents] = inner.taken();
         Summary {
             nodes: nodes.len(),
             parameters: self.params.len(),
-            value_bytes: inner.values.used * size_of::<T>(),
-            cotangent_bytes: inner.cotangents.used * size_of::<T>(),
+            value_bytes: values * size_of::<T>(),
+            cotangent_bytes: cotangents * size_of::<T>(),
             ops,
         }
     }

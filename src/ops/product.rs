@@ -27,6 +27,41 @@ struct Batches {
     strides: [Strides; 4],
 }
 
+impl Batches {
+    /// Calls `each` with the batch's number, the offsets of a, b and their cotangents, and whether this batch is the
+    /// first to touch a's and b's cotangent (later ones come from broadcasting, and add).
+    fn for_each(&self, mut each: impl FnMut(usize, [usize; 4], [bool; 2])) {
+        let Batches { shape, strides } = self;
+        let count = shape.iter().product();
+        let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, shape.len());
+        for number in 0..count {
+            let mut offsets = [0; 4];
+            let mut first = [true; 2];
+            for (axis, &i) in index.iter().enumerate() {
+                for (offset, strides) in offsets.iter_mut().zip(strides) {
+                    *offset += i * strides[axis];
+                }
+                for (first, strides) in first.iter_mut().zip(&strides[2..]) {
+                    *first &= i == 0 || strides[axis] != 0;
+                }
+            }
+            each(number, offsets, first);
+            for axis in (0..index.len()).rev() {
+                index[axis] += 1;
+                if index[axis] < shape[axis] {
+                    break;
+                }
+                index[axis] = 0;
+            }
+        }
+    }
+
+    /// Whether there is none. Then no batch contributes to an operand that is broadcast to none, and its cotangent is zero.
+    fn is_empty(&self) -> bool {
+        self.shape.contains(&0)
+    }
+}
+
 impl<'a, T: Element> View<'a, T> {
     /// A view of rank 2 and so many columns, as an operand of a matrix product.
     #[inline]
@@ -124,36 +159,6 @@ impl<'a, T: Element> Product<'a, T> {
         Product { a: a.mat(), b: b.mat(), size, batches, sparse: None }
     }
 
-    /// Calls `each` with the batch's number, the offsets of a, b and their cotangents, and whether this batch is the
-    /// first to touch a's and b's cotangent (later ones come from broadcasting, and add).
-    fn for_each_batch(&self, mut each: impl FnMut(usize, [usize; 4], [bool; 2])) {
-        let Some(Batches { shape, strides }) = &self.batches else {
-            return each(0, [0; 4], [true; 2]);
-        };
-        let count = shape.iter().product();
-        let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, shape.len());
-        for number in 0..count {
-            let mut offsets = [0; 4];
-            let mut first = [true; 2];
-            for (axis, &i) in index.iter().enumerate() {
-                for (offset, strides) in offsets.iter_mut().zip(strides) {
-                    *offset += i * strides[axis];
-                }
-                for (first, strides) in first.iter_mut().zip(&strides[2..]) {
-                    *first &= i == 0 || strides[axis] != 0;
-                }
-            }
-            each(number, offsets, first);
-            for axis in (0..index.len()).rev() {
-                index[axis] += 1;
-                if index[axis] < shape[axis] {
-                    break;
-                }
-                index[axis] = 0;
-            }
-        }
-    }
-
     /// How many elements the product has.
     pub(super) fn elements(&self) -> usize {
         let count = self.batches.as_ref().map_or(1, |batches| batches.shape.iter().product::<usize>());
@@ -166,9 +171,12 @@ impl<'a, T: Element> Product<'a, T> {
         if let Some(&a) = self.sparse {
             return T::spmm(a, self.b, n, y, Accum::Replace, epilogue);
         }
-        self.for_each_batch(|number, [a, b, ..], _| {
-            let y = MatMut::row_major(&mut y[number * m * n..(number + 1) * m * n], n);
-            T::gemm(self.size, from(self.a, a), from(self.b, b), y, Accum::Replace, epilogue);
+        let product = |a: Mat<T>, b: Mat<T>, y: &mut [T]| {
+            T::gemm(self.size, a, b, MatMut::row_major(y, n), Accum::Replace, epilogue);
+        };
+        let Some(batches) = &self.batches else { return product(self.a, self.b, y) };
+        batches.for_each(|number, [a, b, ..], _| {
+            product(from(self.a, a), from(self.b, b), &mut y[number * m * n..(number + 1) * m * n]);
         });
     }
 
@@ -215,35 +223,35 @@ impl<'a, T: Element> Product<'a, T> {
         gx.add(1, |gb, accum| T::spmm_t(a, g, n, MatMut::row_major(gb.data, n), accum));
     }
 
-    /// No batch contributes to an operand that is broadcast to none, so its cotangent is zero.
-    fn clear_if_no_batch(&self, g: &mut [T], accum: Accum) {
-        let none = self.batches.as_ref().is_some_and(|batches| batches.shape.contains(&0));
-        if none && accum == Accum::Replace {
-            g.fill(T::ZERO);
-        }
-    }
-
     /// ga (=, +=) gy bᵀ
     fn vjp_left(&self, gy: &[T], ga: &mut [T], accum: Accum) {
         let [m, k, n] = self.size;
-        self.clear_if_no_batch(ga, accum);
-        self.for_each_batch(|number, [_, b, offset, _], [first, _]| {
-            let gy = Mat::row_major(&gy[number * m * n..], n);
-            let ga = MatMut::row_major(&mut ga[offset..offset + m * k], k);
+        let product = |gy: &[T], b: Mat<T>, ga: &mut [T], accum| {
+            T::gemm([m, n, k], Mat::row_major(gy, n), b.t(), MatMut::row_major(ga, k), accum, Epilogue::None);
+        };
+        let Some(batches) = &self.batches else { return product(gy, self.b, ga, accum) };
+        if batches.is_empty() && accum == Accum::Replace {
+            ga.fill(T::ZERO);
+        }
+        batches.for_each(|number, [_, b, to, _], [first, _]| {
             let accum = if first { accum } else { Accum::Add };
-            T::gemm([m, n, k], gy, from(self.b, b).t(), ga, accum, Epilogue::None);
+            product(&gy[number * m * n..], from(self.b, b), &mut ga[to..to + m * k], accum);
         });
     }
 
     /// gb (=, +=) aᵀ gy
     fn vjp_right(&self, gy: &[T], gb: &mut [T], accum: Accum) {
         let [m, k, n] = self.size;
-        self.clear_if_no_batch(gb, accum);
-        self.for_each_batch(|number, [a, _, _, offset], [_, first]| {
-            let gy = Mat::row_major(&gy[number * m * n..], n);
-            let gb = MatMut::row_major(&mut gb[offset..offset + k * n], n);
+        let product = |gy: &[T], a: Mat<T>, gb: &mut [T], accum| {
+            T::gemm([k, m, n], a.t(), Mat::row_major(gy, n), MatMut::row_major(gb, n), accum, Epilogue::None);
+        };
+        let Some(batches) = &self.batches else { return product(gy, self.a, gb, accum) };
+        if batches.is_empty() && accum == Accum::Replace {
+            gb.fill(T::ZERO);
+        }
+        batches.for_each(|number, [a, _, _, to], [_, first]| {
             let accum = if first { accum } else { Accum::Add };
-            T::gemm([k, m, n], from(self.a, a).t(), gy, gb, accum, Epilogue::None);
+            product(&gy[number * m * n..], from(self.a, a), &mut gb[to..to + k * n], accum);
         });
     }
 }
