@@ -8,6 +8,7 @@ use quietgrad::{Params, Random, Recording, SkipZeros, Tape, Tensor, Var, loss, r
 type Program<'a> = &'a dyn for<'r> Fn(Recording<'r, f64>) -> (Var<'r, f64>, Vec<Var<'r, f64>>);
 
 /// What one run of a program leaves.
+#[derive(PartialEq)]
 struct Outcome {
     /// Values and gradients of what the program asked to look at.
     seen: Vec<Tensor<f64>>,
@@ -21,8 +22,12 @@ struct Outcome {
 fn run(when: SkipZeros, params: &Params<f64>, program: Program) -> Outcome {
     let mut tape = Tape::new();
     tape.skip_zeros(when);
+    program(tape.record(params)).0.backward(&mut params.zeros());
+    run_on(&mut tape, params, program)
+}
+
+fn run_on(tape: &mut Tape<f64>, params: &Params<f64>, program: Program) -> Outcome {
     let mut grads = params.zeros();
-    program(tape.record(params)).0.backward(&mut grads);
     let r = tape.record(params);
     let (loss, looked_at) = program(r);
     loss.backward(&mut grads);
@@ -118,19 +123,44 @@ impl SqrtOfSquare for Var<'_, f64> {
     }
 }
 
-#[test]
-fn random_graphs_give_the_same_with_and_without_skipping() {
-    let width = 9;
+/// The layers' width in the random programs.
+const WIDTH: usize = 9;
+
+/// Parameters for the random programs.
+fn random_params() -> Params<f64> {
     let mut random = Random::new(5);
     let mut params = Params::new();
     for layer in 0..3 {
-        let w = Tensor::from_fn([width, width], |_| random.uniform(-1.0, 1.0));
+        let w = Tensor::from_fn([WIDTH, WIDTH], |_| random.uniform(-1.0, 1.0));
         params.add(format!("{layer}.w"), w);
-        params.add(format!("{layer}.b"), Tensor::from_fn([width], |_| random.uniform(-0.5, 0.3)));
+        params.add(format!("{layer}.b"), Tensor::from_fn([WIDTH], |_| random.uniform(-0.5, 0.3)));
     }
+    params
+}
+
+#[test]
+fn who_looks_on_changes_no_bit() {
+    let params = random_params();
+    for when in [SkipZeros::Never, SkipZeros::Always] {
+        for seed in 0..200 {
+            let program: Program = &|r| random_program(r, seed, WIDTH);
+            let mut tape = Tape::new();
+            tape.skip_zeros(when);
+            program(tape.record(&params)).0.backward(&mut params.zeros());
+            tape.detect_anomalies(true);
+            tape.start_profile();
+            let watched = run_on(&mut tape, &params, program);
+            assert!(watched == run(when, &params, program), "graph {seed}, {when:?}");
+        }
+    }
+}
+
+#[test]
+fn random_graphs_give_the_same_with_and_without_skipping() {
+    let params = random_params();
     let graphs = 400;
     let skipping = (0..graphs)
-        .filter(|&seed| compare(&params, &format!("graph {seed}"), &|r| random_program(r, seed, width)) > 0)
+        .filter(|&seed| compare(&params, &format!("graph {seed}"), &|r| random_program(r, seed, WIDTH)) > 0)
         .count();
     assert!(skipping > graphs as usize * 3 / 4, "only {skipping} of {graphs} graphs had zeros to skip");
 }
