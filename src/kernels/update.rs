@@ -93,10 +93,9 @@ struct AdamAt<T> {
 }
 
 impl Adam {
-    /// The powers for the next step, from those for the last one: beta1ᵗ and beta2ᵗ, with 1 and 1 before the first step.
-    /// (To raise a number to a power takes a loop over its bits, of which no processor knows the next: a tenth of a
-    /// microsecond.)
-    pub fn next(&self, [power1, power2]: [f64; 2]) -> [f64; 2] {
+    /// beta1ᵗ and beta2ᵗ for the next step, from those for the last one; 1 and 1 before the first. (To raise to a power takes
+    /// a loop over the bits of t, whose branches are others in every step: a tenth of a microsecond.)
+    pub fn next_powers(&self, [power1, power2]: [f64; 2]) -> [f64; 2] {
         // What no longer shows beside 1 is 0: multiplied on, it would become subnormal, and slow.
         [power1 * self.beta1, power2 * self.beta2]
             .map(|power| if power < f64::EPSILON / 8.0 { 0.0 } else { power })

@@ -90,7 +90,7 @@ impl<T: Element> Optimizer<T> for Adam<T> {
         if self.amsgrad {
             start(&mut self.largest, len);
         }
-        self.powers = self.rule.next(self.powers);
+        self.powers = self.rule.next_powers(self.powers);
     }
 
     fn update(&mut self, part: Range<usize>, p: &mut [T], g: &[T], factors: Factors) {
