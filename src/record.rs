@@ -270,7 +270,7 @@ impl<T: Real> Inner<T> {
     fn compute(&mut self, id: NodeId, params: &[T]) {
         let (before, rest) = self.graph.nodes.split_at(id.index());
         let node = &rest[0];
-        if self.watch.is_some() || self.zeros.concern(node) {
+        if self.watch.is_some() || self.zeros.concerns(node) {
             return self.compute_attended(id, params);
         }
         let Some((op, range)) = node.computed() else { return };

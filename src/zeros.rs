@@ -224,7 +224,7 @@ impl<T: Element> Zeros<T> {
 
     /// Whether there is anything to do for a node before or after it is computed, or anything that its op must be told.
     #[inline]
-    pub fn concern(&self, node: &Node) -> bool {
+    pub fn concerns(&self, node: &Node) -> bool {
         self.any_known || node.product.is_some_and(|size| self.looks(size))
     }
 
