@@ -175,7 +175,9 @@ impl<'a, T: Real> Sweep<'a, T> {
         };
         if let Some(x) = self.values.numbers(self.nodes, node, op) {
             let y = self.values.elements(node)[0];
-            return gx.add_numbers(op.vjp_of_numbers(x, y, gy.data[0]));
+            let uniform = *gy.uniform;
+            let gy = if uniform == T::ZERO { gy.data[0] } else { gy.data[0] + uniform };
+            return gx.add_numbers(op.vjp_of_numbers(x, y, gy));
         }
         let y = self.values.view(node);
         self.values.with_views(self.nodes, &node.inputs, |x| T::vjp(op, x, y, gy, gx));

@@ -195,18 +195,9 @@ impl<'r, T: Real> Var<'r, T> {
         let inner = self.recording.tape.inner.borrow();
         let node = &inner.nodes()[self.id.index()];
         let Place::Arena(range) = &node.cotangent else { return None };
-        let data = match *inner.flows.get(self.id.index())? {
+        let mut data = match *inner.flows.get(self.id.index())? {
             Flow::Nothing => return None,
-            Flow::Whole => {
-                let mut data = inner.cotangents.data[range.clone()].to_vec();
-                // What is uniform may not have been added yet.
-                let later = matches!(&node.kind, Kind::Op(op) if op.takes_uniform());
-                if later && !inner.zeros.known(self.id).kept {
-                    let value = inner.values(self.recording.params).elements(node);
-                    keep_where_positive(value, &mut data, inner.uniform[self.id.index()]);
-                }
-                data
-            }
+            Flow::Whole => inner.cotangents.data[range.clone()].to_vec(),
             Flow::Entries(number) => {
                 let Pack { support, values, .. } = &inner.packs.places[number];
                 let mut data = vec![T::ZERO; range.len()];
@@ -215,6 +206,12 @@ impl<'r, T: Real> Var<'r, T> {
                 data
             }
         };
+        // What is uniform may not have been added yet.
+        let later = matches!(&node.kind, Kind::Op(op) if op.takes_uniform());
+        if later && !inner.zeros.known(self.id).kept {
+            let value = inner.values(self.recording.params).elements(node);
+            keep_where_positive(value, &mut data, inner.uniform[self.id.index()]);
+        }
         Some(Tensor::new(node.shape.clone(), data).expect("a cotangent has its node's shape"))
     }
 

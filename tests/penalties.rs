@@ -103,15 +103,22 @@ fn layer(inputs: usize) -> (Params<f64>, Tensor<f64>) {
 /// What is built on a hidden layer, and whether its whole gradient is kept.
 type Loss = (&'static str, bool, for<'r> fn(Var<'r, f64>, Var<'r, f64>) -> Var<'r, f64>);
 
-/// The gradients of the parameters, of the data and of the hidden layer, with relu fused into the layer or not.
-fn gradients(inputs: usize, differentiate_x: bool, fused: bool, (_, keep, loss): Loss) -> [Vec<f64>; 3] {
+/// Three ways to a layer with relu. The last one knows nothing of penalties.
+const LAYERS: [for<'r> fn(Var<'r, f64>, Var<'r, f64>, Var<'r, f64>) -> Var<'r, f64>; 3] = [
+    |x, w, b| x.linear_relu(w, b),
+    |x, w, b| x.linear(w, b).relu(),
+    |x, w, b| x.linear(w, b).clamp(0.0, 1e300),
+];
+
+/// The gradients of the parameters, of the data and of the hidden layer, made in one of three ways.
+fn gradients(inputs: usize, differentiate_x: bool, way: usize, (_, keep, loss): Loss) -> [Vec<f64>; 3] {
     let (params, x) = layer(inputs);
     let [w, b, out] = ["w", "b", "out"].map(|name| params.find(name).unwrap());
     let (mut tape, mut grads) = (Tape::new(), params.zeros());
     let r = tape.record(&params);
     let x = if differentiate_x { r.input(&x) } else { r.constant(&x) };
     let (w, b) = (r.param(w), r.param(b));
-    let h = if fused { x.linear_relu(w, b) } else { x.linear(w, b).relu() };
+    let h = LAYERS[way](x, w, b);
     let h = if keep { h.keep_gradient() } else { h };
     loss(h, r.param(out)).backward(&mut grads);
     let of_x = x.gradient().map_or(Vec::new(), Tensor::into_data);
@@ -126,7 +133,7 @@ fn gradients(inputs: usize, differentiate_x: bool, fused: bool, (_, keep, loss):
 }
 
 #[test]
-fn a_penalty_on_a_fused_layer_has_the_gradients_of_the_unfused_one() {
+fn a_penalty_on_a_relu_layer_has_the_gradients_of_one_that_is_made_otherwise() {
     let losses: [Loss; 7] = [
         ("a fit alone", false, |h, out| h.matmul(out).square().sum()),
         ("a fit and l1", false, |h, out| h.matmul(out).square().sum() + reg::l1(h).per_sample() * 0.3),
@@ -139,17 +146,33 @@ fn a_penalty_on_a_fused_layer_has_the_gradients_of_the_unfused_one() {
     for loss in losses {
         for inputs in [1, 2, 3, 4, 5] {
             for differentiate_x in [false, true] {
-                let [fused, unfused] =
-                    [true, false].map(|fused| gradients(inputs, differentiate_x, fused, loss));
-                for (fused, unfused) in fused.iter().zip(&unfused) {
-                    assert_eq!(fused.len(), unfused.len());
-                    for (&a, &b) in fused.iter().zip(unfused) {
+                let [fused, apart, reference] =
+                    [0, 1, 2].map(|way| gradients(inputs, differentiate_x, way, loss));
+                for (got, reference) in fused.iter().chain(&apart).zip(reference.iter().cycle()) {
+                    assert_eq!(got.len(), reference.len());
+                    for (&a, &b) in got.iter().zip(reference) {
                         assert!((a - b).abs() <= 1e-13 * b.abs().max(1.0), "{}: {a}, not {b}", loss.0);
                     }
                 }
                 assert!(fused[0].iter().any(|&g| g != 0.0) && fused[2].iter().any(|&g| g != 0.0));
             }
         }
+    }
+}
+
+#[test]
+fn a_penalty_on_a_number_behind_a_relu_counts_where_it_is_positive() {
+    for (x, expected) in [(2.0, 3.5), (-2.0, 0.0)] {
+        let (mut tape, mut params) = (Tape::<f64>::new(), Params::new());
+        let id = params.add("x", Tensor::from(x));
+        let mut grads = params.zeros();
+        let r = tape.record(&params);
+        let h = r.param(id).relu();
+        (h * 3.0 + reg::l1(h).summed() * 0.5).backward(&mut grads);
+        assert_eq!(grads.data(), [expected]);
+        let r = tape.record(&params);
+        reg::l1(r.param(id).relu()).summed().backward(&mut grads);
+        assert_eq!(grads.data(), [if x > 0.0 { 1.0 } else { 0.0 }]);
     }
 }
 

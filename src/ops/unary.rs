@@ -3,12 +3,12 @@
 
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
-use crate::kernels::{self, Strided};
+use crate::kernels::{self, Each, Strided};
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{self, Slope, Unary, UnaryRule, UnaryVisitor, Value, unary_table};
 use crate::shape::{Shape, ShapeError};
 use crate::sparsity::{Demand, Entries};
-use crate::tensor::{View, ViewMut};
+use crate::tensor::{Cotangent, View, ViewMut};
 use crate::var::Var;
 
 /// A function of the unary table, applied to every element.
@@ -70,6 +70,19 @@ impl<T: Element> UnaryVisitor for Vjp<'_, T> {
     }
 }
 
+/// `[y, g] -> g + uniform` where y is above 0, and 0 elsewhere.
+#[derive(Clone, Copy)]
+struct WherePositive<T> {
+    uniform: T,
+}
+
+impl<T: Element> Each<T, 2> for WherePositive<T> {
+    #[inline(always)]
+    fn at(self, [y, g]: [T; 2]) -> T {
+        if y > T::ZERO { g + self.uniform } else { T::ZERO }
+    }
+}
+
 impl Rule for Elementwise {
     fn name(&self) -> &'static str {
         self.0.name()
@@ -95,6 +108,19 @@ impl Rule for Elementwise {
         gx.add(0, |gx, accum| {
             self.0.accept(Vjp { x: x[0], y: y.data, gy: gy.data, gx: gx.data, accum });
         });
+    }
+
+    fn takes_uniform(&self) -> bool {
+        matches!(self.0, Unary::Relu(_))
+    }
+
+    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
+        let uniform = *gy.uniform;
+        if uniform == T::ZERO {
+            return gy.read(|gy| self.vjp(x, y, gy, gx));
+        }
+        // Of relu, the only one that takes it.
+        gx.add(0, |gx, accum| kernels::map([y.data, gy.data], gx.data, accum, WherePositive { uniform }));
     }
 
     fn demand(&self) -> Demand {

@@ -143,8 +143,8 @@ impl<'r, T: Real> Penalty<'r, T> {
 
 /// Σ|x|: pulls every element to zero with the same force, so that many become exactly zero after a relu.
 ///
-/// The slope at 0 is 0: a unit that is off stays off (`docs/adr/0004`). Where a unit of a relu layer fires the slope is 1:
-/// on a [layer fused with relu](Var::linear_relu) the penalty costs one addition on the way back (`docs/adr/0014`).
+/// The slope at 0 is 0: a unit that is off stays off (`docs/adr/0004`). Where a unit behind a relu fires the slope is 1: there
+/// the penalty costs one addition on the way back, and no array (`docs/adr/0014`).
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, reg};
