@@ -103,8 +103,11 @@ fn layer(inputs: usize) -> (Params<f64>, Tensor<f64>) {
 /// What is built on a hidden layer, and whether its whole gradient is kept.
 type Loss = (&'static str, bool, for<'r> fn(Var<'r, f64>, Var<'r, f64>) -> Var<'r, f64>);
 
+/// A layer's output, from its input, weights and bias.
+type Layer = for<'r> fn(Var<'r, f64>, Var<'r, f64>, Var<'r, f64>) -> Var<'r, f64>;
+
 /// Three ways to a layer with relu. The last one knows nothing of penalties.
-const LAYERS: [for<'r> fn(Var<'r, f64>, Var<'r, f64>, Var<'r, f64>) -> Var<'r, f64>; 3] = [
+const LAYERS: [Layer; 3] = [
     |x, w, b| x.linear_relu(w, b),
     |x, w, b| x.linear(w, b).relu(),
     |x, w, b| x.linear(w, b).clamp(0.0, 1e300),
