@@ -141,7 +141,7 @@ impl<'a, T: Real> Sweep<'a, T> {
                 continue;
             };
             if self.flows[i] == Flow::Nothing {
-                if self.uniform[i] == T::ZERO {
+                if self.uniform[i].adds_nothing() {
                     continue;
                 }
                 // It alone flows: the rest is nothing.
@@ -176,14 +176,15 @@ impl<'a, T: Real> Sweep<'a, T> {
         if let Some(x) = self.values.numbers(self.nodes, node, op) {
             let y = self.values.elements(node)[0];
             let uniform = *gy.uniform;
-            let gy = if uniform == T::ZERO { gy.data[0] } else { gy.data[0] + uniform };
+            let gy = if uniform.adds_nothing() { gy.data[0] } else { gy.data[0] + uniform };
             return gx.add_numbers(op.vjp_of_numbers(x, y, gy));
         }
         let y = self.values.view(node);
         self.values.with_views(self.nodes, &node.inputs, |x| T::vjp(op, x, y, gy, gx));
     }
 
-    /// The same, with an eye on entries, and under the eye of who looks on.
+    /// The same, with an eye on entries, and under the eye of who looks on. (Out of line: nothing of it shall stand in the way
+    /// of the plain path, `docs/adr/0015`.)
     #[inline(never)]
     fn pull_back_attended(
         &mut self,

@@ -180,7 +180,8 @@ impl<T: Element> Partial<'_, T> {
         self.new_packs.get(k).copied().flatten().map_or(Flow::Whole, Flow::Entries)
     }
 
-    /// Contributes to the cotangent of input `k`, which stands in a place if it does not consist of entries.
+    /// Contributes to the cotangent of input `k`, which stands in a place if it does not consist of entries. (Out of line, as
+    /// few ops meet it.)
     #[inline(never)]
     fn add(&mut self, k: usize, flow: &mut Flow, place: ViewMut<T>, write: impl FnOnce(ViewMut<T>, Accum)) {
         let accum = touch(flow, self.first(k));

@@ -168,6 +168,9 @@ impl<T: Element> Element for Dual<T> {
             _ => self,
         }
     }
+    fn adds_nothing(self) -> bool {
+        self.value.adds_nothing() && self.tangent.adds_nothing()
+    }
     /// Ties share the tangent evenly.
     fn maximum(self, other: Self) -> Self {
         if self == other {

@@ -284,7 +284,8 @@ impl<T: Real> Inner<T> {
         past.with_views(before, &node.inputs, |x| T::forward(op, x, y));
     }
 
-    /// The same, with an eye on zeros, and under the eye of who looks on.
+    /// The same, with an eye on zeros, and under the eye of who looks on. (Out of line: nothing of it shall stand in the way of
+    /// the plain path, `docs/adr/0015`.)
     #[inline(never)]
     fn compute_attended(&mut self, id: NodeId, params: &[T]) {
         self.zeros.before(&self.graph.nodes, id, Values { arena: &self.values.data, params });

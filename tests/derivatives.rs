@@ -148,3 +148,27 @@ fn a_jacobian_agrees_with_differences() {
         }
     }
 }
+
+#[test]
+fn a_weight_of_zero_on_a_penalty_has_mixed_derivatives() {
+    // f(s, x, y) = s (relu(x) + |relu(y)|) at s = 0: ∂²f/∂s∂x is 1 where x is positive, whatever s.
+    let layers: [for<'r> fn(Var<'r, f64>) -> Var<'r, f64>; 2] = [
+        |x| x.relu(),
+        |x| {
+            let r = x.recording();
+            let (one, none) = (r.constant(&Tensor::from([[1.0]])), r.constant(&Tensor::from([0.0])));
+            x.reshape([2, 1]).linear_relu(one, none)
+        },
+    ];
+    for layer in layers {
+        let h = derivatives::hessian(&Tensor::from([0.0, 2.0, -3.0]), |v| {
+            v.slice(0, 0..1).sum() * reg::l1(layer(v.slice(0, 1..3))).summed()
+        });
+        assert_eq!(h, Tensor::from([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]));
+    }
+    let h = derivatives::hessian(&Tensor::from([0.0, 2.0]), |v| {
+        let number = v.slice(0, 1..2).sum();
+        v.slice(0, 0..1).sum() * reg::l1(number.relu()).summed()
+    });
+    assert_eq!(h, Tensor::from([[0.0, 1.0], [1.0, 0.0]]));
+}

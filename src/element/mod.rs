@@ -170,6 +170,11 @@ pub trait Element:
         self.to_f64().is_nan()
     }
 
+    /// Whether nothing comes of adding it: the value is 0, and so is a tangent.
+    fn adds_nothing(self) -> bool {
+        self == Self::ZERO
+    }
+
     /// `c (=, +=) epilogue(a b)` with a of `size[0]` x `size[1]` and b of `size[1]` x `size[2]`.
     ///
     /// An epilogue goes with [`Accum::Replace`]. `size[1] == 0` gives the epilogue of zeros.

@@ -61,7 +61,7 @@ impl Op {
         matches!(self, Op::Elementwise(_) | Op::Pairwise(_))
     }
 
-    /// An elementwise function of numbers, the first and the last of its one or two.
+    /// An elementwise function of numbers, the first and the last of its one or two. (Out of line: it holds all of the tables.)
     #[inline(never)]
     pub(crate) fn of_numbers<T: Element>(&self, [a, b]: [T; 2]) -> T {
         match self {

@@ -116,7 +116,7 @@ impl Rule for Elementwise {
 
     fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
         let uniform = *gy.uniform;
-        if uniform == T::ZERO {
+        if uniform.adds_nothing() {
             return gy.read(|gy| self.vjp(x, y, gy, gx));
         }
         // Of relu, the only one that takes it.
