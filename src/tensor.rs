@@ -298,7 +298,7 @@ pub struct Cotangent<'a, T> {
     /// Where the entries are, if those are all that is given.
     pub(crate) support: Option<&'a Support>,
     /// What is to be added to it wherever the output is above 0, for an op that
-    /// [takes](crate::ops::Rule::takes_uniform) that; 0 once it has been.
+    /// [takes](crate::ops::Rule::takes_uniform) that; to be set to 0 if it is added in place.
     pub(crate) uniform: &'a mut T,
 }
 

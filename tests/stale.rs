@@ -75,7 +75,7 @@ fn what_a_tape_ran_before_changes_no_bit() {
     let mut params = Params::new();
     let w = params.add("w", Tensor::from([[0.5, -0.3], [0.2, 0.9]]));
     let b = params.add("b", Tensor::from([0.1, -0.2]));
-    // Programs of which each is the beginning of the next, but for its last op; with views, copies of views, and numbers.
+    // Programs of which each begins the next, but for its loss; with views, copies of views, and numbers.
     let run = |tape: &mut Tape<f64>, layers: usize, swept: bool| {
         let r = tape.record(&params);
         let x = r.input(&Tensor::from([[1.0, 2.0], [3.0, -4.0], [0.5, 0.25]]));

@@ -117,12 +117,26 @@ vectorize! {
     }
 }
 
+/// `[y, g] -> g + uniform` where y is above 0, and 0 elsewhere. It selects: whatever stood there is gone, be it NaN.
+#[derive(Clone, Copy, Debug)]
+pub struct WherePositive<T> {
+    /// To be added.
+    pub uniform: T,
+}
+
+impl<T: Element> Each<T, 2> for WherePositive<T> {
+    #[inline(always)]
+    fn at(self, [y, g]: [T; 2]) -> T {
+        if y > T::ZERO { g + self.uniform } else { T::ZERO }
+    }
+}
+
 vectorize! {
-    /// `g = g + uniform` where y is above 0, and 0 elsewhere. It selects: whatever stood there is gone, be it NaN.
+    /// [`WherePositive`], in place.
     pub fn keep_where_positive [T: Element] (y: &[T], g: &mut [T], uniform: T) {
         let y = &y[..g.len()];
         for i in 0..g.len() {
-            g[i] = if y[i] > T::ZERO { g[i] + uniform } else { T::ZERO };
+            g[i] = WherePositive { uniform }.at([y[i], g[i]]);
         }
     }
 }

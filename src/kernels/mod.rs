@@ -27,7 +27,7 @@ pub mod top_k;
 pub mod update;
 
 pub use gemm::Blocks;
-pub use map::{Each, Row, Strided, for_each_offset, keep_where_positive, map, map_strided};
+pub use map::{Each, Row, Strided, WherePositive, for_each_offset, keep_where_positive, map, map_strided};
 pub use micro::THIN;
 pub use reduce::{sum, sum_each, sum_map, sum_rows, sum_strided};
 pub use rows::{put, running_sum};

@@ -90,7 +90,7 @@ pub fn sum_each<T: Element, F: Each<T, 1>>(x: &[T], f: F) -> T {
 pub fn sum_map<T: Element, const N: usize>(x: [&[T]; N], f: Row<T, N>) -> T {
     pairwise(0, x[0].len(), &mut |from, len| {
         let mut values = [const { MaybeUninit::uninit() }; BLOCK];
-        let values = filled(&mut values, len, T::ZERO);
+        let values = zeroed(&mut values, len);
         let mut lanes = Lanes::new();
         for at in (from..from + len).step_by(BLOCK) {
             let values = &mut values[..BLOCK.min(from + len - at)];
@@ -121,7 +121,7 @@ impl<'a, T: Element, const N: usize> Span<'a, T, N> {
     /// Calls `each` with the place and the values f(xᵢ…) of one block after the other.
     fn for_each_block(&self, len: usize, f: Row<T, N>, mut each: impl FnMut(usize, &[T])) {
         let mut values = [const { MaybeUninit::uninit() }; BLOCK];
-        let values = filled(&mut values, len, T::ZERO);
+        let values = zeroed(&mut values, len);
         let mut visit = |from: usize, count: usize, block: [&[T]; N]| {
             f(block, &mut values[..count], Accum::Replace);
             each(from, &values[..count]);
@@ -150,10 +150,10 @@ impl<'a, T: Element, const N: usize> Span<'a, T, N> {
     }
 }
 
-/// The beginning of a buffer, as much as `len` elements need, filled with a value.
-fn filled<T: Copy>(buffer: &mut [MaybeUninit<T>; BLOCK], len: usize, value: T) -> &mut [T] {
+/// The beginning of a buffer, as much as `len` elements need, filled with zeros.
+fn zeroed<T: Element>(buffer: &mut [MaybeUninit<T>; BLOCK], len: usize) -> &mut [T] {
     let part = &mut buffer[..len.min(BLOCK)];
-    part.fill(MaybeUninit::new(value));
+    part.fill(MaybeUninit::new(T::ZERO));
     // SAFETY: every element of it was just written.
     unsafe { &mut *(std::ptr::from_mut(part) as *mut [T]) }
 }

@@ -3,7 +3,7 @@
 
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
-use crate::kernels::{self, Each, Strided};
+use crate::kernels::{self, Strided, WherePositive};
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{self, Slope, Unary, UnaryRule, UnaryVisitor, Value, unary_table};
 use crate::shape::{Shape, ShapeError};
@@ -67,19 +67,6 @@ impl<T: Element> UnaryVisitor for Vjp<'_, T> {
                 );
             }
         }
-    }
-}
-
-/// `[y, g] -> g + uniform` where y is above 0, and 0 elsewhere.
-#[derive(Clone, Copy)]
-struct WherePositive<T> {
-    uniform: T,
-}
-
-impl<T: Element> Each<T, 2> for WherePositive<T> {
-    #[inline(always)]
-    fn at(self, [y, g]: [T; 2]) -> T {
-        if y > T::ZERO { g + self.uniform } else { T::ZERO }
     }
 }
 
