@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use crate::element::{Accum, Element};
 use crate::kernels::support;
-use crate::shape::Shape;
 use crate::sparsity::Support;
 use crate::tensor::ViewMut;
+use crate::tensor::shape::Shape;
 
 /// The memory of one cotangent.
 #[derive(Clone, Debug, PartialEq)]

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use crate::element::Element;
 use crate::kernels;
-use crate::shape::Shape;
 use crate::tensor::Tensor;
+use crate::tensor::shape::Shape;
 
 /// A parameter of a [`Params`]: where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,10 +11,10 @@ use crate::kernels::{for_each_offset, keep_where_positive, support};
 use crate::obligation::Obligation;
 use crate::ops::{Op, Real};
 use crate::params::Grads;
-use crate::shape::{Axes, Shape, Show};
 use crate::sparsity::Sparse;
 use crate::tape::Recording;
 use crate::tensor::Tensor;
+use crate::tensor::shape::{Axes, Shape, Show};
 
 /// A tensor on the tape. Copy it freely: it is a number and two references, and cannot outlive its recording.
 pub struct Var<'r, T> {

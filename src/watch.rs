@@ -9,9 +9,9 @@ use crate::cotangents::{Cotangents, Flow, Place};
 use crate::element::Element;
 use crate::graph::{Node, NodeId};
 use crate::profile::{Direction, Profile};
-use crate::shape::row_major;
 use crate::sparsity::Support;
 use crate::tensor::ViewMut;
+use crate::tensor::shape::row_major;
 
 #[derive(Default)]
 pub(crate) struct Watch {

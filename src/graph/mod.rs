@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use crate::cotangents::{Place, Slot};
 use crate::ops::{Layout, Op};
 use crate::params::ParamId;
-use crate::shape::{Shape, Strides};
+use crate::tensor::shape::{Shape, Strides};
 
 /// A node's number in its graph. Inputs have smaller numbers than what is computed from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -6,8 +6,8 @@ use crate::element::{Accum, Element};
 use crate::kernels::{self, Each, Strided};
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{self, Binary, BinaryRule, BinaryVisitor, SlopeA, SlopeB, Value, binary_table};
-use crate::shape::{Shape, ShapeError, broadcast_strides, row_major};
 use crate::sparsity::Entries;
+use crate::tensor::shape::{Shape, ShapeError, broadcast_strides, row_major};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

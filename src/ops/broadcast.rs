@@ -4,7 +4,7 @@ use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{self, Strided};
 use crate::ops::{Alias, Layout, Real, Rule, Sample};
-use crate::shape::{Shape, ShapeError, Show, Strides, broadcast_strides, row_major};
+use crate::tensor::shape::{Shape, ShapeError, Show, Strides, broadcast_strides, row_major};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

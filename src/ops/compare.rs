@@ -4,7 +4,7 @@ use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Row, Strided};
 use crate::ops::{Real, Rule, Sample};
-use crate::shape::{Shape, ShapeError};
+use crate::tensor::shape::{Shape, ShapeError};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

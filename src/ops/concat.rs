@@ -4,7 +4,7 @@ use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::put;
 use crate::ops::{Real, Rule, Sample};
-use crate::shape::{Shape, ShapeError, Show, around, size_of, with_size};
+use crate::tensor::shape::{Shape, ShapeError, Show, around, size_of, with_size};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

@@ -4,7 +4,7 @@ use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{map, softmax::for_each_log_sum, sum};
 use crate::ops::{Real, Reduction, Rule, Sample, SampleInput, index};
-use crate::shape::{Shape, ShapeError, Show};
+use crate::tensor::shape::{Shape, ShapeError, Show};
 use crate::tensor::{View, ViewMut};
 use crate::var::{Indices, Var};
 

@@ -7,7 +7,7 @@ use crate::cotangents::Cotangents;
 use crate::dual::Dual;
 use crate::element::Element;
 use crate::ops::{Op, Real, Rule, Sample};
-use crate::shape::{Shape, ShapeError};
+use crate::tensor::shape::{Shape, ShapeError};
 use crate::tensor::{View, ViewMut};
 
 /// What a user's own op must say of itself.

@@ -3,7 +3,7 @@
 use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::ops::{Alias, Layout, Real, Rule, Sample};
-use crate::shape::{Shape, ShapeError, Strides};
+use crate::tensor::shape::{Shape, ShapeError, Strides};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

@@ -5,8 +5,8 @@ use crate::element::{Accum, Element};
 use crate::kernels::dropout::{dropout, dropout_entries};
 use crate::ops::{Real, Rule, Sample};
 use crate::random::Random;
-use crate::shape::{Shape, ShapeError};
 use crate::sparsity::Entries;
+use crate::tensor::shape::{Shape, ShapeError};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

@@ -4,7 +4,7 @@ use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::for_each_offset;
 use crate::ops::{Real, Rule, Sample, SampleInput, index};
-use crate::shape::{Shape, ShapeError, Show, Strides, row_major, size_of};
+use crate::tensor::shape::{Shape, ShapeError, Show, Strides, row_major, size_of};
 use crate::tensor::{View, ViewMut};
 use crate::var::{Indices, Var};
 

@@ -6,8 +6,8 @@ use crate::kernels;
 use crate::ops::matmul::MatMul;
 use crate::ops::product::Product;
 use crate::ops::{Real, Rule, Sample};
-use crate::shape::{Shape, ShapeError, Show};
 use crate::sparsity::{Demand, Entries};
+use crate::tensor::shape::{Shape, ShapeError, Show};
 use crate::tensor::{Cotangent, View, ViewMut};
 use crate::var::Var;
 

@@ -7,8 +7,8 @@ use crate::element::{Accum, Element};
 use crate::kernels;
 use crate::ops::{Real, Reduction, Rule, Sample};
 use crate::pointwise::{Pull, Unary, UnaryRule, UnaryVisitor, Value};
-use crate::shape::{Shape, ShapeError};
 use crate::sparsity::Entries;
+use crate::tensor::shape::{Shape, ShapeError};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

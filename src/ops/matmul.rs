@@ -4,8 +4,8 @@ use crate::cotangents::Cotangents;
 use crate::element::{Element, Epilogue};
 use crate::ops::product::Product;
 use crate::ops::{Real, Rule, Sample};
-use crate::shape::{Shape, ShapeError, Show};
 use crate::sparsity::Entries;
+use crate::tensor::shape::{Shape, ShapeError, Show};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

@@ -44,8 +44,8 @@ use std::fmt::Debug;
 use crate::cotangents::Cotangents;
 use crate::dual::Dual;
 use crate::element::Element;
-use crate::shape::{Shape, ShapeError, Strides};
 use crate::sparsity::{Demand, Entries};
+use crate::tensor::shape::{Shape, ShapeError, Strides};
 use crate::tensor::{Cotangent, View, ViewMut};
 
 /// What an operation must say of itself.

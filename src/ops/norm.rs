@@ -5,7 +5,7 @@ use crate::element::{Accum, Element};
 use crate::kernels::{self, Row, Strided};
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{Abs, Unary, UnaryRule};
-use crate::shape::{Axes, Shape, ShapeError, broadcast_strides, row_major};
+use crate::tensor::shape::{Axes, Shape, ShapeError, broadcast_strides, row_major};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

@@ -3,7 +3,7 @@
 use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::ops::{Real, Rule, Sample, SampleInput, index};
-use crate::shape::{Shape, ShapeError};
+use crate::tensor::shape::{Shape, ShapeError};
 use crate::tensor::{View, ViewMut};
 use crate::var::{Indices, Var};
 

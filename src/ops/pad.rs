@@ -6,7 +6,7 @@ use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{self, Strided, for_each_offset};
 use crate::ops::{Real, Rule, Sample};
-use crate::shape::{Shape, ShapeError, Show, row_major};
+use crate::tensor::shape::{Shape, ShapeError, Show, row_major};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

@@ -6,7 +6,7 @@ use crate::element::Element;
 use crate::kernels;
 use crate::ops::{Real, Reduction, Rule, Sample};
 use crate::pointwise::{Binary, BinaryRule, BinaryVisitor, PullA, PullB, Value};
-use crate::shape::{Shape, ShapeError, Show};
+use crate::tensor::shape::{Shape, ShapeError, Show};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

@@ -4,8 +4,8 @@ use smallvec::SmallVec;
 
 use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
-use crate::shape::{Shape, Strides, broadcast_strides};
 use crate::sparsity::Sparse;
+use crate::tensor::shape::{Shape, Strides, broadcast_strides};
 use crate::tensor::{View, ViewMut};
 
 /// A (batched) matrix product, taken apart: its sizes, and where each batch's matrices stand.
@@ -147,7 +147,7 @@ impl<'a, T: Element> Product<'a, T> {
         }
         let batch = Shape::broadcast(a.batch, b.batch).expect("batches were checked by the shape rule");
         let dense = |batch: &[usize], area| -> Strides {
-            crate::shape::row_major(batch).iter().map(|stride| stride * area).collect()
+            crate::tensor::shape::row_major(batch).iter().map(|stride| stride * area).collect()
         };
         let strides = [
             broadcast_strides(a.batch, &a.batch_strides, &batch),

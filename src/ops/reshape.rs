@@ -4,8 +4,8 @@ use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Strided};
 use crate::ops::{Alias, Layout, Real, Rule, Sample};
-use crate::shape::{Axes, Shape, ShapeError, Show};
 use crate::sparsity::Entries;
+use crate::tensor::shape::{Axes, Shape, ShapeError, Show};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

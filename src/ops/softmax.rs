@@ -4,7 +4,7 @@ use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{rows, softmax};
 use crate::ops::{Real, Rule, Sample};
-use crate::shape::{Shape, ShapeError, size_of};
+use crate::tensor::shape::{Shape, ShapeError, size_of};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

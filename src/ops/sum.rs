@@ -4,7 +4,7 @@ use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Strided};
 use crate::ops::{Real, Rule, Sample};
-use crate::shape::{Axes, Shape, ShapeError, broadcast_strides, row_major};
+use crate::tensor::shape::{Axes, Shape, ShapeError, broadcast_strides, row_major};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

@@ -4,8 +4,8 @@ use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{self, top_k::top_k};
 use crate::ops::{Real, Rule, Sample};
-use crate::shape::{Shape, ShapeError, size_of};
 use crate::sparsity::{Demand, Entries};
+use crate::tensor::shape::{Shape, ShapeError, size_of};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

@@ -6,8 +6,8 @@ use crate::element::{Accum, Element};
 use crate::kernels::{self, Strided, WherePositive};
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{self, Slope, Unary, UnaryRule, UnaryVisitor, Value, unary_table};
-use crate::shape::{Shape, ShapeError};
 use crate::sparsity::{Demand, Entries};
+use crate::tensor::shape::{Shape, ShapeError};
 use crate::tensor::{Cotangent, View, ViewMut};
 use crate::var::Var;
 
@@ -55,7 +55,7 @@ impl<T: Element> UnaryVisitor for Vjp<'_, T> {
         match self.x.as_slice() {
             Some(x) => kernels::map([x, self.y, self.gy], self.gx, self.accum, Slope(rule)),
             None => {
-                let strides = crate::shape::row_major(self.x.shape);
+                let strides = crate::tensor::shape::row_major(self.x.shape);
                 let x = Strided { data: self.x.data, strides: &self.x.strides() };
                 let [y, gy] = [self.y, self.gy].map(|data| Strided { data, strides: &strides });
                 kernels::map_strided(

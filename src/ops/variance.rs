@@ -4,7 +4,7 @@ use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::rows;
 use crate::ops::{Real, Rule, Sample};
-use crate::shape::{Axes, Shape, ShapeError, Show};
+use crate::tensor::shape::{Axes, Shape, ShapeError, Show};
 use crate::tensor::{View, ViewMut};
 use crate::var::Var;
 

@@ -1,0 +1,124 @@
+//! Tensors as ops see them: views of values that stand in the tape's memory, and the cotangents that a vjp reads.
+
+use std::cell::Cell;
+
+use super::Shape;
+use super::shape::{Strides, broadcast_strides, row_major};
+use crate::element::Element;
+use crate::kernels::for_each_offset;
+use crate::sparsity::{Sparse, Support};
+
+/// A tensor as an op sees it: a shape, elements that stand somewhere else, and how to walk them.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a, T> {
+    pub(crate) data: &'a [T],
+    pub(crate) shape: &'a Shape,
+    /// `None` for row-major without gaps.
+    pub(crate) strides: Option<&'a Strides>,
+    /// The elements that are not zero, where they have been found. A cotangent with a support has nothing else: `data`
+    /// is empty then.
+    pub(crate) sparse: Option<&'a Sparse<'a, T>>,
+}
+
+impl<'a, T> View<'a, T> {
+    /// Elements in row-major order, of which nothing else is known.
+    pub(crate) fn dense(data: &'a [T], shape: &'a Shape) -> Self {
+        View { data, shape, strides: None, sparse: None }
+    }
+
+    /// Its entries, as if they were all; itself if none have been found.
+    pub(crate) fn entries(self) -> Self {
+        match self.sparse {
+            Some(sparse) => View::dense(sparse.values, self.shape),
+            None => self,
+        }
+    }
+}
+
+impl<'a, T: Element> View<'a, T> {
+    /// The sizes of the axes.
+    pub fn shape(&self) -> &'a Shape {
+        self.shape
+    }
+
+    /// Number of elements.
+    pub fn elements(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// The elements as they stand in memory: in row-major order, except for an op that
+    /// [takes strides](crate::ops::Rule::takes_strides).
+    pub fn data(&self) -> &'a [T] {
+        self.data
+    }
+
+    /// The elements in row-major order, if they stand in memory that way.
+    pub fn as_slice(&self) -> Option<&'a [T]> {
+        match self.strides {
+            None => Some(self.data),
+            Some(_) => None,
+        }
+    }
+
+    /// Distances between neighbours along each axis.
+    pub(crate) fn strides(&self) -> Strides {
+        self.strides.map_or_else(|| row_major(self.shape), Strides::clone)
+    }
+
+    /// Strides that make this look like a tensor of shape `to`.
+    pub(crate) fn strides_to(&self, to: &[usize]) -> Strides {
+        broadcast_strides(self.shape, &self.strides(), to)
+    }
+
+    /// A copy of the elements in row-major order.
+    pub fn to_vec(&self) -> Vec<T> {
+        self.to_vec_as(self.shape)
+    }
+
+    /// A copy of the elements in row-major order, broadcast to a shape.
+    pub(crate) fn to_vec_as(self, shape: &[usize]) -> Vec<T> {
+        let mut data = Vec::with_capacity(shape.iter().product());
+        for_each_offset(shape, [&self.strides_to(shape)], |[i]| data.push(self.data[i]));
+        data
+    }
+}
+
+/// The place an op writes to: always row-major without gaps.
+#[derive(Debug)]
+pub struct ViewMut<'a, T> {
+    /// The elements.
+    pub data: &'a mut [T],
+    /// The sizes of the axes.
+    pub shape: &'a Shape,
+    /// If so few elements will not be zero that it pays to find out beforehand which may be: where to say which part of
+    /// them was computed.
+    pub(crate) screen: Option<&'a Cell<Option<f32>>>,
+}
+
+impl<'a, T> ViewMut<'a, T> {
+    pub(crate) fn new(data: &'a mut [T], shape: &'a Shape) -> Self {
+        ViewMut { data, shape, screen: None }
+    }
+}
+
+/// A cotangent that a vjp reads, and may first turn back in place.
+pub struct Cotangent<'a, T> {
+    /// The elements, or only the entries.
+    pub(crate) data: &'a mut [T],
+    pub(crate) shape: &'a Shape,
+    /// Where the entries are, if those are all that is given.
+    pub(crate) support: Option<&'a Support>,
+    /// What is to be added to it wherever the output is above 0, for an op that
+    /// [takes](crate::ops::Rule::takes_uniform) that; to be set to 0 if it is added in place.
+    pub(crate) uniform: &'a mut T,
+}
+
+impl<T> Cotangent<'_, T> {
+    /// Calls `f` with it as it stands.
+    #[inline]
+    pub(crate) fn read<R>(self, f: impl FnOnce(View<T>) -> R) -> R {
+        let sparse = self.support.map(|support| Sparse::new(support, self.data));
+        let data = if sparse.is_some() { &[] } else { &*self.data };
+        f(View { sparse: sparse.as_ref(), ..View::dense(data, self.shape) })
+    }
+}
