@@ -8,9 +8,8 @@
 use crate::dual::Dual;
 use crate::graph::{Kind, NodeId};
 use crate::params::{Grads, Params};
-use crate::tape::{Recording, Tape};
+use crate::tape::{Recording, Tape, Var};
 use crate::tensor::Tensor;
-use crate::var::Var;
 
 /// Runs everything that was recorded up to `y` again, over dual numbers; a parameter's tangent is its element of
 /// `direction`.

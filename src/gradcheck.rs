@@ -17,9 +17,8 @@ use crate::graph::Kind;
 use crate::ops::{Op, Real};
 use crate::params::Params;
 use crate::random::Random;
-use crate::tape::{Recording, Tape};
+use crate::tape::{Recording, Tape, Var};
 use crate::tensor::Tensor;
-use crate::var::Var;
 
 /// Largest relative difference from dual numbers.
 pub const DUAL_TOLERANCE: f64 = 1e-12;

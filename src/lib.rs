@@ -47,9 +47,6 @@
 //!
 //! The repository's `docs/` holds the book: derivations, numerics, architecture, and the decisions behind them.
 
-mod arena;
-mod backward;
-mod cotangents;
 pub mod derivatives;
 mod dual;
 mod element;
@@ -58,14 +55,11 @@ mod graph;
 pub mod kernels;
 pub mod loss;
 pub mod nn;
-mod obligation;
 pub mod ops;
 pub mod optim;
 mod params;
 pub mod pointwise;
-mod profile;
 mod random;
-mod record;
 pub mod reg;
 pub mod scalar;
 mod sparsity;
@@ -74,28 +68,19 @@ mod table;
 mod tape;
 mod tensor;
 pub mod terms;
-mod var;
-mod views;
-mod watch;
-mod zeros;
 
-pub use cotangents::Cotangents;
 pub use dual::Dual;
 pub use element::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer};
 pub use graph::{Graph, Kind, Node, NodeId};
 pub use kernels::{set_threads, threads};
-pub use obligation::Obligation;
 pub use ops::{Real, Reduction};
 pub use params::{Grads, ParamId, Params};
-pub use profile::{Cost, Profile};
 pub use random::Random;
 pub use sparsity::{Demand, Entries, Form, SkipZeros, Sparse, Support, pays};
 pub use summary::{OpSummary, Summary};
-pub use tape::{Recording, Tape};
+pub use tape::{Cost, Cotangents, Indices, Obligation, Profile, Recording, Skipping, Tape, Var};
 pub use tensor::{Axes, Shape, ShapeError};
 pub use tensor::{Tensor, View, ViewMut};
-pub use var::{Indices, Var};
-pub use zeros::Skipping;
 
 /// The README and the pages of the book, so that `cargo test` runs their snippets.
 #[cfg(doctest)]

@@ -5,7 +5,7 @@
 
 use crate::ops::{Real, Reduction};
 use crate::pointwise::{AbsoluteError, BceWithLogits, Binary, Huber, KlDiv, SquaredError};
-use crate::var::{Indices, Var};
+use crate::tape::{Indices, Var};
 
 /// Mean squared error: the mean of (a − b)² over all elements.
 ///

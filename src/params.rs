@@ -6,8 +6,7 @@ use std::ops::Range;
 
 use crate::element::Element;
 use crate::kernels;
-use crate::tensor::Tensor;
-use crate::tensor::shape::Shape;
+use crate::tensor::{Shape, Tensor};
 
 /// A parameter of a [`Params`]: where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

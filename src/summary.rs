@@ -6,8 +6,7 @@ use std::fmt;
 use crate::graph::{Kind, Node, NodeId};
 use crate::ops::Real;
 use crate::table::Table;
-use crate::tape::Recording;
-use crate::zeros::Skipping;
+use crate::tape::{Recording, Skipping};
 
 /// All ops of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::ops::Real;
 use crate::params::Grads;
-use crate::var::Var;
+use crate::tape::Var;
 
 /// One term of a loss.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,26 +10,18 @@ const LAYERS: &[&[&str]] = &[
     &["element"],
     &["dual", "random", "kernels"],
     &["pointwise", "tensor"],
-    &["scalar", "cotangents", "params"],
+    &["scalar", "params"],
     &["ops"],
     &["graph"],
-    &["arena", "profile"],
-    &["watch"],
-    &["views"],
-    &["zeros"],
-    &["record"],
-    &["backward"],
     &["tape"],
-    &["obligation"],
-    &["var"],
     &["derivatives", "summary", "terms"],
     &["gradcheck", "loss", "nn", "optim", "reg"],
 ];
 
 /// The edges that point up, and why.
 const UPWARD: &[(&str, &str)] = &[
-    ("ops", "var"),  // an op's file ends with the method of `Var` that records the op
-    ("tape", "var"), // a recording hands out handles, and a handle is a recording with a number
+    ("ops", "tape"),   // an op's file ends with the method of `Var` that records the op
+    ("graph", "tape"), // until a node moves to the tape
 ];
 
 /// Longest file of `src`, in lines.

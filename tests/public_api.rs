@@ -6,8 +6,8 @@
 mod element {
     pub use quietgrad::Element;
 }
-mod obligation {
-    pub use quietgrad::Obligation;
+mod tape {
+    pub use quietgrad::{Cotangents, Indices, Obligation, Recording, Var};
 }
 mod ops {
     pub use quietgrad::ops::*;
@@ -21,14 +21,8 @@ mod pointwise {
 mod random {
     pub use quietgrad::Random;
 }
-mod shape {
-    pub use quietgrad::{Axes, Shape, ShapeError};
-}
 mod tensor {
-    pub use quietgrad::Tensor;
-}
-mod var {
-    pub use quietgrad::{Indices, Var};
+    pub use quietgrad::{Axes, Shape, ShapeError, Tensor};
 }
 
 #[path = "../src/loss.rs"]

@@ -9,10 +9,11 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use crate::cotangents::{Place, Slot};
 use crate::ops::{Layout, Op};
 use crate::params::ParamId;
-use crate::tensor::shape::{Shape, Strides};
+use crate::tape::cotangents::{Place, Slot};
+use crate::tensor::Shape;
+use crate::tensor::shape::Strides;
 
 /// A node's number in its graph. Inputs have smaller numbers than what is computed from them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,8 +4,8 @@ use crate::nn::Init;
 use crate::ops::Real;
 use crate::params::{ParamId, Params};
 use crate::random::Random;
+use crate::tape::Var;
 use crate::tensor::Tensor;
-use crate::var::Var;
 
 /// y = x w + b, with w of shape [inputs, outputs].
 ///

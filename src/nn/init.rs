@@ -2,8 +2,7 @@
 
 use crate::element::Element;
 use crate::random::Random;
-use crate::tensor::Tensor;
-use crate::tensor::shape::Shape;
+use crate::tensor::{Shape, Tensor};
 
 /// How the weights of a layer are drawn. `fan_in` and `fan_out` are the numbers of inputs and outputs of a unit.
 ///

@@ -1,15 +1,14 @@
 //! Elementwise functions of two arguments, broadcast against each other: y = f(a, b). The functions stand in
 //! [`pointwise`].
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Each, Strided};
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{self, Binary, BinaryRule, BinaryVisitor, SlopeA, SlopeB, Value, binary_table};
 use crate::sparsity::Entries;
-use crate::tensor::shape::{Shape, ShapeError, broadcast_strides, row_major};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::{broadcast_strides, row_major};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// A function of the binary table, applied to every pair of elements.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,12 +1,11 @@
 //! y = x, repeated along axes of size 1 and new outer axes, without a copy.
 
-use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{self, Strided};
 use crate::ops::{Alias, Layout, Real, Rule, Sample};
-use crate::tensor::shape::{Shape, ShapeError, Show, Strides, broadcast_strides, row_major};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::{Show, Strides, broadcast_strides, row_major};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// A larger shape, by NumPy's rule; shares memory.
 #[derive(Clone, PartialEq, Debug)]

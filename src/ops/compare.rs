@@ -1,12 +1,10 @@
 //! y = 1 where a comparison holds, 0 where it does not; nothing flows back.
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Row, Strided};
 use crate::ops::{Real, Rule, Sample};
-use crate::tensor::shape::{Shape, ShapeError};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// A mask: two tensors compared, element by element.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,12 +1,11 @@
 //! y = any number of tensors, one after the other along an axis.
 
-use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::put;
 use crate::ops::{Real, Rule, Sample};
-use crate::tensor::shape::{Shape, ShapeError, Show, around, size_of, with_size};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::{Show, around, size_of, with_size};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// Tensors joined along an axis.
 #[derive(Clone, Copy, PartialEq, Debug)]

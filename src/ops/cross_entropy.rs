@@ -1,12 +1,11 @@
 //! y = −Σ t log softmax(z) over classes, from logits: the loss of a classifier, without overflow.
 
-use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{map, softmax::for_each_log_sum, sum};
 use crate::ops::{Real, Reduction, Rule, Sample, SampleInput, index};
-use crate::tensor::shape::{Shape, ShapeError, Show};
-use crate::tensor::{View, ViewMut};
-use crate::var::{Indices, Var};
+use crate::tape::{Cotangents, Indices, Var};
+use crate::tensor::shape::Show;
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// The cross-entropy of softmax(logits) with targets, reduced to a scalar. Classes lie along the last axis.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,12 +1,11 @@
 //! y = the sum of all elements up to each, along an axis.
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels;
 use crate::ops::{Real, Rule, Sample};
-use crate::tensor::shape::{Shape, ShapeError, around, size_of};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::{around, size_of};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// The running sum along an axis.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -3,12 +3,11 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::cotangents::Cotangents;
 use crate::dual::Dual;
 use crate::element::Element;
 use crate::ops::{Op, Real, Rule, Sample};
-use crate::tensor::shape::{Shape, ShapeError};
-use crate::tensor::{View, ViewMut};
+use crate::tape::Cotangents;
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// What a user's own op must say of itself.
 ///

@@ -1,11 +1,10 @@
 //! y = x, a constant from here on: nothing flows back.
 
-use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::ops::{Alias, Layout, Real, Rule, Sample};
-use crate::tensor::shape::{Shape, ShapeError, Strides};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::Strides;
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// The same values, cut off from the gradient; shares memory.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,14 +1,12 @@
 //! y = x / (1 − rate) where a random mask keeps it, 0 where it does not.
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::dropout::{dropout, dropout_entries};
 use crate::ops::{Real, Rule, Sample};
 use crate::random::Random;
 use crate::sparsity::Entries;
-use crate::tensor::shape::{Shape, ShapeError};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// Elements dropped at random. The seed is the mask: the op is data, and run again it drops the same elements.
 #[derive(Clone, Copy, PartialEq, Debug)]

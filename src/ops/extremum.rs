@@ -1,12 +1,11 @@
 //! y = max x, or min x, of each row. Equal ones share the gradient evenly.
 
-use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::rows;
 use crate::ops::{Real, Rule, Sample};
-use crate::tensor::shape::{Axes, Shape, ShapeError, Show};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::Show;
+use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};
 
 /// The largest element along the last axis, which goes, or the smallest.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,12 +1,11 @@
 //! y = x in reverse order along an axis.
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::put;
 use crate::ops::{Real, Rule, Sample};
-use crate::tensor::shape::{Shape, ShapeError, around, size_of};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::{around, size_of};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// The elements along an axis, last first: its own inverse, and its own adjoint.
 #[derive(Clone, Copy, PartialEq, Debug)]

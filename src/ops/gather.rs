@@ -1,12 +1,11 @@
 //! y\[…, i, …\] = x\[…, index\[…, i, …\], …\]: along an axis, the element that an index names.
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::for_each_offset;
 use crate::ops::{Real, Rule, Sample, SampleInput, index};
-use crate::tensor::shape::{Shape, ShapeError, Show, Strides, row_major, size_of};
-use crate::tensor::{View, ViewMut};
-use crate::var::{Indices, Var};
+use crate::tape::{Cotangents, Indices, Var};
+use crate::tensor::shape::{Show, Strides, row_major, size_of};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// One element for each index; `torch.gather`.
 #[derive(Clone, Copy, PartialEq, Debug)]

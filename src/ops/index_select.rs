@@ -1,12 +1,11 @@
 //! y = the slices of x that indices name along an axis: rows of a table.
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::put;
 use crate::ops::{Real, Rule, Sample, SampleInput, index};
-use crate::tensor::shape::{Shape, ShapeError, around, size_of};
-use crate::tensor::{View, ViewMut};
-use crate::var::{Indices, Var};
+use crate::tape::{Cotangents, Indices, Var};
+use crate::tensor::shape::{around, size_of};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// Slices picked along an axis; the axes of the indices take that axis' place.
 #[derive(Clone, Copy, PartialEq, Debug)]

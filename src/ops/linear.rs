@@ -1,15 +1,14 @@
 //! y = x w + b, or y = max(x w + b, 0): a layer's product, and what happens to it before it leaves the registers.
 
-use crate::cotangents::Cotangents;
 use crate::element::{Element, Epilogue, ReluLayer};
 use crate::kernels;
 use crate::ops::matmul::MatMul;
 use crate::ops::product::Product;
 use crate::ops::{Real, Rule, Sample};
 use crate::sparsity::{Demand, Entries};
-use crate::tensor::shape::{Shape, ShapeError, Show};
-use crate::tensor::{Cotangent, View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::Show;
+use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
 
 /// The affine map of a dense layer.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,12 +1,11 @@
 //! y = ln Σ e^x of each row: a smooth maximum; nothing overflows.
 
-use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{rows, softmax};
 use crate::ops::{Real, Rule, Sample};
-use crate::tensor::shape::{Axes, Shape, ShapeError, size_of};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::size_of;
+use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};
 
 /// The logarithm of the sum of exponentials along the last axis, which goes.
 #[derive(Clone, Copy, PartialEq, Debug)]

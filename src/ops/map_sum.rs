@@ -2,15 +2,13 @@
 //!
 //! Activity penalties are of this kind: Σ|h| and Σh² read the layer once, forward and backward.
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels;
 use crate::ops::{Real, Reduction, Rule, Sample};
 use crate::pointwise::{Pull, Unary, UnaryRule, UnaryVisitor, Value};
 use crate::sparsity::Entries;
-use crate::tensor::shape::{Shape, ShapeError};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// The sum, or another reduction, of a function of the unary table over all elements.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,13 +1,12 @@
 //! y = a b, with NumPy's rules for vectors and batches.
 
-use crate::cotangents::Cotangents;
 use crate::element::{Element, Epilogue};
 use crate::ops::product::Product;
 use crate::ops::{Real, Rule, Sample};
 use crate::sparsity::Entries;
-use crate::tensor::shape::{Shape, ShapeError, Show};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::Show;
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// The matrix product.
 #[derive(Clone, Copy, PartialEq, Debug)]

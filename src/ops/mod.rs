@@ -41,12 +41,12 @@ pub use custom::{Custom, CustomRule};
 
 use std::fmt::Debug;
 
-use crate::cotangents::Cotangents;
 use crate::dual::Dual;
 use crate::element::Element;
 use crate::sparsity::{Demand, Entries};
-use crate::tensor::shape::{Shape, ShapeError, Strides};
-use crate::tensor::{Cotangent, View, ViewMut};
+use crate::tape::Cotangents;
+use crate::tensor::shape::Strides;
+use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
 
 /// What an operation must say of itself.
 ///

@@ -1,13 +1,12 @@
 //! y = Σ|x|, or √Σx², over chosen axes. Both have slope 0 where they are 0.
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Row, Strided};
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{Abs, Unary, UnaryRule};
-use crate::tensor::shape::{Axes, Shape, ShapeError, broadcast_strides, row_major};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::{broadcast_strides, row_major};
+use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};
 
 /// A norm over some axes.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,11 +1,9 @@
 //! y = 1 at the place that an index names, 0 elsewhere, along a new last axis.
 
-use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::ops::{Real, Rule, Sample, SampleInput, index};
-use crate::tensor::shape::{Shape, ShapeError};
-use crate::tensor::{View, ViewMut};
-use crate::var::{Indices, Var};
+use crate::tape::{Cotangents, Indices, Var};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// Indices as unit vectors.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -2,13 +2,12 @@
 
 use smallvec::SmallVec;
 
-use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{self, Strided, for_each_offset};
 use crate::ops::{Real, Rule, Sample};
-use crate::tensor::shape::{Shape, ShapeError, Show, row_major};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::{Show, row_major};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// A constant put before and after the elements along each axis.
 #[derive(Clone, PartialEq, Debug)]

@@ -1,14 +1,13 @@
 //! y = r Σ f(a, b): an elementwise function of two tensors of one shape, summed to a scalar in one pass. Most losses
 //! are of this kind.
 
-use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels;
 use crate::ops::{Real, Reduction, Rule, Sample};
 use crate::pointwise::{Binary, BinaryRule, BinaryVisitor, PullA, PullB, Value};
-use crate::tensor::shape::{Shape, ShapeError, Show};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::Show;
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// The sum, or another reduction, of a function of the binary table over all pairs of elements.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,12 +1,11 @@
 //! y = x with its axes in another order: a transpose, without a copy.
 
-use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{self, Strided};
 use crate::ops::{Alias, Layout, Real, Rule, Sample};
-use crate::tensor::shape::{Axes, Shape, ShapeError, Show, Strides, row_major};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::{Show, Strides, row_major};
+use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};
 
 /// The axes in another order; shares memory.
 #[derive(Clone, PartialEq, Debug)]

@@ -2,11 +2,11 @@
 
 use smallvec::SmallVec;
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
 use crate::sparsity::Sparse;
-use crate::tensor::shape::{Shape, Strides, broadcast_strides};
-use crate::tensor::{View, ViewMut};
+use crate::tape::Cotangents;
+use crate::tensor::shape::{Strides, broadcast_strides};
+use crate::tensor::{Shape, View, ViewMut};
 
 /// A (batched) matrix product, taken apart: its sizes, and where each batch's matrices stand.
 pub(super) struct Product<'a, T> {

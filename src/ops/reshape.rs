@@ -1,13 +1,12 @@
 //! y = x with the same elements, in the same order, in another shape.
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Strided};
 use crate::ops::{Alias, Layout, Real, Rule, Sample};
 use crate::sparsity::Entries;
-use crate::tensor::shape::{Axes, Shape, ShapeError, Show};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::Show;
+use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};
 
 /// Another shape for the same elements. Shares memory, unless the input is a permuted view.
 #[derive(Clone, PartialEq, Debug)]

@@ -2,15 +2,14 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Strided};
 use crate::ops::{Alias, Layout, Real, Rule, Sample};
+use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{
     Axes, Shape, ShapeError, Show, Strides, is_row_major, row_major, size_of, with_size,
 };
 use crate::tensor::{View, ViewMut};
-use crate::var::Var;
 
 /// A range along an axis, with steps; shares memory.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,12 +1,11 @@
 //! y = e^x / Σ e^x of each row, or its logarithm; nothing overflows.
 
-use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{rows, softmax};
 use crate::ops::{Real, Rule, Sample};
-use crate::tensor::shape::{Shape, ShapeError, size_of};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::size_of;
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// Softmax along the last axis, or its logarithm.
 #[derive(Clone, Copy, PartialEq, Debug)]

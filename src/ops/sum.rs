@@ -1,12 +1,11 @@
 //! y = Σ x, or the mean, over chosen axes.
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Strided};
 use crate::ops::{Real, Rule, Sample};
-use crate::tensor::shape::{Axes, Shape, ShapeError, broadcast_strides, row_major};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::{broadcast_strides, row_major};
+use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};
 
 /// The sum over some axes, or the mean.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,13 +1,12 @@
 //! y = x at the k largest elements of each row, 0 elsewhere.
 
-use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::{self, top_k::top_k};
 use crate::ops::{Real, Rule, Sample};
 use crate::sparsity::{Demand, Entries};
-use crate::tensor::shape::{Shape, ShapeError, size_of};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::size_of;
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// The k largest elements along the last axis, the rest 0.
 #[derive(Clone, Copy, PartialEq, Debug)]

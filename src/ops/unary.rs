@@ -1,15 +1,13 @@
 //! Elementwise functions of one argument: y = f(x), gx = gy f'(x). The functions stand in
 //! [`pointwise`].
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Strided, WherePositive};
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{self, Slope, Unary, UnaryRule, UnaryVisitor, Value, unary_table};
 use crate::sparsity::{Demand, Entries};
-use crate::tensor::shape::{Shape, ShapeError};
-use crate::tensor::{Cotangent, View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
 
 /// A function of the unary table, applied to every element.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -1,12 +1,11 @@
 //! y = Σ (x − mean)² / (n − correction) of each row, or its root.
 
-use crate::cotangents::Cotangents;
 use crate::element::Element;
 use crate::kernels::rows;
 use crate::ops::{Real, Rule, Sample};
-use crate::tensor::shape::{Axes, Shape, ShapeError, Show};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::Show;
+use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};
 
 /// The variance along the last axis, or the standard deviation.
 #[derive(Clone, Copy, PartialEq, Debug)]

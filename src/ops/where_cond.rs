@@ -1,12 +1,11 @@
 //! y = a where the mask is not 0, else b; all three broadcast.
 
-use crate::cotangents::Cotangents;
 use crate::element::{Accum, Element};
 use crate::kernels::{self, Row, Strided};
 use crate::ops::{Real, Rule, Sample, SampleInput};
-use crate::tensor::shape::{Shape, ShapeError, broadcast_strides, row_major};
-use crate::tensor::{View, ViewMut};
-use crate::var::Var;
+use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::{broadcast_strides, row_major};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// A choice between two tensors, element by element.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::element::Element;
 use crate::params::Params;
-use crate::tensor::shape::Shape;
+use crate::tensor::Shape;
 
 /// What an optimizer's own settings are multiplied by for some parameters.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use super::{Penalty, rows};
 use crate::ops::Real;
-use crate::var::Var;
+use crate::tape::Var;
 
 /// Σ ‖x‖₂ over samples, with the root: pulls each sample's vector towards zero with the same force however long it is.
 /// The gradient at a zero vector is 0.

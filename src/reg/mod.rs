@@ -83,10 +83,9 @@ pub use group::{group_lasso, l2_norm};
 pub use sequence::{ar, tar};
 pub use sparse::{hoyer, kl_sparsity, log, lp};
 
-use crate::obligation::Obligation;
 use crate::ops::{Real, Reduction};
 use crate::pointwise::{Abs, Square, Unary};
-use crate::var::Var;
+use crate::tape::{Obligation, Var};
 
 /// A penalty summed over every element, waiting to be told what to divide by.
 #[derive(Clone, Copy)]

@@ -3,7 +3,7 @@
 use super::Penalty;
 use crate::ops::{Real, Reduction};
 use crate::pointwise::{Binary, Square, SquaredError, Unary};
-use crate::var::Var;
+use crate::tape::Var;
 
 /// Activation regularization: Σh² over the outputs of a recurrent layer, after dropout.
 ///

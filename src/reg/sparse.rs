@@ -3,7 +3,7 @@
 use super::{Penalty, rows};
 use crate::ops::Real;
 use crate::pointwise::{AbsPowf, Log1pSquare, Unary};
-use crate::var::Var;
+use crate::tape::Var;
 
 /// Σ|x|ᵖ for p > 0: with p = 1 the l1 penalty, with p < 1 closer to counting what is not zero.
 ///

@@ -1,24 +1,37 @@
 //! The tape: ops run as they are recorded, onto memory that is reused from one recording to the next.
 
+mod backward;
+pub(crate) mod cotangents;
+mod memory;
+mod obligation;
+pub(crate) mod profile;
+pub(crate) mod record;
+mod values;
+pub(crate) mod var;
+mod watch;
+pub(crate) mod zeros;
+
 use std::cell::RefCell;
 use std::fmt;
 use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use crate::backward::sweep;
 use crate::element::Accum;
 use crate::graph::{Graph, Kind, Node, NodeId};
 use crate::ops::{Op, Real};
 use crate::params::{Grads, ParamId, Params};
-use crate::profile::Profile;
-use crate::record::Inner;
 use crate::sparsity::SkipZeros;
-use crate::tensor::Tensor;
-use crate::tensor::shape::Shape;
-use crate::var::{Indices, Var};
-use crate::watch::Watch;
-use crate::zeros::Skipping;
+use crate::tensor::{Shape, Tensor};
+use backward::sweep;
+use record::Inner;
+use watch::Watch;
+
+pub use cotangents::Cotangents;
+pub use obligation::Obligation;
+pub use profile::{Cost, Profile};
+pub use var::{Indices, Var};
+pub use zeros::Skipping;
 
 /// Memory for recordings. One tape serves a whole training run; after the first step it allocates nothing.
 ///

@@ -5,8 +5,7 @@ use std::ops::Range;
 use crate::element::{Accum, Element};
 use crate::kernels::support;
 use crate::sparsity::Support;
-use crate::tensor::ViewMut;
-use crate::tensor::shape::Shape;
+use crate::tensor::{Shape, ViewMut};
 
 /// The memory of one cotangent.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,17 +4,17 @@ use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::panic::Location;
 
-use crate::cotangents::{Flow, Pack, Place};
+use super::cotangents::{Flow, Pack, Place};
+use super::obligation::Obligation;
 use crate::element::Accum;
 use crate::graph::{Kind, NodeId};
 use crate::kernels::{for_each_offset, keep_where_positive, support};
-use crate::obligation::Obligation;
 use crate::ops::{Op, Real};
 use crate::params::Grads;
 use crate::sparsity::Sparse;
 use crate::tape::Recording;
-use crate::tensor::Tensor;
-use crate::tensor::shape::{Axes, Shape, Show};
+use crate::tensor::shape::Show;
+use crate::tensor::{Axes, Shape, Tensor};
 
 /// A tensor on the tape. Copy it freely: it is a number and two references, and cannot outlive its recording.
 pub struct Var<'r, T> {

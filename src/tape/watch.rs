@@ -5,10 +5,10 @@
 
 use std::time::Instant;
 
-use crate::cotangents::{Cotangents, Flow, Place};
+use super::cotangents::{Cotangents, Flow, Place};
+use super::profile::{Direction, Profile};
 use crate::element::Element;
 use crate::graph::{Node, NodeId};
-use crate::profile::{Direction, Profile};
 use crate::sparsity::Support;
 use crate::tensor::ViewMut;
 use crate::tensor::shape::row_major;

@@ -9,18 +9,17 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use crate::arena::{Arena, extent};
-use crate::cotangents::{Flow, Pack, Place, Slot};
+use super::cotangents::{Flow, Pack, Place, Slot};
+use super::memory::{Arena, extent};
+use super::values::Values;
+use super::watch::Watch;
+use super::zeros::{Pool, Skipping, Zeros};
 use crate::element::Element;
 use crate::graph::{Graph, Kind, Memory, Node, NodeId};
 use crate::ops::{Alias, Op, Real, reshape::Reshape};
 use crate::params::{ParamId, Params};
 use crate::sparsity::Entries;
-use crate::tensor::shape::{Shape, ShapeError};
-use crate::tensor::{View, ViewMut};
-use crate::views::Values;
-use crate::watch::Watch;
-use crate::zeros::{Pool, Skipping, Zeros};
+use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 #[derive(Default)]
 pub(crate) struct Inner<T> {

@@ -4,10 +4,10 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use crate::cotangents::Flow;
+use super::cotangents::Flow;
+use super::record::Owed;
 use crate::graph::NodeId;
 use crate::ops::Real;
-use crate::record::Owed;
 use crate::tape::Recording;
 
 /// Something that must become part of the loss, in one of several forms: made by [`Recording::obligation`], to be

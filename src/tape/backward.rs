@@ -12,18 +12,18 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use crate::cotangents::{Cotangents, Flow, Pack, Partial, Place};
+use super::cotangents::{Cotangents, Flow, Pack, Partial, Place};
+use super::record::Inner;
+use super::values::Values;
+use super::watch::Watch;
+use super::zeros::{Pool, Zeros};
 use crate::element::Accum;
 use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::{self, support};
 use crate::ops::{Op, Real};
 use crate::params::{Grads, Params};
-use crate::record::Inner;
 use crate::sparsity::{Demand, Entries, Sparse, Support};
 use crate::tensor::{Cotangent, View};
-use crate::views::Values;
-use crate::watch::Watch;
-use crate::zeros::{Pool, Zeros};
 
 /// Carries the seeds, cotangents of the roots, back to the parameters and inputs.
 pub(crate) fn sweep<T: Real>(

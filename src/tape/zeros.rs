@@ -9,14 +9,14 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
-use crate::cotangents::{Pack, Place};
+use super::cotangents::{Pack, Place};
+use super::values::Values;
 use crate::element::{Accum, Element};
 use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::{screen, support};
 use crate::ops::{Op, linear::Linear};
 use crate::sparsity::{Demand, SkipZeros, Sparse, Support, finding_pays, worth_a_look};
 use crate::tensor::View;
-use crate::views::Values;
 
 /// What is known of one node. (Small: there is one for each node, made anew in each recording.)
 #[derive(Clone, Copy, Debug, Default)]
