@@ -6,8 +6,8 @@
 //! second run, the branches of the first.
 
 use crate::dual::Dual;
-use crate::graph::{Kind, NodeId};
 use crate::params::{Grads, Params};
+use crate::tape::{Kind, NodeId};
 use crate::tape::{Recording, Tape, Var};
 use crate::tensor::Tensor;
 

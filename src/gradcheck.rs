@@ -13,11 +13,10 @@ use std::fmt;
 use std::panic::Location;
 
 use crate::dual::Dual;
-use crate::graph::Kind;
 use crate::ops::{Op, Real};
 use crate::params::Params;
 use crate::random::Random;
-use crate::tape::{Recording, Tape, Var};
+use crate::tape::{Kind, Node, NodeId, Recording, Tape, Var};
 use crate::tensor::Tensor;
 
 /// Largest relative difference from dual numbers.
@@ -138,7 +137,7 @@ pub fn check(
         let y = f(tape.record(params));
         let weights = random_weights(&y.value());
         y.vjp(&weights, &mut grads);
-        (y.recording().values(), weights)
+        (nodes_with_inputs(y.recording()), weights)
     };
     for (node, inputs) in &nodes {
         if let (Kind::Op(op), true) = (&node.kind, node.is_active()) {
@@ -154,7 +153,7 @@ pub fn check(
             let mut at = |step: f64| {
                 moved.get_mut(id)[index] = params.get(id)[index] + step;
                 let y = f(tape.record(&moved));
-                (weighted(&y.value(), &weights), y.recording().pieces())
+                (weighted(&y.value(), &weights), pieces(y.recording()))
             };
             let (above, below) = (at(STEP), at(-STEP));
             moved.get_mut(id)[index] = params.get(id)[index];
@@ -202,7 +201,7 @@ pub fn check_op(op: &Op, inputs: &[Tensor<f64>], feed: Feed) -> Result<Report, M
             let mut at = |step: f64| {
                 moved[input].data_mut()[index] = x.data()[index] + step;
                 let y = feed.run(op, &moved, tape.record(&none)).1;
-                (weighted(&y.value(), &weights), y.recording().pieces())
+                (weighted(&y.value(), &weights), pieces(y.recording()))
             };
             let (above, below) = (at(STEP), at(-STEP));
             moved[input].data_mut()[index] = x.data()[index];
@@ -312,4 +311,27 @@ impl Report {
 fn relative(a: f64, b: f64) -> f64 {
     let error = (a - b).abs() / b.abs().max(1.0);
     if error.is_nan() { f64::INFINITY } else { error }
+}
+
+/// Every node with copies of its inputs' values.
+fn nodes_with_inputs(r: Recording<f64>) -> Vec<(Node, Vec<Tensor<f64>>)> {
+    let value = |&id: &NodeId| r.node(id).value();
+    let record = r.tape.record.borrow();
+    record.nodes().iter().map(|node| (node.clone(), node.inputs().iter().map(value).collect())).collect()
+}
+
+/// The smooth piece that each element of each op is on, for the ops that have kinks.
+fn pieces(r: Recording<f64>) -> Vec<(&'static str, Vec<i64>)> {
+    let record = r.tape.record.borrow();
+    let nodes = record.nodes();
+    let mut pieces = Vec::new();
+    for node in nodes {
+        let Kind::Op(op) = node.kind() else { continue };
+        let input = |id: &NodeId| record.values(r.params).view(&nodes[id.index()]);
+        let of_op = op.pieces(&node.inputs().iter().map(input).collect::<Vec<_>>());
+        if !of_op.is_empty() {
+            pieces.push((op.name(), of_op));
+        }
+    }
+    pieces
 }

@@ -51,7 +51,7 @@ pub mod derivatives;
 mod dual;
 mod element;
 pub mod gradcheck;
-mod graph;
+mod inspect;
 pub mod kernels;
 pub mod loss;
 pub mod nn;
@@ -63,22 +63,21 @@ mod random;
 pub mod reg;
 pub mod scalar;
 mod sparsity;
-mod summary;
-mod table;
 mod tape;
 mod tensor;
-pub mod terms;
+mod text;
 
 pub use dual::Dual;
 pub use element::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer};
-pub use graph::{Graph, Kind, Node, NodeId};
+pub use inspect::{Graph, OpSummary, Summary, terms};
 pub use kernels::{set_threads, threads};
 pub use ops::{Real, Reduction};
 pub use params::{Grads, ParamId, Params};
 pub use random::Random;
 pub use sparsity::{Demand, Entries, Form, SkipZeros, Sparse, Support, pays};
-pub use summary::{OpSummary, Summary};
-pub use tape::{Cost, Cotangents, Indices, Obligation, Profile, Recording, Skipping, Tape, Var};
+pub use tape::{
+    Cost, Cotangents, Indices, Kind, Node, NodeId, Obligation, Profile, Recording, Skipping, Tape, Var,
+};
 pub use tensor::{Axes, Shape, ShapeError};
 pub use tensor::{Tensor, View, ViewMut};
 

@@ -6,22 +6,20 @@ use std::path::{Path, PathBuf};
 
 /// The modules, lowest first. A module imports from the rows above its own, and from no other.
 const LAYERS: &[&[&str]] = &[
-    &["sparsity", "table"],
+    &["sparsity", "text"],
     &["element"],
     &["dual", "random", "kernels"],
     &["pointwise", "tensor"],
     &["scalar", "params"],
-    &["ops"],
-    &["graph"],
     &["tape"],
-    &["derivatives", "summary", "terms"],
-    &["gradcheck", "loss", "nn", "optim", "reg"],
+    &["ops"],
+    &["derivatives", "inspect", "optim"],
+    &["gradcheck", "loss", "nn", "reg"],
 ];
 
 /// The edges that point up, and why.
 const UPWARD: &[(&str, &str)] = &[
-    ("ops", "tape"),   // an op's file ends with the method of `Var` that records the op
-    ("graph", "tape"), // until a node moves to the tape
+    ("tape", "ops"), // an op is data on the tape, and its file ends with its method of `Var`
 ];
 
 /// Longest file of `src`, in lines.

@@ -12,13 +12,14 @@ use std::ops::Range;
 
 use smallvec::SmallVec;
 
-use super::cotangents::{Cotangents, Flow, Pack, Partial, Place};
-use super::record::Inner;
+use super::cotangents::{Cotangents, Flow, Pack, Partial};
+use super::memory::{Place, Pool};
+use super::node::{Kind, Node, NodeId};
+use super::record::Record;
 use super::values::Values;
 use super::watch::Watch;
-use super::zeros::{Pool, Zeros};
+use super::zeros::Zeros;
 use crate::element::Accum;
-use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::{self, support};
 use crate::ops::{Op, Real};
 use crate::params::{Grads, Params};
@@ -27,14 +28,14 @@ use crate::tensor::{Cotangent, View};
 
 /// Carries the seeds, cotangents of the roots, back to the parameters and inputs.
 pub(crate) fn sweep<T: Real>(
-    inner: &mut Inner<T>,
+    record: &mut Record<T>,
     roots: &[(NodeId, &[T])],
     params: &Params<T>,
     grads: &mut Grads<T>,
     accum: Accum,
 ) {
-    inner.cotangents.back();
-    let (mut sweep, watch) = Sweep::new(inner, params.data(), grads.data_mut(), accum);
+    record.cotangents.back();
+    let (mut sweep, watch) = Sweep::new(record, params.data(), grads.data_mut(), accum);
     for &(root, seed) in roots {
         if let Some(watch) = &watch {
             watch.seeded(&sweep.nodes[root.index()], root, seed);
@@ -44,14 +45,14 @@ pub(crate) fn sweep<T: Real>(
     let end = roots.iter().map(|(root, _)| root.index() + 1).max().unwrap_or(0);
     sweep.run(end, watch);
     if accum == Accum::Replace {
-        clear_untouched(inner, params, grads.data_mut());
+        clear_untouched(record, params, grads.data_mut());
     }
 }
 
 /// Zero for every parameter that nothing flowed to.
-fn clear_untouched<T: Real>(inner: &Inner<T>, params: &Params<T>, gradients: &mut [T]) {
+fn clear_untouched<T: Real>(record: &Record<T>, params: &Params<T>, gradients: &mut [T]) {
     for id in params.ids() {
-        let reached = inner.param_node(id).is_some_and(|node| inner.flows[node.index()] != Flow::Nothing);
+        let reached = record.param_node(id).is_some_and(|node| record.flows[node.index()] != Flow::Nothing);
         if !reached {
             gradients[params.range(id)].fill(T::ZERO);
         }
@@ -86,19 +87,19 @@ enum Given {
 impl<'a, T: Real> Sweep<'a, T> {
     /// A sweep that has not begun, and who looks on.
     fn new(
-        inner: &'a mut Inner<T>,
+        record: &'a mut Record<T>,
         params: &'a [T],
         gradients: &'a mut [T],
         accum: Accum,
     ) -> (Self, Option<&'a mut Watch>) {
-        let nodes = &inner.graph.nodes[..inner.recorded];
-        inner.flows.clear();
-        inner.flows.resize(nodes.len(), Flow::Nothing);
-        inner.uniform.clear();
-        inner.uniform.resize(nodes.len(), T::ZERO);
-        inner.packs.clear();
+        let nodes = &record.nodes[..record.recorded];
+        record.flows.clear();
+        record.flows.resize(nodes.len(), Flow::Nothing);
+        record.uniform.clear();
+        record.uniform.resize(nodes.len(), T::ZERO);
+        record.packs.clear();
         if accum == Accum::Add {
-            for (flow, node) in inner.flows.iter_mut().zip(nodes) {
+            for (flow, node) in record.flows.iter_mut().zip(nodes) {
                 if matches!(node.kind, Kind::Param(_)) {
                     *flow = Flow::Whole;
                 }
@@ -106,15 +107,15 @@ impl<'a, T: Real> Sweep<'a, T> {
         }
         let sweep = Sweep {
             nodes,
-            values: Values { arena: &inner.values.data, params },
-            zeros: &inner.zeros,
-            cotangents: &mut inner.cotangents.data,
+            values: Values { arena: &record.values.data, params },
+            zeros: &record.zeros,
+            cotangents: &mut record.cotangents.data,
             gradients,
-            flows: &mut inner.flows,
-            uniform: &mut inner.uniform,
-            packs: &mut inner.packs,
+            flows: &mut record.flows,
+            uniform: &mut record.uniform,
+            packs: &mut record.packs,
         };
-        (sweep, inner.watch.as_deref_mut())
+        (sweep, record.watch.as_deref_mut())
     }
 
     /// Gives a root its cotangent.

@@ -1,22 +1,10 @@
 //! Where a vjp puts its results.
 
-use std::ops::Range;
-
+use super::memory::Place;
 use crate::element::{Accum, Element};
 use crate::kernels::support;
 use crate::sparsity::Support;
 use crate::tensor::{Shape, ViewMut};
-
-/// The memory of one cotangent.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Place {
-    /// Nobody wants it.
-    Nowhere,
-    /// In the tape's arena of cotangents.
-    Arena(Range<usize>),
-    /// In the caller's gradients: the cotangent of a parameter.
-    Gradient(Range<usize>),
-}
 
 /// The values of entries: of a support, in its order.
 #[derive(Debug, Default)]

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use crate::element::Element;
-use crate::graph::Memory;
 
 /// Memory handed out front to back. It keeps its high-water mark and what stood in it.
 #[derive(Default)]
@@ -43,6 +42,15 @@ pub(crate) fn extent(shape: &[usize], strides: Option<&[usize]>) -> usize {
     }
 }
 
+/// The memory that a value stands in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Memory {
+    /// The tape's arena.
+    Arena(Range<usize>),
+    /// The parameters' block.
+    Params(Range<usize>),
+}
+
 impl Memory {
     /// A part of this memory.
     pub fn part(&self, offset: usize, len: usize) -> Memory {
@@ -51,5 +59,44 @@ impl Memory {
             Memory::Arena(range) => Memory::Arena(part(range)),
             Memory::Params(range) => Memory::Params(part(range)),
         }
+    }
+}
+
+/// The memory of one cotangent.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Place {
+    /// Nobody wants it.
+    Nowhere,
+    /// In the tape's arena of cotangents.
+    Arena(Range<usize>),
+    /// In the caller's gradients: the cotangent of a parameter.
+    Gradient(Range<usize>),
+}
+
+/// Places of one kind, handed out one after the other and reused by the next recording.
+#[derive(Debug, Default)]
+pub(crate) struct Pool<P> {
+    pub places: Vec<P>,
+    used: usize,
+}
+
+impl<P: Default> Pool<P> {
+    /// The number of the next place.
+    pub fn take(&mut self) -> usize {
+        if self.used == self.places.len() {
+            self.places.push(P::default());
+        }
+        self.used += 1;
+        self.used - 1
+    }
+
+    /// Whether none has been handed out.
+    pub fn is_empty(&self) -> bool {
+        self.used == 0
+    }
+
+    /// Takes all places back; what stands in them stays until they are handed out again.
+    pub fn clear(&mut self) {
+        self.used = 0;
     }
 }

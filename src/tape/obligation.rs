@@ -5,10 +5,18 @@ use std::panic::Location;
 use smallvec::SmallVec;
 
 use super::cotangents::Flow;
-use super::record::Owed;
-use crate::graph::NodeId;
+use super::node::NodeId;
 use crate::ops::Real;
 use crate::tape::Recording;
+
+/// Something that was built to be part of the loss.
+#[derive(Clone, Debug)]
+pub(crate) struct Owed {
+    /// The nodes of which one must be.
+    pub nodes: SmallVec<[NodeId; 2]>,
+    pub what: &'static str,
+    pub at: &'static Location<'static>,
+}
 
 /// Something that must become part of the loss, in one of several forms: made by [`Recording::obligation`], to be
 /// [met](crate::Var::meets).
@@ -31,7 +39,7 @@ impl<T: Real> Obligation<'_, T> {
     pub(crate) fn met_by(self, recording: Recording<T>, node: NodeId) {
         let same = std::ptr::eq(self.recording.tape, recording.tape);
         assert!(same, "meets: the obligation is of another recording");
-        self.recording.tape.inner.borrow_mut().obligations[self.number].nodes.push(node);
+        self.recording.tape.record.borrow_mut().obligations[self.number].nodes.push(node);
     }
 }
 
@@ -52,7 +60,7 @@ impl<'r, T: Real> Recording<'r, T> {
     /// ```
     #[track_caller]
     pub fn obligation(self, what: &'static str) -> Obligation<'r, T> {
-        let owed = &mut self.tape.inner.borrow_mut().obligations;
+        let owed = &mut self.tape.record.borrow_mut().obligations;
         owed.push(Owed { nodes: SmallVec::new(), what, at: Location::caller() });
         Obligation { recording: self, number: owed.len() - 1 }
     }
@@ -60,11 +68,11 @@ impl<'r, T: Real> Recording<'r, T> {
     /// Panics if something that was to be part of the loss is part of none of these.
     #[track_caller]
     pub(crate) fn check_obligations(self, roots: &[NodeId]) {
-        let inner = self.tape.inner.borrow();
-        for Owed { nodes, what, at } in &inner.obligations {
+        let record = self.tape.record.borrow();
+        for Owed { nodes, what, at } in &record.obligations {
             let reached = nodes.iter().any(|&node| {
-                inner.flows[node.index()] != Flow::Nothing
-                    || roots.iter().any(|&root| inner.depends_on(root, node))
+                record.flows[node.index()] != Flow::Nothing
+                    || roots.iter().any(|&root| record.depends_on(root, node))
             });
             assert!(reached, "the {what} built at {at} is not part of this loss: add it, or do not build it");
         }

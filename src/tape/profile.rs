@@ -5,7 +5,7 @@ use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
 
-use crate::table::Table;
+use crate::text::Table;
 
 /// Which way an op ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

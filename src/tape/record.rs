@@ -9,22 +9,23 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use super::cotangents::{Flow, Pack, Place, Slot};
-use super::memory::{Arena, extent};
+use super::cotangents::{Flow, Pack, Slot};
+use super::memory::{Arena, Memory, Place, Pool, extent};
+use super::node::{Kind, Node, NodeId};
+use super::obligation::Owed;
 use super::values::Values;
 use super::watch::Watch;
-use super::zeros::{Pool, Skipping, Zeros};
+use super::zeros::{Skipping, Zeros};
 use crate::element::Element;
-use crate::graph::{Graph, Kind, Memory, Node, NodeId};
 use crate::ops::{Alias, Op, Real, reshape::Reshape};
 use crate::params::{ParamId, Params};
 use crate::sparsity::Entries;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 #[derive(Default)]
-pub(crate) struct Inner<T> {
+pub(crate) struct Record<T> {
     /// The nodes of this recording, and behind them those that the last recording had in their places.
-    pub graph: Graph,
+    pub nodes: Vec<Node>,
     /// How many nodes this recording has.
     pub recorded: usize,
     /// Whether this recording has been the same as the last one so far.
@@ -49,19 +50,10 @@ pub(crate) struct Inner<T> {
     pub watch: Option<Box<Watch>>,
 }
 
-/// Something that was built to be part of the loss.
-#[derive(Clone, Debug)]
-pub(crate) struct Owed {
-    /// The nodes of which one must be.
-    pub nodes: SmallVec<[NodeId; 2]>,
-    pub what: &'static str,
-    pub at: &'static Location<'static>,
-}
-
-impl<T> Inner<T> {
+impl<T> Record<T> {
     /// The nodes of this recording.
     pub fn nodes(&self) -> &[Node] {
-        &self.graph.nodes[..self.recorded]
+        &self.nodes[..self.recorded]
     }
 
     /// How many elements of the values' and of the cotangents' memory this recording has taken.
@@ -111,7 +103,7 @@ impl<T> Inner<T> {
     }
 }
 
-impl<T: Real> Inner<T> {
+impl<T: Real> Record<T> {
     /// Begins a recording.
     pub fn start(&mut self) {
         self.recorded = 0;
@@ -128,7 +120,7 @@ impl<T: Real> Inner<T> {
         if !self.repeating {
             return None;
         }
-        let node = self.graph.nodes.get_mut(self.recorded).filter(|node| same(node))?;
+        let node = self.nodes.get_mut(self.recorded).filter(|node| same(node))?;
         node.at = at;
         self.recorded += 1;
         Some(NodeId(self.recorded as u32 - 1))
@@ -138,7 +130,7 @@ impl<T: Real> Inner<T> {
     fn depart(&mut self) {
         if self.repeating {
             self.repeating = false;
-            self.graph.nodes.truncate(self.recorded);
+            self.nodes.truncate(self.recorded);
             [self.values.used, self.cotangents.used] = self.taken();
         }
     }
@@ -147,7 +139,7 @@ impl<T: Real> Inner<T> {
     #[cold]
     fn push(&mut self, node: Node) -> NodeId {
         self.depart();
-        self.graph.nodes.push(node);
+        self.nodes.push(node);
         self.recorded += 1;
         let id = NodeId(self.recorded as u32 - 1);
         self.zeros.enter(id);
@@ -173,7 +165,7 @@ impl<T: Real> Inner<T> {
         }
         self.param_nodes[id.index()] = Some(node);
         if let Some(watch) = &self.watch {
-            watch.entered(&self.graph.nodes[node.index()], node, params.get(id), Some(params.name(id)));
+            watch.entered(&self.nodes[node.index()], node, params.get(id), Some(params.name(id)));
         }
         node
     }
@@ -187,7 +179,7 @@ impl<T: Real> Inner<T> {
     ) -> NodeId {
         let id = self.place(kind, shape, at, fill);
         if let Some(watch) = &self.watch {
-            let node = &self.graph.nodes[id.index()];
+            let node = &self.nodes[id.index()];
             watch.entered(node, id, Values { arena: &self.values.data, params: &[] }.elements(node), None);
         }
         id
@@ -202,7 +194,7 @@ impl<T: Real> Inner<T> {
         fill: impl FnOnce(&mut [T]),
     ) -> NodeId {
         if let Some(node) = self.repeat(at, |node| node.kind == kind && node.shape.is(shape)) {
-            let Memory::Arena(range) = &self.graph.nodes[node.index()].value else {
+            let Memory::Arena(range) = &self.nodes[node.index()].value else {
                 unreachable!("a leaf is owned")
             };
             fill(&mut self.values.data[range.clone()]);
@@ -248,7 +240,7 @@ impl<T: Real> Inner<T> {
     ) -> Result<NodeId, (&'static str, ShapeError)> {
         let mut copied = false;
         for (k, input) in inputs.iter_mut().enumerate() {
-            let node = &self.graph.nodes[input.index()];
+            let node = &self.nodes[input.index()];
             if node.strides.is_some() && !op.takes_strides(k) {
                 let copy = Reshape { to: node.shape.clone() };
                 *input = self.apply(&copy.into(), std::iter::once(*input), params, at)?;
@@ -267,7 +259,7 @@ impl<T: Real> Inner<T> {
 
     /// Runs a node's op, unless the result is only another view of its input.
     fn compute(&mut self, id: NodeId, params: &[T]) {
-        let (before, rest) = self.graph.nodes.split_at(id.index());
+        let (before, rest) = self.nodes.split_at(id.index());
         let node = &rest[0];
         if self.watch.is_some() || self.zeros.concerns(node) {
             return self.compute_attended(id, params);
@@ -287,8 +279,8 @@ impl<T: Real> Inner<T> {
     /// the plain path, `docs/adr/0015`.)
     #[inline(never)]
     fn compute_attended(&mut self, id: NodeId, params: &[T]) {
-        self.zeros.before(&self.graph.nodes, id, Values { arena: &self.values.data, params });
-        let (before, rest) = self.graph.nodes.split_at(id.index());
+        self.zeros.before(&self.nodes, id, Values { arena: &self.values.data, params });
+        let (before, rest) = self.nodes.split_at(id.index());
         let node = &rest[0];
         if let Some((op, range)) = node.computed() {
             let (arena, rest) = self.values.data.split_at_mut(range.start);
@@ -307,7 +299,7 @@ impl<T: Real> Inner<T> {
                 self.zeros.screened(id, computed);
             }
         }
-        self.zeros.after(&self.graph.nodes, id, Values { arena: &self.values.data, params });
+        self.zeros.after(&self.nodes, id, Values { arena: &self.values.data, params });
     }
 
     /// A node for the result of an op, with memory for it, not yet computed.
@@ -318,7 +310,7 @@ impl<T: Real> Inner<T> {
         at: &'static Location<'static>,
     ) -> Result<NodeId, (&'static str, ShapeError)> {
         self.depart();
-        let node = |id: &NodeId| &self.graph.nodes[id.index()];
+        let node = |id: &NodeId| &self.nodes[id.index()];
         let (shape, product) = {
             let shapes: SmallVec<[&[usize]; 4]> = inputs.iter().map(|id| &node(id).shape[..]).collect();
             (op.shape(&shapes).map_err(|error| (op.name(), error))?, op.product(&shapes))

@@ -2,8 +2,9 @@
 
 use smallvec::SmallVec;
 
+use super::memory::Memory;
+use super::node::{Node, NodeId};
 use crate::element::Element;
-use crate::graph::{Memory, Node, NodeId};
 use crate::ops::Op;
 use crate::tensor::View;
 

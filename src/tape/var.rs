@@ -4,10 +4,11 @@ use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::panic::Location;
 
-use super::cotangents::{Flow, Pack, Place};
+use super::cotangents::{Flow, Pack};
+use super::memory::Place;
+use super::node::{Kind, NodeId};
 use super::obligation::Obligation;
 use crate::element::Accum;
-use crate::graph::{Kind, NodeId};
 use crate::kernels::{for_each_offset, keep_where_positive, support};
 use crate::ops::{Op, Real};
 use crate::params::Grads;
@@ -45,9 +46,9 @@ impl<T: Real> Indices<'_, T> {
     /// Panics with the op's name unless every index is below `bound`.
     #[track_caller]
     pub(crate) fn check_below(self, op: &str, bound: usize) {
-        let inner = self.0.recording.tape.inner.borrow();
-        let node = &inner.nodes()[self.0.id.index()];
-        let indices = inner.values(self.0.recording.params).view(node);
+        let record = self.0.recording.tape.record.borrow();
+        let node = &record.nodes()[self.0.id.index()];
+        let indices = record.values(self.0.recording.params).view(node);
         let bad = indices.data.iter().position(|i| i.to_f64() >= bound as f64);
         if let Some(at) = bad {
             panic!("{op}: index {} at place {at} is not below {bound}", indices.data[at]);
@@ -68,15 +69,15 @@ impl<'r, T: Real> Var<'r, T> {
 
     /// The sizes of its axes.
     pub fn shape(self) -> Shape {
-        self.recording.tape.inner.borrow().nodes()[self.id.index()].shape.clone()
+        self.recording.tape.record.borrow().nodes()[self.id.index()].shape.clone()
     }
 
     /// A copy of its value.
     #[allow(clippy::missing_panics_doc)] // it does not
     pub fn value(self) -> Tensor<T> {
-        let inner = self.recording.tape.inner.borrow();
-        let node = &inner.nodes()[self.id.index()];
-        let data = inner.values(self.recording.params).view(node).to_vec();
+        let record = self.recording.tape.record.borrow();
+        let node = &record.nodes()[self.id.index()];
+        let data = record.values(self.recording.params).view(node).to_vec();
         Tensor::new(node.shape.clone(), data).expect("a node has its shape's elements")
     }
 
@@ -86,10 +87,10 @@ impl<'r, T: Real> Var<'r, T> {
     /// If there are none or several.
     #[track_caller]
     pub fn item(self) -> T {
-        let inner = self.recording.tape.inner.borrow();
-        let node = &inner.nodes()[self.id.index()];
+        let record = self.recording.tape.record.borrow();
+        let node = &record.nodes()[self.id.index()];
         assert_eq!(node.shape.elements(), 1, "item: a tensor of shape {} has not one element", node.shape);
-        inner.values(self.recording.params).view(node).data[0]
+        record.values(self.recording.params).view(node).data[0]
     }
 
     /// The share of its elements that are not 0: NaN if it has none.
@@ -103,8 +104,8 @@ impl<'r, T: Real> Var<'r, T> {
     /// assert_eq!(h.density(), 0.25);
     /// ```
     pub fn density(self) -> f64 {
-        let inner = self.recording.tape.inner.borrow();
-        let x = inner.values(self.recording.params).view(&inner.nodes()[self.id.index()]);
+        let record = self.recording.tape.record.borrow();
+        let x = record.values(self.recording.params).view(&record.nodes()[self.id.index()]);
         let mut active = 0;
         for_each_offset(x.shape, [&x.strides()], |[i]| active += usize::from(x.data[i] != T::ZERO));
         active as f64 / x.elements() as f64
@@ -175,8 +176,8 @@ impl<'r, T: Real> Var<'r, T> {
 
     #[track_caller]
     fn check_scalar(self, method: &str) {
-        let inner = self.recording.tape.inner.borrow();
-        let shape = &inner.nodes()[self.id.index()].shape;
+        let record = self.recording.tape.record.borrow();
+        let shape = &record.nodes()[self.id.index()].shape;
         assert_eq!(shape.elements(), 1, "{method}: a loss is a scalar, not of shape {shape}");
     }
 
@@ -192,25 +193,25 @@ impl<'r, T: Real> Var<'r, T> {
     /// counts as zero then, unless [`keep_gradient`](Var::keep_gradient) was called.
     #[allow(clippy::missing_panics_doc)] // it does not
     pub fn gradient(self) -> Option<Tensor<T>> {
-        let inner = self.recording.tape.inner.borrow();
-        let node = &inner.nodes()[self.id.index()];
+        let record = self.recording.tape.record.borrow();
+        let node = &record.nodes()[self.id.index()];
         let Place::Arena(range) = &node.cotangent else { return None };
-        let mut data = match *inner.flows.get(self.id.index())? {
+        let mut data = match *record.flows.get(self.id.index())? {
             Flow::Nothing => return None,
-            Flow::Whole => inner.cotangents.data[range.clone()].to_vec(),
+            Flow::Whole => record.cotangents.data[range.clone()].to_vec(),
             Flow::Entries(number) => {
-                let Pack { support, values, .. } = &inner.packs.places[number];
+                let Pack { support, values, .. } = &record.packs.places[number];
                 let mut data = vec![T::ZERO; range.len()];
-                let support = &inner.zeros.supports.places[*support];
+                let support = &record.zeros.supports.places[*support];
                 support::scatter(Sparse::new(support, values), &mut data, Accum::Replace);
                 data
             }
         };
         // What is uniform may not have been added yet.
         let later = matches!(&node.kind, Kind::Op(op) if op.takes_uniform());
-        if later && !inner.zeros.known(self.id).kept {
-            let value = inner.values(self.recording.params).elements(node);
-            keep_where_positive(value, &mut data, inner.uniform[self.id.index()]);
+        if later && !record.zeros.known(self.id).kept {
+            let value = record.values(self.recording.params).elements(node);
+            keep_where_positive(value, &mut data, record.uniform[self.id.index()]);
         }
         Some(Tensor::new(node.shape.clone(), data).expect("a cotangent has its node's shape"))
     }
@@ -228,7 +229,7 @@ impl<'r, T: Real> Var<'r, T> {
     /// assert_eq!(h.gradient().unwrap(), Tensor::from([3.0, 3.0]));
     /// ```
     pub fn keep_gradient(self) -> Self {
-        self.recording.tape.inner.borrow_mut().zeros.keep(self.id);
+        self.recording.tape.record.borrow_mut().zeros.keep(self.id);
         self
     }
 
@@ -269,7 +270,7 @@ impl<'r, T: Real> Var<'r, T> {
     }
 
     pub(crate) fn is_contiguous(self) -> bool {
-        self.recording.tape.inner.borrow().nodes()[self.id.index()].strides.is_none()
+        self.recording.tape.record.borrow().nodes()[self.id.index()].strides.is_none()
     }
 }
 
@@ -283,7 +284,7 @@ impl<T: Real> fmt::Display for Var<'_, T> {
 /// Prints its number, what made it, and its value.
 impl<T: Real> fmt::Debug for Var<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let kind = self.recording.tape.inner.borrow().nodes()[self.id.index()].name();
+        let kind = self.recording.tape.record.borrow().nodes()[self.id.index()].name();
         write!(f, "{} = {kind} {:?}", self.id, self.value())
     }
 }

@@ -5,10 +5,11 @@
 
 use std::time::Instant;
 
-use super::cotangents::{Cotangents, Flow, Place};
+use super::cotangents::{Cotangents, Flow};
+use super::memory::Place;
+use super::node::{Node, NodeId};
 use super::profile::{Direction, Profile};
 use crate::element::Element;
-use crate::graph::{Node, NodeId};
 use crate::sparsity::Support;
 use crate::tensor::ViewMut;
 use crate::tensor::shape::row_major;

@@ -9,10 +9,11 @@ use std::fmt;
 
 use smallvec::SmallVec;
 
-use super::cotangents::{Pack, Place};
+use super::cotangents::Pack;
+use super::memory::{Place, Pool};
+use super::node::{Kind, Node, NodeId};
 use super::values::Values;
 use crate::element::{Accum, Element};
-use crate::graph::{Kind, Node, NodeId};
 use crate::kernels::{screen, support};
 use crate::ops::{Op, linear::Linear};
 use crate::sparsity::{Demand, SkipZeros, Sparse, Support, finding_pays, worth_a_look};
@@ -87,29 +88,6 @@ impl fmt::Display for Skipping {
     }
 }
 
-/// Places of one kind, handed out one after the other and reused by the next recording.
-#[derive(Debug, Default)]
-pub(crate) struct Pool<P> {
-    pub places: Vec<P>,
-    used: usize,
-}
-
-impl<P: Default> Pool<P> {
-    /// The number of the next place.
-    pub fn take(&mut self) -> usize {
-        if self.used == self.places.len() {
-            self.places.push(P::default());
-        }
-        self.used += 1;
-        self.used - 1
-    }
-
-    /// Takes all places back; what stands in them stays until they are handed out again.
-    pub fn clear(&mut self) {
-        self.used = 0;
-    }
-}
-
 #[derive(Debug, Default)]
 pub(crate) struct Zeros<T> {
     pub when: SkipZeros,
@@ -140,7 +118,7 @@ impl<T: Element> Zeros<T> {
     /// Whether any entries have been found.
     #[inline]
     pub fn any(&self) -> bool {
-        self.supports.used > 0
+        !self.supports.is_empty()
     }
 
     /// A node was recorded that the last recording may not have had.

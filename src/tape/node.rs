@@ -1,7 +1,4 @@
-//! The recorded graph: plain data, in the order in which it was computed.
-
-mod draw;
-mod print;
+//! One recorded step: plain data.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,9 +6,10 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
+use super::cotangents::Slot;
+use super::memory::{Memory, Place};
 use crate::ops::{Layout, Op};
 use crate::params::ParamId;
-use crate::tape::cotangents::{Place, Slot};
 use crate::tensor::Shape;
 use crate::tensor::shape::Strides;
 
@@ -42,15 +40,6 @@ pub enum Kind {
     Param(ParamId),
     /// Computed.
     Op(Op),
-}
-
-/// The memory that a value stands in.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Memory {
-    /// The tape's arena.
-    Arena(Range<usize>),
-    /// The parameters' block.
-    Params(Range<usize>),
 }
 
 /// One step of the computation.
@@ -133,46 +122,5 @@ impl Node {
 
     pub(crate) fn layout(&self) -> Layout<'_> {
         Layout { shape: &self.shape, strides: self.strides.as_deref() }
-    }
-}
-
-/// Everything that was recorded since the tape's last [`record`](crate::Tape::record): a Wengert list.
-///
-/// Printed, it is a line a node: number, what it is, inputs, shape, density if it was measured, the line of the program
-/// that made it, and for a product which of its parts skipped zeros. [`to_dot`](Graph::to_dot) and [`to_mermaid`](Graph::to_mermaid) draw it.
-///
-/// ```
-/// use quietgrad::{Params, Tape, Tensor};
-///
-/// let mut params = Params::new();
-/// let w = params.add("w", Tensor::from([1.0, -2.0]));
-/// let mut tape = Tape::<f64>::new();
-/// let r = tape.record(&params);
-/// r.param(w).relu().sum();
-/// let text = r.measured_graph().to_string();
-/// assert!(text.contains("relu"));
-/// assert!(text.contains("50.0 %"));
-/// ```
-#[derive(Clone, Debug, Default)]
-pub struct Graph {
-    pub(crate) nodes: Vec<Node>,
-    /// The parameters' names, in the parameters' order.
-    pub(crate) names: Vec<String>,
-    /// The part of each node's elements that is not zero, if that was measured.
-    pub(crate) densities: Option<Vec<f64>>,
-    /// What is to be said of each node besides; shorter if there is nothing more.
-    pub(crate) notes: Vec<String>,
-}
-
-impl Graph {
-    /// The nodes, in the order in which they were computed.
-    pub fn nodes(&self) -> &[Node] {
-        &self.nodes
-    }
-
-    /// The part of a node's elements that is not zero, if it was
-    /// [measured](crate::Recording::measured_graph); NaN if there are no elements.
-    pub fn density(&self, id: NodeId) -> Option<f64> {
-        self.densities.as_ref().and_then(|densities| densities.get(id.index()).copied())
     }
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::graph::{Kind, Node, NodeId};
 use crate::ops::Real;
-use crate::table::Table;
-use crate::tape::{Recording, Skipping};
+use crate::tape::{Kind, Node, NodeId, Recording, Skipping};
+use crate::text::Table;
 
 /// All ops of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +78,7 @@ impl<T: Real> Recording<'_, T> {
     /// println!("{summary}");
     /// ```
     pub fn summary(self) -> Summary {
-        let inner = self.tape.inner.borrow();
+        let inner = self.tape.record.borrow();
         let nodes = inner.nodes();
         let mut ops: BTreeMap<&'static str, OpSummary> = BTreeMap::new();
         let operations = nodes.iter().enumerate().filter(|(_, node)| matches!(node.kind, Kind::Op(_)));

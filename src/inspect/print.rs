@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::graph::{Graph, Kind, Node, NodeId};
+use super::Graph;
+use crate::tape::{Kind, Node, NodeId};
 
 impl Graph {
     /// What a node is, in words: `param "encoder.w"`, `sum [0]`, `scale 0.001`.

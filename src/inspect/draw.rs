@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::graph::{Graph, Kind, Node, NodeId};
+use super::Graph;
+use crate::tape::{Kind, Node, NodeId};
 
 /// What a node is drawn as.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,212 @@
+//! A recording under way: where values enter the graph, and ops are run on them.
+
+use std::panic::Location;
+
+use smallvec::SmallVec;
+
+use super::Tape;
+use super::backward::sweep;
+use super::node::{Kind, NodeId};
+use super::var::{Indices, Var};
+use super::zeros::Skipping;
+use crate::element::Accum;
+use crate::ops::{Op, Real};
+use crate::params::{Grads, ParamId, Params};
+use crate::tensor::{Shape, Tensor};
+
+/// A recording under way: where values enter the graph.
+pub struct Recording<'r, T> {
+    pub(crate) tape: &'r Tape<T>,
+    pub(crate) params: &'r Params<T>,
+}
+
+impl<T> Clone for Recording<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Recording<'_, T> {}
+
+impl<'r, T: Real> Recording<'r, T> {
+    /// The parameters that the recording borrows.
+    pub fn params(self) -> &'r Params<T> {
+        self.params
+    }
+
+    /// By which densities a product of the recording was shortened: forward, and in the last sweep.
+    ///
+    /// ```
+    /// use quietgrad::{Params, SkipZeros, Tape, Tensor};
+    ///
+    /// let mut tape = Tape::<f32>::new();
+    /// tape.skip_zeros(SkipZeros::Always); // a product as small as this one would not look for zeros
+    /// let params = Params::new();
+    /// let r = tape.record(&params);
+    /// let h = r.constant(&Tensor::from([[1.0, -1.0, -2.0, -3.0]])).relu();
+    /// let y = h.matmul(r.constant(&Tensor::full([4, 2], 1.0)));
+    /// assert_eq!(r.skipping(y).forward, Some(0.25));
+    /// ```
+    pub fn skipping(self, product: Var<'r, T>) -> Skipping {
+        self.tape.record.borrow().skipping(product.id)
+    }
+
+    /// The handle of a node.
+    ///
+    /// # Panics
+    /// If the recording has no such node.
+    #[track_caller]
+    pub fn node(self, id: NodeId) -> Var<'r, T> {
+        assert!(id.index() < self.tape.record.borrow().nodes().len(), "this recording has no node {id}");
+        self.var(id)
+    }
+
+    /// A parameter: read in place, its gradient written in place. The same handle each time it is asked for.
+    ///
+    /// # Panics
+    /// If there is no such parameter.
+    #[track_caller]
+    #[inline]
+    pub fn param(self, id: ParamId) -> Var<'r, T> {
+        let record = &mut *self.tape.record.borrow_mut();
+        self.var(record.param(id, self.params, Location::caller()))
+    }
+
+    /// A copy of a tensor, not differentiated: data, targets.
+    #[track_caller]
+    pub fn constant(self, value: &Tensor<T>) -> Var<'r, T> {
+        self.leaf(Kind::Constant, value.shape(), value.data(), Location::caller())
+    }
+
+    /// A copy of some rows of a tensor, not differentiated: a mini-batch, gathered straight onto the tape.
+    ///
+    /// # Panics
+    /// If there is no such row.
+    #[track_caller]
+    pub fn constant_rows(self, value: &Tensor<T>, rows: &[usize]) -> Var<'r, T> {
+        let at = Location::caller();
+        let Some((&count, row_shape)) = value.shape().split_first() else {
+            panic!("constant_rows: a scalar has no rows");
+        };
+        let width = row_shape.iter().product::<usize>();
+        let shape = std::iter::once(rows.len()).chain(row_shape.iter().copied()).collect::<Shape>();
+        for &row in rows {
+            assert!(row < count, "constant_rows: no row {row} in a tensor of shape {}", value.shape());
+        }
+        let record = &mut *self.tape.record.borrow_mut();
+        let node = record.leaf(Kind::Constant, &shape, at, |place| {
+            for (place, &row) in place.chunks_exact_mut(width.max(1)).zip(rows) {
+                place.copy_from_slice(&value.data()[row * width..(row + 1) * width]);
+            }
+        });
+        self.var(node)
+    }
+
+    /// A constant scalar.
+    #[track_caller]
+    pub fn scalar(self, value: f64) -> Var<'r, T> {
+        self.leaf(Kind::Constant, &Shape::scalar(), &[T::from_f64(value)], Location::caller())
+    }
+
+    /// A copy of a tensor, differentiated: [`Var::gradient`] gives its gradient after the sweep.
+    #[track_caller]
+    pub fn input(self, value: &Tensor<T>) -> Var<'r, T> {
+        self.leaf(Kind::Input, value.shape(), value.data(), Location::caller())
+    }
+
+    /// Whole numbers, such as classes or row numbers, not differentiated.
+    ///
+    /// # Panics
+    /// If there are not as many as the shape says, or one is too large to be exact in this element type (2²⁴ for
+    /// `f32`).
+    #[track_caller]
+    pub fn indices(self, shape: impl Into<Shape>, indices: &[usize]) -> Indices<'r, T> {
+        let shape = shape.into();
+        assert_eq!(shape.elements(), indices.len(), "indices: shape {shape} does not fit");
+        let record = &mut *self.tape.record.borrow_mut();
+        let node = record.leaf(Kind::Constant, &shape, Location::caller(), |place| {
+            for (place, &index) in place.iter_mut().zip(indices) {
+                *place = T::from_f64(index as f64);
+                assert_eq!(
+                    place.to_f64() as usize,
+                    index,
+                    "indices: {index} is not exact in this element type"
+                );
+            }
+        });
+        Indices(self.var(node))
+    }
+
+    fn leaf(self, kind: Kind, shape: &Shape, value: &[T], at: &'static Location<'static>) -> Var<'r, T> {
+        let record = &mut *self.tape.record.borrow_mut();
+        let node = record.leaf(kind, shape, at, |place| place.copy_from_slice(value));
+        self.var(node)
+    }
+
+    /// The vector-Jacobian product of several results at once, each with its cotangent. Overwrites `grads`.
+    ///
+    /// # Panics
+    /// If a cotangent has not its value's shape, or none of the results depends on anything that is differentiated.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let mut params = Params::new();
+    /// let w = params.add("w", Tensor::from([2.0, 3.0]));
+    /// let mut grads = params.zeros();
+    /// let mut tape = Tape::<f64>::new();
+    /// let r = tape.record(&params);
+    /// let (a, b) = (r.param(w).square(), r.param(w).sum());
+    /// r.vjp(&[(a, &Tensor::from([1.0, 0.0])), (b, &Tensor::from(10.0))], &mut grads);
+    /// assert_eq!(grads.data(), [14.0, 10.0]);
+    /// ```
+    #[track_caller]
+    pub fn vjp(self, outputs: &[(Var<'r, T>, &Tensor<T>)], grads: &mut Grads<T>) {
+        let mut roots: SmallVec<[(NodeId, &[T]); 4]> = SmallVec::new();
+        for &(y, cotangent) in outputs {
+            let shape = y.shape();
+            let given = cotangent.shape();
+            assert_eq!(&shape, given, "vjp: a cotangent must have its value's shape");
+            roots.push((y.id, cotangent.data()));
+        }
+        self.sweep(&roots, grads, Accum::Replace);
+    }
+
+    #[track_caller]
+    pub(crate) fn sweep(self, roots: &[(NodeId, &[T])], grads: &mut Grads<T>, accum: Accum) {
+        let record = &mut *self.tape.record.borrow_mut();
+        let active = roots.iter().any(|(root, _)| record.nodes()[root.index()].is_active());
+        assert!(active, "backward: this depends on no parameter and no input");
+        let (expected, given) = (self.params.len(), grads.data().len());
+        assert_eq!(expected, given, "backward: {given} gradients do not fit {expected} parameters");
+        sweep(record, roots, self.params, grads, accum);
+    }
+
+    /// Runs an op on some nodes and records it: what every method of [`Var`] comes down to.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn apply(self, op: Op, inputs: &[Var<'r, T>]) -> Var<'r, T> {
+        self.run(&op, inputs, Location::caller())
+    }
+
+    #[inline(never)]
+    #[track_caller]
+    pub(crate) fn run(self, op: &Op, inputs: &[Var<'r, T>], at: &'static Location<'static>) -> Var<'r, T> {
+        for input in inputs {
+            let same = std::ptr::eq(input.recording.tape, self.tape);
+            assert!(same, "{}: the operands are of two recordings", op.name());
+        }
+        let ids = inputs.iter().map(|input| input.id);
+        let result = self.tape.record.borrow_mut().apply(op, ids, self.params.data(), at);
+        match result {
+            Ok(node) => self.var(node),
+            Err((name, error)) => panic!("{name}: {error}"),
+        }
+    }
+
+    fn var(self, id: NodeId) -> Var<'r, T> {
+        Var { recording: self, id }
+    }
+}
