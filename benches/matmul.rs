@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use quietgrad::kernels::isa::Isa;
-use quietgrad::{Accum, Element, Epilogue, Mat, MatMut, set_threads, threads};
+use quietgrad::{Accum, Epilogue, Mat, MatMut, Products, set_threads, threads};
 
 #[cfg(feature = "bench-openblas")]
 #[link(name = "openblas")]
@@ -84,7 +84,7 @@ const PEERS: &[Implementation] = &[
 ];
 
 /// What differs between `f32` and `f64`.
-trait Float: Element {
+trait Float: Products {
     const NAME: &str;
     fn matrixmultiply(case: &mut Case<Self>);
     #[cfg(feature = "bench-openblas")]

@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use quietgrad::kernels::screen;
-use quietgrad::{Accum, Element, Epilogue, Mat, MatMut, Random};
+use quietgrad::{Accum, Epilogue, Mat, MatMut, Products, Random};
 
 /// Where a standard normal number is below with these probabilities.
 const QUANTILES: [(&str, f32); 6] = [

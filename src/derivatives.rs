@@ -5,7 +5,7 @@
 //! reverse, with the same rules and no second set of derivatives. A function that branches on values takes, in the
 //! second run, the branches of the first.
 
-use crate::dual::Dual;
+use crate::element::Dual;
 use crate::params::{Grads, Params};
 use crate::tape::{Kind, NodeId};
 use crate::tape::{Recording, Tape, Var};

@@ -12,7 +12,7 @@
 use std::fmt;
 use std::panic::Location;
 
-use crate::dual::Dual;
+use crate::element::Dual;
 use crate::ops::{Op, Real};
 use crate::params::Params;
 use crate::random::Random;

@@ -48,12 +48,12 @@
 //! The repository's `docs/` holds the book: derivations, numerics, architecture, and the decisions behind them.
 
 pub mod derivatives;
-mod dual;
 mod element;
 pub mod gradcheck;
 mod inspect;
 pub mod kernels;
 pub mod loss;
+mod matrix;
 pub mod nn;
 pub mod ops;
 pub mod optim;
@@ -62,24 +62,24 @@ pub mod pointwise;
 mod random;
 pub mod reg;
 pub mod scalar;
-mod sparsity;
 mod tape;
 mod tensor;
 mod text;
 
-pub use dual::Dual;
-pub use element::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer};
+pub use element::{Dual, Element};
 pub use inspect::{Graph, OpSummary, Summary, terms};
+pub use kernels::cost::{Form, pays};
 pub use kernels::{set_threads, threads};
-pub use ops::{Real, Reduction};
+pub use matrix::{Accum, Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
+pub use ops::{Entries, Real, Reduction};
 pub use params::{Grads, ParamId, Params};
+pub use pointwise::Demand;
 pub use random::Random;
-pub use sparsity::{Demand, Entries, Form, SkipZeros, Sparse, Support, pays};
 pub use tape::{
-    Cost, Cotangents, Indices, Kind, Node, NodeId, Obligation, Profile, Recording, Skipping, Tape, Var,
+    Cost, Cotangents, Indices, Kind, Node, NodeId, Obligation, Profile, Recording, SkipZeros, Skipping, Tape,
+    Var,
 };
-pub use tensor::{Axes, Shape, ShapeError};
-pub use tensor::{Tensor, View, ViewMut};
+pub use tensor::{Axes, Shape, ShapeError, Tensor, View, ViewMut};
 
 /// The README and the pages of the book, so that `cargo test` runs their snippets.
 #[cfg(doctest)]

@@ -7,7 +7,7 @@ use quietgrad::kernels::{screen, support::find};
 use quietgrad::nn::{Dense, Init};
 use quietgrad::ops::{Op, SampleInput};
 use quietgrad::optim::{Adam, Optimizer};
-use quietgrad::{Accum, Element, Epilogue, Mat, MatMut, Sparse, Support};
+use quietgrad::{Accum, Epilogue, Mat, MatMut, Products, Sparse, Support};
 use quietgrad::{Params, Random, Tape, Tensor, loss, reg};
 
 struct Counting;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// The modules, lowest first. A module imports from the rows above its own, and from no other.
 const LAYERS: &[&[&str]] = &[
-    &["sparsity", "text"],
-    &["element"],
-    &["dual", "random", "kernels"],
+    &["element", "text"],
+    &["matrix", "random"],
+    &["kernels"],
     &["pointwise", "tensor"],
     &["scalar", "params"],
     &["tape"],

@@ -7,7 +7,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quietgrad::kernels::{Blocks, isa::Isa, reference};
-use quietgrad::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer};
+use quietgrad::{Accum, Epilogue, Mat, MatMut, Products, ReluLayer};
 
 use crate::on_every_isa;
 use crate::operands::{Layout, Random};
@@ -38,7 +38,7 @@ struct Case {
 }
 
 /// Compares the kernel with the definition, and the unused elements of `c` with what they were.
-fn check<T: Element>(case: Case, random: &mut Random) {
+fn check<T: Products>(case: Case, random: &mut Random) {
     let [m, k, n] = case.size;
     let operand = |layout: Layout, rows, cols, random: &mut Random| {
         random.integers::<T>(case.offset + layout.len(rows, cols))
@@ -87,7 +87,7 @@ fn awkward(tile: usize) -> Vec<usize> {
     sizes
 }
 
-fn corpus<T: Element>(blocks: Blocks, random: &mut Random) {
+fn corpus<T: Products>(blocks: Blocks, random: &mut Random) {
     let mut depths = vec![0, 1, 2, 3, 4, 7, 16, 17];
     depths.extend([blocks.kc - 1, blocks.kc, blocks.kc + 1, 2 * blocks.kc + 1]);
     // A row-major product is computed transposed: each side meets both edges.
@@ -214,7 +214,7 @@ fn a_batch_is_its_products() {
     });
 }
 
-fn relu_layers<T: Element>(isa: Isa, random: &mut Random) {
+fn relu_layers<T: Products>(isa: Isa, random: &mut Random) {
     let nan = T::from_f64(f64::NAN);
     for m in [0, 1, 2, 5, 30] {
         for k in [0, 1, 2, 3, 4, 5] {

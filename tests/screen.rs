@@ -2,7 +2,7 @@
 //! within rounding, exact zeros elsewhere, whatever the numbers are.
 
 use quietgrad::kernels::{isa::Isa, screen};
-use quietgrad::{Accum, Element, Epilogue, Mat, MatMut, Params, Random, SkipZeros, Tape, Tensor};
+use quietgrad::{Accum, Epilogue, Mat, MatMut, Params, Products, Random, SkipZeros, Tape, Tensor};
 
 use crate::on_every_isa;
 

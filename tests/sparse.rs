@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quietgrad::kernels::support::{estimate_density, find, gather, scatter, sum_columns};
 use quietgrad::kernels::{isa::Isa, reference};
-use quietgrad::{Accum, Element, Epilogue, Form, Mat, MatMut, Sparse, Support, pays};
+use quietgrad::{Accum, Epilogue, Form, Mat, MatMut, Products, Sparse, Support, pays};
 
 use crate::on_every_isa;
 use crate::operands::{Layout, Random};
@@ -17,7 +17,7 @@ impl Random {
         (self.below(1 << 20) as f64) < p * f64::from(1 << 20)
     }
     /// A matrix of which a share is not zero; some zeros are negative.
-    fn sparse<T: Element>(&mut self, len: usize, density: f64) -> Vec<T> {
+    fn sparse<T: Products>(&mut self, len: usize, density: f64) -> Vec<T> {
         let mut x = vec![T::ZERO; len];
         for x in &mut x {
             if self.chance(density) {
@@ -41,7 +41,7 @@ struct Found<T> {
     by_place: Vec<T>,
 }
 
-impl<T: Element> Found<T> {
+impl<T: Products> Found<T> {
     fn in_matrix(dense: Vec<T>, cols: usize) -> Self {
         let (mut support, mut values, mut by_place) = (Support::default(), Vec::new(), Vec::new());
         find(&dense, cols, &mut support, &mut values, &mut by_place);
@@ -79,7 +79,7 @@ struct Case {
     mode: usize,
 }
 
-fn assert_same<T: Element>(got: &[T], expected: &[T], what: &str, case: Case) {
+fn assert_same<T: Products>(got: &[T], expected: &[T], what: &str, case: Case) {
     for (at, (&x, &y)) in got.iter().zip(expected).enumerate() {
         let isa = Isa::current();
         assert!(x == y || (x.is_nan() && y.is_nan()), "{isa:?} {what} {case:?}: [{at}] is {x}, not {y}");
@@ -87,7 +87,7 @@ fn assert_same<T: Element>(got: &[T], expected: &[T], what: &str, case: Case) {
 }
 
 /// Compares the four products with their definitions, and unused elements of outputs with what they were.
-fn check<T: Element>(case: Case, random: &mut Random) {
+fn check<T: Products>(case: Case, random: &mut Random) {
     let [m, k, n] = case.size;
     let a = Found::in_matrix(random.sparse::<T>(m * k, case.density), k);
     let bias = random.integers::<T>(n);

@@ -2,8 +2,8 @@
 
 use super::isa::vectorize;
 use super::rows::put;
-use crate::element::{Accum, Element};
-use crate::sparsity::Sparse;
+use crate::element::Element;
+use crate::matrix::{Accum, Sparse};
 
 /// Number i of the stream of this seed: 64 random bits.
 ///

@@ -1,11 +1,11 @@
-//! `f32` and `f64` as [`Element`]s: where the engine's arithmetic meets the fast kernels.
+//! `f32` and `f64` as [`Element`]s with [`Products`]: where the engine's arithmetic meets the fast kernels.
 
 use super::math::{double, single};
 use super::product::{gemm, gemm_batch};
 use super::sparse::{self, spmm};
 use super::thin::relu_layer_vjp;
-use crate::element::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer};
-use crate::sparsity::{Sparse, Support};
+use crate::element::Element;
+use crate::matrix::{Accum, Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
 
 macro_rules! float {
     ($t:ty, $math:ident $(, $screen:item)?) => {
@@ -82,6 +82,9 @@ macro_rules! float {
             fn is_nan(self) -> bool {
                 self != self
             }
+        }
+
+        impl Products for $t {
             fn gemm(
                 size: [usize; 3],
                 a: Mat<Self>,

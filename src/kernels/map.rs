@@ -3,7 +3,8 @@
 use smallvec::SmallVec;
 
 use super::isa::vectorize;
-use crate::element::{Accum, Element};
+use crate::element::Element;
+use crate::matrix::Accum;
 
 /// An operand of an elementwise kernel: data, and how far apart its elements stand along each axis of the *output's*
 /// shape (0 where it is broadcast).

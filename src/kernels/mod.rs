@@ -19,8 +19,7 @@ pub mod rows;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_variables))]
 pub mod screen;
 pub mod softmax;
-mod sparse;
-pub mod support;
+pub(crate) mod sparse;
 mod thin;
 mod threads;
 pub mod top_k;
@@ -33,8 +32,11 @@ pub use reduce::{sum, sum_each, sum_map, sum_rows, sum_strided};
 pub use rows::{put, running_sum};
 pub use threads::{set_threads, threads};
 
-pub use crate::element::reference;
-use crate::element::{Accum, Element};
+pub use sparse::{convert as support, cost};
+
+use crate::element::Element;
+use crate::matrix::Accum;
+pub use crate::matrix::reference;
 
 /// A function as a [`Row`] for the strided loops.
 pub fn row<T: Element, const N: usize>(f: impl Each<T, N>) -> impl Fn([&[T]; N], &mut [T], Accum) {

@@ -3,7 +3,7 @@
 use super::gemm::Float;
 use super::micro::{Finish, Product};
 use super::threads::{parallel, threads};
-use crate::element::{Accum, Epilogue, Mat, MatMut};
+use crate::matrix::{Accum, Epilogue, Mat, MatMut};
 
 /// See [`Element::gemm`](crate::Element::gemm).
 #[inline(always)]

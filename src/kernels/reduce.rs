@@ -8,7 +8,8 @@ use std::mem::MaybeUninit;
 
 use super::isa::vectorize;
 use super::map::{BLOCK, Each, Row, Strided, collapse, for_each_row, gather_all, map};
-use crate::element::{Accum, Element};
+use crate::element::Element;
+use crate::matrix::Accum;
 
 /// Partial sums carried side by side: wide enough for two of the widest vectors, and part of the result's definition.
 const LANES: usize = 32;

@@ -2,7 +2,8 @@
 
 use super::isa::vectorize;
 use super::softmax::{LANES, fold};
-use crate::element::{Accum, Element};
+use crate::element::Element;
+use crate::matrix::Accum;
 
 /// `y (=, +=) x`, one number after the other.
 #[inline(always)]

@@ -20,7 +20,7 @@ use super::micro::{Block, Microkernel};
 use super::micro::{avx2, avx512};
 use super::pack::Buffer;
 use super::threads::{parallel, threads};
-use crate::element::Mat;
+use crate::matrix::Mat;
 
 /// The longest sums that the proof covers: their rounding stays below a part in 2⁸.
 const LONGEST: usize = 1 << 16;

@@ -5,7 +5,8 @@ use super::gemm::on_current_isa;
 use super::isa::Isa;
 use super::micro::{self, Microkernel, THIN, ThinLayer};
 use super::product::check_operand;
-use crate::element::{Accum, Element, ReluLayer, reference};
+use crate::element::Element;
+use crate::matrix::{Accum, ReluLayer, reference};
 
 /// A float with micro-kernels for it.
 pub(super) trait ThinFloat: Element {

@@ -1,11 +1,12 @@
 //! Elementwise functions of two arguments, broadcast against each other: y = f(a, b). The functions stand in
 //! [`pointwise`].
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels::{self, Each, Strided};
+use crate::matrix::Accum;
+use crate::ops::Entries;
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{self, Binary, BinaryRule, BinaryVisitor, SlopeA, SlopeB, Value, binary_table};
-use crate::sparsity::Entries;
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{broadcast_strides, row_major};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};

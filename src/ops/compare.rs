@@ -1,7 +1,8 @@
 //! y = 1 where a comparison holds, 0 where it does not; nothing flows back.
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels::{self, Row, Strided};
+use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};

@@ -1,7 +1,8 @@
 //! y = the sum of all elements up to each, along an axis.
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels;
+use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{around, size_of};

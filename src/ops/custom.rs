@@ -3,8 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::dual::Dual;
-use crate::element::Element;
+use crate::element::{Dual, Element};
 use crate::ops::{Op, Real, Rule, Sample};
 use crate::tape::Cotangents;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};

@@ -1,10 +1,11 @@
 //! y = x / (1 − rate) where a random mask keeps it, 0 where it does not.
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels::dropout::{dropout, dropout_entries};
+use crate::matrix::Accum;
+use crate::ops::Entries;
 use crate::ops::{Real, Rule, Sample};
 use crate::random::Random;
-use crate::sparsity::Entries;
 use crate::tape::{Cotangents, Var};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 

@@ -1,7 +1,8 @@
 //! y = x in reverse order along an axis.
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels::put;
+use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{around, size_of};

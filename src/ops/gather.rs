@@ -1,7 +1,8 @@
 //! y\[…, i, …\] = x\[…, index\[…, i, …\], …\]: along an axis, the element that an index names.
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels::for_each_offset;
+use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample, SampleInput, index};
 use crate::tape::{Cotangents, Indices, Var};
 use crate::tensor::shape::{Show, Strides, row_major, size_of};

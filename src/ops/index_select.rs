@@ -1,7 +1,8 @@
 //! y = the slices of x that indices name along an axis: rows of a table.
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels::put;
+use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample, SampleInput, index};
 use crate::tape::{Cotangents, Indices, Var};
 use crate::tensor::shape::{around, size_of};

@@ -1,11 +1,12 @@
 //! y = x w + b, or y = max(x w + b, 0): a layer's product, and what happens to it before it leaves the registers.
 
-use crate::element::{Element, Epilogue, ReluLayer};
 use crate::kernels;
+use crate::matrix::{Epilogue, ReluLayer};
+use crate::ops::Entries;
 use crate::ops::matmul::MatMul;
 use crate::ops::product::Product;
 use crate::ops::{Real, Rule, Sample};
-use crate::sparsity::{Demand, Entries};
+use crate::pointwise::Demand;
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Show;
 use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
@@ -48,7 +49,7 @@ impl Rule for Linear {
         Entries::Product
     }
 
-    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
+    fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>) {
         let product = Product::new(x[0], x[1]);
         if self.relu {
             product.forward_relu(y, x[2].data)
@@ -78,7 +79,7 @@ impl Rule for Linear {
     }
 
     /// gx = gy wᵀ, gw = xᵀ gy, gb = Σ gy over all rows
-    fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+    fn vjp<T: Real>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         Product::new(x[0], x[1]).vjp(gy, gx);
         gx.add(2, |g, accum| match gy.sparse {
             Some(&gy) => kernels::support::sum_columns(gy, g.data, accum),

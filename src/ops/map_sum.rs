@@ -2,11 +2,12 @@
 //!
 //! Activity penalties are of this kind: Σ|h| and Σh² read the layer once, forward and backward.
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels;
+use crate::matrix::Accum;
+use crate::ops::Entries;
 use crate::ops::{Real, Reduction, Rule, Sample};
 use crate::pointwise::{Pull, Unary, UnaryRule, UnaryVisitor, Value};
-use crate::sparsity::Entries;
 use crate::tape::{Cotangents, Var};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 

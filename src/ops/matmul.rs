@@ -1,9 +1,9 @@
 //! y = a b, with NumPy's rules for vectors and batches.
 
-use crate::element::{Element, Epilogue};
+use crate::matrix::Epilogue;
+use crate::ops::Entries;
 use crate::ops::product::Product;
 use crate::ops::{Real, Rule, Sample};
-use crate::sparsity::Entries;
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Show;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
@@ -53,11 +53,11 @@ impl Rule for MatMul {
         if x[1].len() == 2 { Entries::Product } else { Entries::Unseen }
     }
 
-    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
+    fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>) {
         Product::new(x[0], x[1]).forward(y.data, Epilogue::None);
     }
 
-    fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+    fn vjp<T: Real>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         Product::new(x[0], x[1]).vjp(gy, gx);
     }
 

@@ -41,9 +41,9 @@ pub use custom::{Custom, CustomRule};
 
 use std::fmt::Debug;
 
-use crate::dual::Dual;
-use crate::element::Element;
-use crate::sparsity::{Demand, Entries};
+use crate::element::{Dual, Element};
+use crate::matrix::Products;
+use crate::pointwise::Demand;
 use crate::tape::Cotangents;
 use crate::tensor::shape::Strides;
 use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
@@ -136,6 +136,24 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// Inputs to check the gradient at: at least an ordinary shape, and size-1, rank-0 and empty ones where the op
     /// takes them.
     fn samples() -> Vec<Sample>;
+}
+
+/// What an op makes of entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entries {
+    /// Nothing: it is handed all elements.
+    Unseen,
+    /// What it does at an element depends on that element alone, so that its vjp can be run on the entries as if they
+    /// were all.
+    Elementwise,
+    /// The same for each summand of a sum that is its output.
+    Sum,
+    /// It is a matrix product of its first two inputs, and looks for them in the views of the first and of its
+    /// cotangent.
+    Product,
+    /// Its vjp looks for them in the view of its cotangent, and hands the same entries on to the inputs that have the
+    /// output's shape.
+    Linear,
 }
 
 /// What a sum over many elements is divided by.
@@ -360,7 +378,7 @@ impl Op {
 ///
 /// The trait is implemented here and nowhere else: every op is compiled for these types once, in this crate, so that a
 /// program that uses them builds in a second instead of compiling every op again.
-pub trait Real: Element {
+pub trait Real: Products {
     #[doc(hidden)]
     fn forward(op: &Op, x: &[View<Self>], y: ViewMut<Self>);
     #[doc(hidden)]

@@ -1,7 +1,8 @@
 //! y = Σ|x|, or √Σx², over chosen axes. Both have slope 0 where they are 0.
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels::{self, Row, Strided};
+use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{Abs, Unary, UnaryRule};
 use crate::tape::{Cotangents, Var};

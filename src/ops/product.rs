@@ -2,8 +2,8 @@
 
 use smallvec::SmallVec;
 
-use crate::element::{Accum, Element, Epilogue, Mat, MatMut};
-use crate::sparsity::Sparse;
+use crate::element::Element;
+use crate::matrix::{Accum, Epilogue, Mat, MatMut, Products, Sparse};
 use crate::tape::Cotangents;
 use crate::tensor::shape::{Strides, broadcast_strides};
 use crate::tensor::{Shape, View, ViewMut};
@@ -119,7 +119,7 @@ impl<'a, T: Element> Stack<'a, T> {
     }
 }
 
-impl<'a, T: Element> Product<'a, T> {
+impl<'a, T: Products> Product<'a, T> {
     #[inline]
     pub(super) fn new(a: View<'a, T>, b: View<'a, T>) -> Self {
         match (&a.shape[..], &b.shape[..]) {

@@ -1,9 +1,10 @@
 //! y = x with the same elements, in the same order, in another shape.
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels::{self, Strided};
+use crate::matrix::Accum;
+use crate::ops::Entries;
 use crate::ops::{Alias, Layout, Real, Rule, Sample};
-use crate::sparsity::Entries;
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Show;
 use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};

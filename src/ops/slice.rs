@@ -2,8 +2,9 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels::{self, Strided};
+use crate::matrix::Accum;
 use crate::ops::{Alias, Layout, Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{

@@ -1,7 +1,8 @@
 //! y = Σ x, or the mean, over chosen axes.
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels::{self, Strided};
+use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{broadcast_strides, row_major};

@@ -2,8 +2,9 @@
 
 use crate::element::Element;
 use crate::kernels::{self, top_k::top_k};
+use crate::ops::Entries;
 use crate::ops::{Real, Rule, Sample};
-use crate::sparsity::{Demand, Entries};
+use crate::pointwise::Demand;
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::size_of;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};

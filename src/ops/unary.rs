@@ -1,11 +1,13 @@
 //! Elementwise functions of one argument: y = f(x), gx = gy f'(x). The functions stand in
 //! [`pointwise`].
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels::{self, Strided, WherePositive};
+use crate::matrix::Accum;
+use crate::ops::Entries;
 use crate::ops::{Real, Rule, Sample};
+use crate::pointwise::Demand;
 use crate::pointwise::{self, Slope, Unary, UnaryRule, UnaryVisitor, Value, unary_table};
-use crate::sparsity::{Demand, Entries};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
 

@@ -1,7 +1,8 @@
 //! y = a where the mask is not 0, else b; all three broadcast.
 
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels::{self, Row, Strided};
+use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample, SampleInput};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{broadcast_strides, row_major};

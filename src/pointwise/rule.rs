@@ -5,7 +5,15 @@ use super::{
     normal_cdf, select, share, sign, unary_table, zero_or_nan,
 };
 use crate::kernels::Each;
-use crate::sparsity::Demand;
+
+/// Where an op's vjp reads the cotangent of its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Demand {
+    /// At every element.
+    Everywhere,
+    /// Only where the output is not zero: elsewhere the derivative is zero whatever the cotangent.
+    Support,
+}
 
 /// One line of the unary table.
 pub trait UnaryRule: Copy {

@@ -19,11 +19,12 @@ use super::record::Record;
 use super::values::Values;
 use super::watch::Watch;
 use super::zeros::Zeros;
-use crate::element::Accum;
 use crate::kernels::{self, support};
+use crate::matrix::{Accum, Sparse, Support};
+use crate::ops::Entries;
 use crate::ops::{Op, Real};
 use crate::params::{Grads, Params};
-use crate::sparsity::{Demand, Entries, Sparse, Support};
+use crate::pointwise::Demand;
 use crate::tensor::{Cotangent, View};
 
 /// Carries the seeds, cotangents of the roots, back to the parameters and inputs.

@@ -1,9 +1,9 @@
 //! Where a vjp puts its results.
 
 use super::memory::Place;
-use crate::element::{Accum, Element};
+use crate::element::Element;
 use crate::kernels::support;
-use crate::sparsity::Support;
+use crate::matrix::{Accum, Support};
 use crate::tensor::{Shape, ViewMut};
 
 /// The values of entries: of a support, in its order.

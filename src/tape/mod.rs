@@ -21,7 +21,6 @@ use watch::Watch;
 
 use crate::ops::Real;
 use crate::params::Params;
-use crate::sparsity::SkipZeros;
 
 pub use cotangents::Cotangents;
 pub use node::{Kind, Node, NodeId};
@@ -29,7 +28,7 @@ pub use obligation::Obligation;
 pub use profile::{Cost, Profile};
 pub use recording::Recording;
 pub use var::{Indices, Var};
-pub use zeros::Skipping;
+pub use zeros::{SkipZeros, Skipping};
 
 /// Memory for recordings. One tape serves a whole training run; after the first step it allocates nothing.
 ///

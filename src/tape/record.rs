@@ -17,9 +17,10 @@ use super::values::Values;
 use super::watch::Watch;
 use super::zeros::{Skipping, Zeros};
 use crate::element::Element;
+use crate::matrix::Products;
+use crate::ops::Entries;
 use crate::ops::{Alias, Op, Real, reshape::Reshape};
 use crate::params::{ParamId, Params};
-use crate::sparsity::Entries;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 #[derive(Default)]
@@ -81,7 +82,7 @@ impl<T> Record<T> {
     /// How a product was shortened: forward, and in the last sweep.
     pub fn skipping(&self, id: NodeId) -> Skipping
     where
-        T: Element,
+        T: Products,
     {
         let cotangent = match self.flows.get(id.index()) {
             Some(&Flow::Entries(number)) => Some(self.packs.places[number].support),

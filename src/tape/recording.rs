@@ -9,7 +9,7 @@ use super::backward::sweep;
 use super::node::{Kind, NodeId};
 use super::var::{Indices, Var};
 use super::zeros::Skipping;
-use crate::element::Accum;
+use crate::matrix::Accum;
 use crate::ops::{Op, Real};
 use crate::params::{Grads, ParamId, Params};
 use crate::tensor::{Shape, Tensor};

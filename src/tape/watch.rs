@@ -10,7 +10,7 @@ use super::memory::Place;
 use super::node::{Node, NodeId};
 use super::profile::{Direction, Profile};
 use crate::element::Element;
-use crate::sparsity::Support;
+use crate::matrix::Support;
 use crate::tensor::ViewMut;
 use crate::tensor::shape::row_major;
 

@@ -1,11 +1,12 @@
 //! What a recording knows of zeros: which values' entries have been found, and where cotangents need entries only.
 //!
 //! A matrix product asks for the entries of its first operand when it is recorded. They are looked for if the operand
-//! is of a kind that tends to have zeros, a sample of its rows has many, and the [rule](crate::sparsity::finding_pays) says that
+//! is of a kind that tends to have zeros, a sample of its rows has many, and the [rule](crate::kernels::cost::finding_pays) says that
 //! the product gains. What was found is remembered for as long as the recording lasts, so that every other reader has
 //! it too.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use smallvec::SmallVec;
 
@@ -13,11 +14,36 @@ use super::cotangents::Pack;
 use super::memory::{Place, Pool};
 use super::node::{Kind, Node, NodeId};
 use super::values::Values;
-use crate::element::{Accum, Element};
+
+use crate::kernels::cost::{finding_pays, worth_a_look};
 use crate::kernels::{screen, support};
+use crate::matrix::{Accum, Products, Sparse, Support};
 use crate::ops::{Op, linear::Linear};
-use crate::sparsity::{Demand, SkipZeros, Sparse, Support, finding_pays, worth_a_look};
+use crate::pointwise::Demand;
 use crate::tensor::View;
+
+/// When a tape looks for zeros, to skip them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SkipZeros {
+    /// Where that is faster.
+    WherePays,
+    /// Never: every product is dense.
+    Never,
+    /// Wherever it can: for tests, and for measurements.
+    Always,
+}
+
+/// Where it pays, unless `QUIETGRAD_ZEROS` (`never`, `always`) says otherwise: for tests and benchmarks.
+impl Default for SkipZeros {
+    fn default() -> Self {
+        static DEFAULT: OnceLock<SkipZeros> = OnceLock::new();
+        *DEFAULT.get_or_init(|| match std::env::var("QUIETGRAD_ZEROS").as_deref() {
+            Ok("never") => SkipZeros::Never,
+            Ok("always") => SkipZeros::Always,
+            _ => SkipZeros::WherePays,
+        })
+    }
+}
 
 /// What is known of one node. (Small: there is one for each node, made anew in each recording.)
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,7 +127,7 @@ pub(crate) struct Zeros<T> {
     packs: Pool<Pack<T>>,
 }
 
-impl<T: Element> Zeros<T> {
+impl<T: Products> Zeros<T> {
     /// Begins a recording.
     pub fn start(&mut self) {
         self.supports.clear();

@@ -6,7 +6,7 @@ use super::Shape;
 use super::shape::{Strides, broadcast_strides, row_major};
 use crate::element::Element;
 use crate::kernels::for_each_offset;
-use crate::sparsity::{Sparse, Support};
+use crate::matrix::{Sparse, Support};
 
 /// A tensor as an op sees it: a shape, elements that stand somewhere else, and how to walk them.
 #[derive(Clone, Copy, Debug)]

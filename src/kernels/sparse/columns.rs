@@ -1,14 +1,13 @@
 //! `c = aᵀ g` with a sparse a, and `values = g bᵀ` at its entries, or both: column after column of a.
 
 use super::{Dense, Panels, SparseFloat, parts};
-use crate::element::{Accum, Mat, MatMut};
 use crate::kernels::gemm::Float;
 use crate::kernels::micro::sparse::{Columns, SparseKernel};
 use crate::kernels::micro::{Finish, store_one};
 use crate::kernels::pack::{with_buffers, with_scratch};
 use crate::kernels::product::{check_no_overlap, check_operand};
 use crate::kernels::threads::{Shared, parallel, share};
-use crate::sparsity::Support;
+use crate::matrix::{Accum, Mat, MatMut, Support};
 
 /// Rows of a larger panel of g (in bytes) are asked for ahead of their use. In a smaller one, those that are missed in the
 /// L1 cache cost less than asking for all.

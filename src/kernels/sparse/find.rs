@@ -10,7 +10,7 @@ use crate::kernels::micro::sparse::SparseKernel;
 use crate::kernels::pack::with_buffers;
 use crate::kernels::support::{PART, count_nonzero, estimate_density, panel_width};
 use crate::kernels::threads::{Shared, parallel, share, threads};
-use crate::sparsity::Support;
+use crate::matrix::Support;
 
 /// The most parts that a support is found in.
 const MOST_PARTS: usize = 64;

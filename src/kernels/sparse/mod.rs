@@ -13,6 +13,8 @@
 //! Every sum runs over entries, or over columns, in one order, however the work is split.
 
 mod columns;
+pub mod convert;
+pub mod cost;
 mod find;
 mod rows;
 
@@ -30,7 +32,7 @@ use super::isa::Isa;
 use super::micro::sparse::{SparseKernel, VECS};
 use super::micro::{self, Block};
 use super::threads::threads;
-use crate::element::Mat;
+use crate::matrix::Mat;
 
 /// An operand of at most this many bytes is read where it is: packing costs more than it saves.
 const SMALL: usize = 128 << 10;

@@ -1,7 +1,6 @@
 //! `c = finish(a b)` with a sparse a: tile after tile of b, rows of c in registers.
 
 use super::{Dense, Panels, SparseFloat, parts};
-use crate::element::{Accum, Epilogue, Mat, MatMut};
 use crate::kernels::gemm::Float;
 use crate::kernels::micro::Finish;
 use crate::kernels::micro::sparse::{Rows, SparseKernel};
@@ -9,7 +8,7 @@ use crate::kernels::pack::{with_buffers, with_scratch};
 use crate::kernels::product::check_operand;
 use crate::kernels::support::order;
 use crate::kernels::threads::{Shared, parallel, share};
-use crate::sparsity::{Sparse, Support};
+use crate::matrix::{Accum, Epilogue, Mat, MatMut, Products, Sparse, Support};
 
 /// Rows of a larger tile (in bytes) are asked for ahead of their use. In a smaller one the few that are missed in the L1
 /// cache cost less than asking for all.
@@ -28,7 +27,7 @@ pub(in crate::kernels) struct RowProduct<'a, T> {
 unsafe impl<T: Sync> Sync for RowProduct<'_, T> {}
 
 /// See [`Element::spmm`](crate::Element::spmm).
-pub(in crate::kernels) fn spmm<T: SparseFloat>(
+pub(in crate::kernels) fn spmm<T: SparseFloat + Products>(
     a: Sparse<T>,
     b: Mat<T>,
     n: usize,

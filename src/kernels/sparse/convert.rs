@@ -1,9 +1,9 @@
 //! Finding where a matrix is not zero, and going from all of its elements to the entries and back.
 
-use super::isa::vectorize;
-use super::threads::{Shared, parallel, share, threads};
-use crate::element::{Accum, Element};
-use crate::sparsity::{Sparse, Support};
+use crate::element::Element;
+use crate::kernels::isa::vectorize;
+use crate::kernels::threads::{Shared, parallel, share, threads};
+use crate::matrix::{Accum, Products, Sparse, Support};
 
 /// Elements that a thread must find to be worth waking.
 pub(super) const PART: usize = 1 << 17;
@@ -42,7 +42,7 @@ pub(super) fn panel_width(density: f64) -> usize {
 ///
 /// # Panics
 /// If the matrix has 2³² elements or more.
-pub fn find<T: Element>(
+pub fn find<T: Products>(
     x: &[T],
     cols: usize,
     support: &mut Support,

@@ -1,0 +1,206 @@
+//! Matrices in memory, and the products that a number type offers: [`Products`], with the slow, obviously right
+//! [`reference`] as its defaults. No kernel stands here, and nothing that knows a graph.
+
+pub mod reference;
+mod support;
+
+use crate::element::{Dual, Element};
+
+pub use support::{Sparse, Support};
+
+/// Whether a kernel overwrites its output or adds to it.
+///
+/// The first contribution to a cotangent replaces what an earlier step left in memory, later ones add: nothing is
+/// ever filled with zeros first. It is the `beta` of a BLAS `gemm`, 0 or 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accum {
+    /// `c = …`; what stood in `c` is never read, not even to be multiplied by zero.
+    Replace,
+    /// `c += …`
+    Add,
+}
+
+/// A matrix operand: element (i, j) stands at `data[i * row_stride + j * col_stride]`.
+///
+/// A transpose swaps the strides, a broadcast row has `row_stride` 0: no copy in either case.
+#[derive(Clone, Copy, Debug)]
+pub struct Mat<'a, T> {
+    /// The elements.
+    pub data: &'a [T],
+    /// Distance between vertical neighbours.
+    pub row_stride: usize,
+    /// Distance between horizontal neighbours.
+    pub col_stride: usize,
+}
+
+impl<'a, T> Mat<'a, T> {
+    /// A row-major matrix with `cols` columns.
+    pub fn row_major(data: &'a [T], cols: usize) -> Self {
+        Mat { data, row_stride: cols, col_stride: 1 }
+    }
+
+    /// The transpose, without a copy.
+    pub fn t(self) -> Self {
+        Mat { data: self.data, row_stride: self.col_stride, col_stride: self.row_stride }
+    }
+}
+
+/// The output of a matrix product: as [`Mat`], mutable; no two elements may share a place.
+#[derive(Debug)]
+pub struct MatMut<'a, T> {
+    /// The elements.
+    pub data: &'a mut [T],
+    /// Distance between vertical neighbours.
+    pub row_stride: usize,
+    /// Distance between horizontal neighbours.
+    pub col_stride: usize,
+}
+
+impl<'a, T> MatMut<'a, T> {
+    /// A row-major matrix with `cols` columns.
+    pub fn row_major(data: &'a mut [T], cols: usize) -> Self {
+        MatMut { data, row_stride: cols, col_stride: 1 }
+    }
+}
+
+/// What a matrix product does with each finished element before it leaves the registers.
+#[derive(Clone, Copy, Debug)]
+pub enum Epilogue<'a, T> {
+    /// `c = a b`
+    None,
+    /// `c = a b + bias`, the same row added to every row.
+    Bias(&'a [T]),
+    /// `c = max(a b + bias, 0)`; NaN stays NaN.
+    BiasRelu(&'a [T]),
+}
+
+/// A layer `y = max(x w + b, 0)` on the way back.
+#[derive(Clone, Copy, Debug)]
+pub struct ReluLayer<'a, T> {
+    /// m, k and n: x is m x k, and y and its cotangent are m x n, row-major.
+    pub size: [usize; 3],
+    /// The layer's input.
+    pub x: Mat<'a, T>,
+    /// Its output.
+    pub y: &'a [T],
+    /// The cotangent of y, less what is `uniform`.
+    pub gy: &'a [T],
+    /// To be added to every element of the cotangent.
+    pub uniform: T,
+}
+
+/// The matrix products of a number type. The provided methods are the [`reference`]; `f32` and `f64` override them with
+/// the fast kernels, and [`Dual`](crate::Dual) inherits them, so that every product differentiates forward as well.
+pub trait Products: Element {
+    /// `c (=, +=) epilogue(a b)` with a of `size[0]` x `size[1]` and b of `size[1]` x `size[2]`.
+    ///
+    /// An epilogue goes with [`Accum::Replace`]. `size[1] == 0` gives the epilogue of zeros.
+    ///
+    /// # Panics
+    /// If an operand is too short for its size and strides, or if an epilogue meets [`Accum::Add`].
+    fn gemm(
+        size: [usize; 3],
+        a: Mat<Self>,
+        b: Mat<Self>,
+        c: MatMut<Self>,
+        accum: Accum,
+        epilogue: Epilogue<Self>,
+    ) {
+        reference::gemm(size, a, b, c, accum, epilogue);
+    }
+
+    /// See [`find`](crate::kernels::support::find).
+    #[doc(hidden)]
+    fn find(
+        x: &[Self],
+        cols: usize,
+        support: &mut Support,
+        values: &mut Vec<Self>,
+        by_place: &mut Vec<Self>,
+    ) {
+        reference::find(x, cols, support, values, by_place);
+    }
+
+    /// `c (=, +=) epilogue(a b)` with a sparse `a`, and `c` row-major with `n` columns.
+    ///
+    /// # Panics
+    /// Here and below: if an operand is too short, or an epilogue meets [`Accum::Add`].
+    fn spmm(a: Sparse<Self>, b: Mat<Self>, n: usize, c: &mut [Self], accum: Accum, epilogue: Epilogue<Self>) {
+        reference::spmm(a, b, n, c, accum, epilogue);
+    }
+
+    /// `c (=, +=) aᵀ g` with a sparse `a`, and `g` of `n` columns.
+    fn spmm_t(a: Sparse<Self>, g: Mat<Self>, n: usize, c: MatMut<Self>, accum: Accum) {
+        reference::spmm_t(a, g, n, c, accum);
+    }
+
+    /// `values (=, +=) g bᵀ` at the entries of a support; `g` and `b` have `n` columns. A sampled product.
+    fn sddmm(support: &Support, g: Mat<Self>, b: Mat<Self>, n: usize, values: &mut [Self], accum: Accum) {
+        reference::sddmm(support, g, b, n, values, accum);
+    }
+
+    /// [`spmm_t`](Products::spmm_t) into `c` and [`sddmm`](Products::sddmm) into `values`, on the support of `a`: both in
+    /// one pass over `g`.
+    fn spmm_t_sddmm(
+        a: Sparse<Self>,
+        g: Mat<Self>,
+        b: Mat<Self>,
+        n: usize,
+        (c, c_accum): (MatMut<Self>, Accum),
+        (values, values_accum): (&mut [Self], Accum),
+    ) {
+        Self::spmm_t(a, g, n, c, c_accum);
+        Self::sddmm(a.support, g, b, n, values, values_accum);
+    }
+
+    /// `y = max(x w + bias, 0)` by [screening](crate::kernels::screen): the elements that are zero for certain are not
+    /// computed. Gives how many were, or `None`, having done nothing, where that is not possible.
+    fn screen(
+        _size: [usize; 3],
+        _x: Mat<Self>,
+        _w: Mat<Self>,
+        _bias: &[Self],
+        _y: &mut [Self],
+    ) -> Option<usize> {
+        None
+    }
+
+    /// `gw (=, +=) xᵀ g` and `gb (=, +=) Σ g` over the rows, where g is the cotangent of y where y is above 0, and 0
+    /// elsewhere, whatever stands there: in one pass, if k is not large.
+    ///
+    /// # Panics
+    /// If an operand is too short, or `gw` and `gb` are not k n and n long.
+    fn relu_layer_vjp(
+        layer: ReluLayer<Self>,
+        (gw, gw_accum): (&mut [Self], Accum),
+        (gb, gb_accum): (&mut [Self], Accum),
+    ) {
+        reference::relu_layer_vjp(layer, (gw, gw_accum), (gb, gb_accum));
+    }
+
+    /// `count` products of the same size, of which the operands of the next begin `steps` elements further on.
+    ///
+    /// `a`, `b` and `c` are those of the first product, with the data of all. A step of 0 uses the same `a` or
+    /// `b` throughout; products must not share places of `c`.
+    ///
+    /// # Panics
+    /// If an operand is too short for the last product, or if products share places of `c`.
+    fn gemm_batch(
+        count: usize,
+        size: [usize; 3],
+        a: Mat<Self>,
+        b: Mat<Self>,
+        c: MatMut<Self>,
+        steps: [usize; 3],
+        accum: Accum,
+    ) {
+        for i in 0..count {
+            let a = Mat { data: &a.data[i * steps[0]..], ..a };
+            let b = Mat { data: &b.data[i * steps[1]..], ..b };
+            let c = MatMut { data: &mut c.data[i * steps[2]..], ..c };
+            Self::gemm(size, a, b, c, accum, Epilogue::None);
+        }
+    }
+}
+
+impl<T: Element> Products for Dual<T> {}

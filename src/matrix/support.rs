@@ -1,0 +1,100 @@
+//! Where the elements of a matrix are not zero.
+//!
+//! A [`Support`] says which elements of a matrix are not zero. It is found once, where the values were made, and every
+//! product that reads them, or their cotangent, then visits those elements alone.
+
+/// The elements of a matrix that are not zero, its *entries*.
+///
+/// Columns are grouped in panels of [`width`](Support::width), so that what a kernel needs of a panel's columns fits a
+/// cache. Entries are numbered by column, and by row within a column; values of the entries, *packed*, stand in this
+/// order. Each panel's entries are listed a second time by row: panel by panel, row by row, an entry has a *place*. What
+/// number it has follows from the columns of the places before it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Support {
+    /// Rows of the matrix.
+    pub(crate) rows: usize,
+    /// Columns of the matrix.
+    pub(crate) cols: usize,
+    /// Columns of a panel; the last may have fewer.
+    pub(crate) width: usize,
+    /// The entries of column j are `col_starts[j]..col_starts[j + 1]`.
+    pub(crate) col_starts: Vec<u32>,
+    /// The row of each entry.
+    pub(crate) row_of: Vec<u32>,
+    /// Places `row_starts[p * rows + i]..row_starts[p * rows + i + 1]` are the entries of row i in panel p. A panel's
+    /// places are the numbers of its entries, in another order.
+    pub(crate) row_starts: Vec<u32>,
+    /// The column of the entry at each place, counted from the panel's first.
+    pub(crate) column_of: Vec<u16>,
+}
+
+impl Support {
+    /// Rows of the matrix.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Columns of the matrix.
+    pub fn cols(&self) -> usize {
+        self.cols
+    }
+
+    /// Columns of a panel.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// How many elements are not zero.
+    pub fn entries(&self) -> usize {
+        self.row_of.len()
+    }
+
+    /// The part of the elements that is not zero; NaN if there are none.
+    pub fn density(&self) -> f64 {
+        self.entries() as f64 / (self.rows * self.cols) as f64
+    }
+
+    /// Row and column of each entry, by its number.
+    pub fn places(&self) -> impl Iterator<Item = (usize, usize)> {
+        (0..self.cols).flat_map(|j| self.row_of[self.column(j)].iter().map(move |&i| (i as usize, j)))
+    }
+
+    /// The number of panels: at least one, though it may have no columns.
+    pub(crate) fn panels(&self) -> usize {
+        self.cols.div_ceil(self.width.max(1)).max(1)
+    }
+
+    /// The columns of a panel.
+    pub(crate) fn columns_of(&self, panel: usize) -> std::ops::Range<usize> {
+        (panel * self.width).min(self.cols)..((panel + 1) * self.width).min(self.cols)
+    }
+
+    /// The places of the entries of row i in a panel.
+    pub(crate) fn row_in(&self, panel: usize, i: usize) -> std::ops::Range<usize> {
+        let at = panel * self.rows + i;
+        self.row_starts[at] as usize..self.row_starts[at + 1] as usize
+    }
+
+    /// The numbers of the entries of column j.
+    pub(crate) fn column(&self, j: usize) -> std::ops::Range<usize> {
+        self.col_starts[j] as usize..self.col_starts[j + 1] as usize
+    }
+}
+
+/// A matrix by its entries: where they are, and their values in that order. Elsewhere it is zero.
+#[derive(Clone, Copy, Debug)]
+pub struct Sparse<'a, T> {
+    /// Where the entries are.
+    pub support: &'a Support,
+    /// Their values.
+    pub values: &'a [T],
+    /// The same values by place: panel by panel, row by row. Empty if nobody has brought them into this order.
+    pub by_place: &'a [T],
+}
+
+impl<'a, T> Sparse<'a, T> {
+    /// The matrix with these values at the entries of a support.
+    pub fn new(support: &'a Support, values: &'a [T]) -> Self {
+        Sparse { support, values, by_place: &[] }
+    }
+}
