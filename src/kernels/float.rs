@@ -1,10 +1,10 @@
 //! `f32` and `f64` as [`Element`]s with [`Products`]: where the engine's arithmetic meets the fast kernels.
 
 use super::math::{double, single};
-use super::product::{gemm, gemm_batch};
 use super::sparse::{self, spmm};
-use super::thin::relu_layer_vjp;
 use crate::element::Element;
+use crate::kernels::matmul::thin::relu_layer_vjp;
+use crate::kernels::matmul::{gemm, gemm_batch};
 use crate::matrix::{Accum, Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
 
 macro_rules! float {

@@ -3,16 +3,13 @@
 // Intrinsics come by the dozen.
 #![allow(clippy::wildcard_imports)]
 
-mod cache;
 pub mod dropout;
 mod float;
-mod gemm;
 pub mod isa;
 mod map;
 pub mod math;
+mod matmul;
 mod micro;
-mod pack;
-mod product;
 mod reduce;
 pub mod rows;
 // Only there are instructions for it.
@@ -20,13 +17,12 @@ pub mod rows;
 pub mod screen;
 pub mod softmax;
 pub(crate) mod sparse;
-mod thin;
 mod threads;
 pub mod top_k;
 pub mod update;
 
-pub use gemm::Blocks;
 pub use map::{Each, Row, Strided, WherePositive, for_each_offset, keep_where_positive, map, map_strided};
+pub use matmul::blocked::Blocks;
 pub use micro::THIN;
 pub use reduce::{sum, sum_each, sum_map, sum_rows, sum_strided};
 pub use rows::{put, running_sum};

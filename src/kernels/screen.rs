@@ -18,8 +18,8 @@ use super::micro::screen::{Bounds, MOST_ROWS, RUN, Screener, Tile};
 use super::micro::{Block, Microkernel};
 #[cfg(target_arch = "x86_64")]
 use super::micro::{avx2, avx512};
-use super::pack::Buffer;
 use super::threads::{parallel, threads};
+use crate::kernels::matmul::pack::Buffer;
 use crate::matrix::Mat;
 
 /// The longest sums that the proof covers: their rounding stays below a part in 2⁸.

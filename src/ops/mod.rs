@@ -17,7 +17,6 @@ pub mod extremum;
 pub mod flip;
 pub mod gather;
 pub mod index_select;
-pub mod linear;
 pub mod log_sum_exp;
 pub mod map_sum;
 pub mod matmul;
@@ -27,8 +26,9 @@ pub mod one_hot;
 pub mod pad;
 pub mod pair_sum;
 pub mod permute;
-mod product;
+mod reduction;
 pub mod reshape;
+mod rule;
 pub mod slice;
 pub mod softmax;
 pub mod sum;
@@ -38,207 +38,19 @@ pub mod variance;
 pub mod where_cond;
 
 pub use custom::{Custom, CustomRule};
-
-use std::fmt::Debug;
+pub use matmul::linear;
+pub use reduction::Reduction;
+pub use rule::{Alias, Entries, Layout, Rule, Sample, SampleInput};
 
 use crate::element::{Dual, Element};
 use crate::matrix::Products;
 use crate::pointwise::Demand;
 use crate::tape::Cotangents;
-use crate::tensor::shape::Strides;
 use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
-
-/// What an operation must say of itself.
-///
-/// Its kernels take views: a shape, and elements that may be broadcast or permuted. They write every element of the
-/// output, allocate nothing, and never ask about density.
-pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
-    /// The name, as the method is called.
-    fn name(&self) -> &'static str;
-
-    /// What it was made with besides its inputs, for printed graphs: the axes of a sum, a factor.
-    fn arguments(&self) -> String {
-        String::new()
-    }
-
-    /// The output's shape.
-    ///
-    /// # Errors
-    /// If the inputs' shapes do not fit the op, or each other.
-    fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError>;
-
-    /// y = f(x); overwrites y.
-    fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>);
-
-    /// gx += Jᵀ gy, for each input that wants it.
-    fn vjp<T: Real>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>);
-
-    /// The same, handed the cotangent to do with as it likes, since nothing else reads it: for an op y = f(z) that ends
-    /// with an elementwise function, and can turn it into that of z in place.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
-        gy.read(|gy| self.vjp(x, y, gy, gx));
-    }
-
-    /// Whether the output is nowhere below 0, its cotangent is read where it is above 0 alone, and
-    /// [`vjp_in_place`](Rule::vjp_in_place) adds there what is the same at every element (`docs/adr/0014`).
-    fn takes_uniform(&self) -> bool {
-        false
-    }
-
-    /// Where the output's cotangent is read by `vjp`.
-    fn demand(&self) -> Demand {
-        Demand::Everywhere
-    }
-
-    /// What it makes of entries, for inputs of these shapes.
-    fn entries(&self, _x: &[&[usize]]) -> Entries {
-        Entries::Unseen
-    }
-
-    /// Whether the output is 0 wherever the first input is, an input of its shape; or, if the output is one number,
-    /// whether zeros add nothing to it.
-    fn keeps_zeros(&self) -> bool {
-        false
-    }
-
-    /// How the output can share the first input's memory, if it can: then `forward` is not called.
-    fn alias(&self, _x: Layout, _y: &[usize]) -> Option<Alias> {
-        None
-    }
-
-    /// Whether input `k` may be a permuted or broadcast view. If not, the tape hands over a row-major copy of one.
-    fn takes_strides(&self, _k: usize) -> bool {
-        false
-    }
-
-    /// Whether anything flows back through it.
-    fn differentiable(&self) -> bool {
-        true
-    }
-
-    /// Floating-point operations of `forward` for dense inputs of these shapes. A function of an element counts as one.
-    fn flops(&self, x: &[&[usize]], y: &[usize]) -> u64 {
-        let elements = |shape: &[usize]| shape.iter().product::<usize>() as u64;
-        elements(y).max(x.first().map_or(0, |x| elements(x)))
-    }
-
-    /// Floating-point operations of `vjp` for the cotangent of input `k`.
-    fn vjp_flops(&self, _k: usize, x: &[&[usize]], y: &[usize]) -> u64 {
-        self.flops(x, y)
-    }
-
-    /// Which smooth piece of the function each element is on; empty for a smooth function. Gradient checks compare
-    /// the pieces on both sides of a point and skip it if they differ.
-    fn pieces(&self, _x: &[View<f64>]) -> Vec<i64> {
-        Vec::new()
-    }
-
-    /// Inputs to check the gradient at: at least an ordinary shape, and size-1, rank-0 and empty ones where the op
-    /// takes them.
-    fn samples() -> Vec<Sample>;
-}
-
-/// What an op makes of entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entries {
-    /// Nothing: it is handed all elements.
-    Unseen,
-    /// What it does at an element depends on that element alone, so that its vjp can be run on the entries as if they
-    /// were all.
-    Elementwise,
-    /// The same for each summand of a sum that is its output.
-    Sum,
-    /// It is a matrix product of its first two inputs, and looks for them in the views of the first and of its
-    /// cotangent.
-    Product,
-    /// Its vjp looks for them in the view of its cotangent, and hands the same entries on to the inputs that have the
-    /// output's shape.
-    Linear,
-}
-
-/// What a sum over many elements is divided by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reduction {
-    /// Nothing.
-    Sum,
-    /// The number of elements; for a classification loss, the number of samples.
-    Mean,
-    /// The number of samples: the size of the first axis (1 for a scalar).
-    PerSample,
-}
-
-impl Reduction {
-    /// In words.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Reduction::Sum => "sum",
-            Reduction::Mean => "mean",
-            Reduction::PerSample => "per sample",
-        }
-    }
-
-    /// What the sum over a tensor of this shape is multiplied by.
-    pub fn factor(self, shape: &[usize]) -> f64 {
-        match self {
-            Reduction::Sum => 1.0,
-            Reduction::Mean => 1.0 / shape.iter().product::<usize>() as f64,
-            Reduction::PerSample => 1.0 / shape.first().copied().unwrap_or(1) as f64,
-        }
-    }
-}
 
 /// A whole number that is stored as an element.
 pub(crate) fn index<T: Element>(x: T) -> usize {
     x.to_f64() as usize
-}
-
-/// How a tensor stands in memory: its shape, and its strides unless it is row-major without gaps.
-#[derive(Clone, Copy, Debug)]
-pub struct Layout<'a> {
-    /// The sizes of the axes.
-    pub shape: &'a [usize],
-    /// Distances between neighbours; `None` for row-major without gaps.
-    pub strides: Option<&'a [usize]>,
-}
-
-/// A second way to walk memory that another tensor owns.
-#[derive(Clone, Debug)]
-pub struct Alias {
-    /// Distance of the first element from the owner's first.
-    pub(crate) offset: usize,
-    /// Strides of the alias; `None` for row-major without gaps.
-    pub(crate) strides: Option<Strides>,
-}
-
-/// An op and inputs to check its gradient with.
-#[derive(Clone, Debug)]
-pub struct Sample {
-    /// The op.
-    pub op: Op,
-    /// What to draw for each input.
-    pub inputs: Vec<SampleInput>,
-}
-
-/// What to draw for an input of a [`Sample`].
-#[derive(Clone, Debug, PartialEq)]
-pub enum SampleInput {
-    /// Numbers in an interval, differentiated.
-    Real(Shape, (f64, f64)),
-    /// Whole numbers below a bound, not differentiated.
-    Index(Shape, usize),
-}
-
-impl Sample {
-    /// An op with real inputs of these shapes, drawn from (−2, 2).
-    pub fn new<const N: usize>(op: impl Into<Op>, shapes: [&[usize]; N]) -> Self {
-        Sample::within(op, shapes.map(|shape| (shape, (-2.0, 2.0))))
-    }
-
-    /// An op with real inputs of these shapes, each drawn from its interval.
-    pub fn within<const N: usize>(op: impl Into<Op>, inputs: [(&[usize], (f64, f64)); N]) -> Self {
-        let inputs = inputs.map(|(shape, range)| SampleInput::Real(shape.into(), range)).to_vec();
-        Sample { op: op.into(), inputs }
-    }
 }
 
 /// Makes the enum of all ops and hands each call on to the op's own rule.

@@ -1,11 +1,11 @@
 //! `c = aᵀ g` with a sparse a, and `values = g bᵀ` at its entries, or both: column after column of a.
 
 use super::{Dense, Panels, SparseFloat, parts};
-use crate::kernels::gemm::Float;
+use crate::kernels::matmul::blocked::Float;
+use crate::kernels::matmul::pack::{with_buffers, with_scratch};
+use crate::kernels::matmul::{check_no_overlap, check_operand};
 use crate::kernels::micro::sparse::{Columns, SparseKernel};
 use crate::kernels::micro::{Finish, store_one};
-use crate::kernels::pack::{with_buffers, with_scratch};
-use crate::kernels::product::{check_no_overlap, check_operand};
 use crate::kernels::threads::{Shared, parallel, share};
 use crate::matrix::{Accum, Mat, MatMut, Support};
 

@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::SparseFloat;
+use crate::kernels::matmul::pack::with_buffers;
 use crate::kernels::micro::Block;
 use crate::kernels::micro::list::Listing;
 use crate::kernels::micro::sparse::SparseKernel;
-use crate::kernels::pack::with_buffers;
 use crate::kernels::support::{PART, count_nonzero, estimate_density, panel_width};
 use crate::kernels::threads::{Shared, parallel, share, threads};
 use crate::matrix::Support;

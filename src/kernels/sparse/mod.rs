@@ -27,11 +27,11 @@ use std::ops::Range;
 use self::columns::{ColumnProduct, column_product};
 use self::find::{Lists, list_panel};
 use self::rows::{RowProduct, row_product};
-use super::gemm::{Float, on_current_isa};
 use super::isa::Isa;
 use super::micro::sparse::{SparseKernel, VECS};
 use super::micro::{self, Block};
 use super::threads::threads;
+use crate::kernels::matmul::blocked::{Float, on_current_isa};
 use crate::matrix::Mat;
 
 /// An operand of at most this many bytes is read where it is: packing costs more than it saves.

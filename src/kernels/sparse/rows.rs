@@ -1,11 +1,11 @@
 //! `c = finish(a b)` with a sparse a: tile after tile of b, rows of c in registers.
 
 use super::{Dense, Panels, SparseFloat, parts};
-use crate::kernels::gemm::Float;
+use crate::kernels::matmul::blocked::Float;
+use crate::kernels::matmul::check_operand;
+use crate::kernels::matmul::pack::{with_buffers, with_scratch};
 use crate::kernels::micro::Finish;
 use crate::kernels::micro::sparse::{Rows, SparseKernel};
-use crate::kernels::pack::{with_buffers, with_scratch};
-use crate::kernels::product::check_operand;
 use crate::kernels::support::order;
 use crate::kernels::threads::{Shared, parallel, share};
 use crate::matrix::{Accum, Epilogue, Mat, MatMut, Products, Sparse, Support};

@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes of the first level: what most machines have at least.
-pub(super) const L1: usize = 32 << 10;
+pub(in crate::kernels) const L1: usize = 32 << 10;
 
 /// Bytes of the third level, of which a thread may count on some megabytes only, for others share it.
-pub(super) const L3: usize = 8 << 20;
+pub(in crate::kernels) const L3: usize = 8 << 20;
 
 /// Bytes of the second level, which differs most: this machine's on x86-64, if the processor says, else 512 KiB.
 #[inline]
-pub(super) fn l2() -> usize {
+pub(in crate::kernels) fn l2() -> usize {
     static L2: AtomicUsize = AtomicUsize::new(0);
     match L2.load(Ordering::Relaxed) {
         0 => {

@@ -1,10 +1,10 @@
 //! y = x w + b, or y = max(x w + b, 0): a layer's product, and what happens to it before it leaves the registers.
 
+use super::MatMul;
+use super::product::Product;
 use crate::kernels;
 use crate::matrix::{Epilogue, ReluLayer};
 use crate::ops::Entries;
-use crate::ops::matmul::MatMul;
-use crate::ops::product::Product;
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::Demand;
 use crate::tape::{Cotangents, Var};

@@ -1,15 +1,15 @@
 //! The door to the pull-back of a relu layer with few inputs: checks operands once, so that the kernels behind it may
 //! trust their pointers.
 
-use super::gemm::on_current_isa;
-use super::isa::Isa;
-use super::micro::{self, Microkernel, THIN, ThinLayer};
-use super::product::check_operand;
+use super::blocked::on_current_isa;
+use super::check_operand;
 use crate::element::Element;
+use crate::kernels::isa::Isa;
+use crate::kernels::micro::{self, Microkernel, THIN, ThinLayer};
 use crate::matrix::{Accum, ReluLayer, reference};
 
 /// A float with micro-kernels for it.
-pub(super) trait ThinFloat: Element {
+pub(in crate::kernels) trait ThinFloat: Element {
     /// # Safety
     /// The layer's pointers are valid for its sizes, and nothing else reads or writes `gw` and `gb`.
     unsafe fn thin_vjp(layer: &ThinLayer<Self>);
@@ -34,7 +34,7 @@ unsafe fn vjp<K: Microkernel>(layer: &ThinLayer<K::Element>) {
 }
 
 /// See [`Element::relu_layer_vjp`].
-pub(super) fn relu_layer_vjp<T: ThinFloat>(
+pub(in crate::kernels) fn relu_layer_vjp<T: ThinFloat>(
     layer: ReluLayer<T>,
     (gw, gw_accum): (&mut [T], Accum),
     (gb, gb_accum): (&mut [T], Accum),

@@ -1,13 +1,18 @@
 //! The door to the matrix product: checks operands once, so that the kernels behind it may trust their pointers.
 
-use super::gemm::Float;
-use super::micro::{Finish, Product};
-use super::threads::{parallel, threads};
+pub(in crate::kernels) mod blocked;
+mod cache;
+pub(in crate::kernels) mod pack;
+pub(in crate::kernels) mod thin;
+
+use crate::kernels::micro::{Finish, Product};
+use crate::kernels::threads::{parallel, threads};
 use crate::matrix::{Accum, Epilogue, Mat, MatMut};
+use blocked::Float;
 
 /// See [`Element::gemm`](crate::Element::gemm).
 #[inline(always)]
-pub(super) fn gemm<T: Float>(
+pub(in crate::kernels) fn gemm<T: Float>(
     size: [usize; 3],
     a: Mat<T>,
     b: Mat<T>,
@@ -22,7 +27,7 @@ pub(super) fn gemm<T: Float>(
 }
 
 /// See [`Element::gemm_batch`](crate::Element::gemm_batch).
-pub(super) fn gemm_batch<T: Float>(
+pub(in crate::kernels) fn gemm_batch<T: Float>(
     count: usize,
     size: [usize; 3],
     a: Mat<T>,
@@ -131,7 +136,7 @@ fn turned<T>(p: Product<T>) -> Product<T> {
 
 /// Panics unless the last element of a `rows x cols` operand stands within `len`.
 #[inline(always)]
-pub(super) fn check_operand(name: &str, len: usize, size: [usize; 2], strides: [usize; 2]) {
+pub(in crate::kernels) fn check_operand(name: &str, len: usize, size: [usize; 2], strides: [usize; 2]) {
     let [rows, cols] = size;
     if rows == 0 || cols == 0 {
         return;
@@ -155,7 +160,7 @@ fn too_short(name: &str, len: usize, [rows, cols]: [usize; 2], [row_stride, col_
 /// Panics if two elements of the output might share a place. Its last element is known to stand within memory,
 /// so that no product here overflows.
 #[inline(always)]
-pub(super) fn check_no_overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) {
+pub(in crate::kernels) fn check_no_overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) {
     // Each row (or column) ends before the next one begins.
     let by_rows = (rows <= 1 || row_stride > (cols - 1) * col_stride) && (cols <= 1 || col_stride > 0);
     let by_cols = || (cols <= 1 || col_stride > (rows - 1) * row_stride) && (rows <= 1 || row_stride > 0);

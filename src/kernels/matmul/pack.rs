@@ -6,7 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::micro::MAX_LANES;
+use crate::kernels::micro::MAX_LANES;
 
 /// A cache line, for its alignment.
 #[derive(Clone, Copy)]
@@ -14,7 +14,7 @@ use super::micro::MAX_LANES;
 struct Line(#[allow(dead_code)] [u8; 64]);
 
 /// Memory that is kept from call to call, aligned to cache lines.
-pub(super) struct Buffer(Vec<Line>);
+pub(in crate::kernels) struct Buffer(Vec<Line>);
 
 impl Buffer {
     pub const fn new() -> Buffer {
@@ -40,7 +40,7 @@ thread_local! {
 }
 
 /// Hands `f` room for `len` elements, not initialized, that outlives the buffers of [`with_buffers`].
-pub(super) fn with_scratch<T, R>(len: usize, f: impl FnOnce(*mut T) -> R) -> R {
+pub(in crate::kernels) fn with_scratch<T, R>(len: usize, f: impl FnOnce(*mut T) -> R) -> R {
     const { assert!(align_of::<T>() <= align_of::<Line>()) };
     // Taken, not borrowed: while this thread waits for others it may be given another kernel's work.
     let mut scratch = SCRATCH.take();
@@ -51,7 +51,7 @@ pub(super) fn with_scratch<T, R>(len: usize, f: impl FnOnce(*mut T) -> R) -> R {
 }
 
 /// Hands `f` this thread's buffers for `lens` packed elements, with room for what packing may scribble.
-pub(super) fn with_buffers<T, R>(lens: [usize; 2], f: impl FnOnce([*mut T; 2]) -> R) -> R {
+pub(in crate::kernels) fn with_buffers<T, R>(lens: [usize; 2], f: impl FnOnce([*mut T; 2]) -> R) -> R {
     if lens == [0, 0] {
         return f([std::ptr::null_mut(); 2]);
     }
@@ -62,6 +62,6 @@ pub(super) fn with_buffers<T, R>(lens: [usize; 2], f: impl FnOnce([*mut T; 2]) -
 }
 
 /// The number of elements that a block packed in panels takes.
-pub(super) fn packed_len(panel: usize, width: usize, k: usize) -> usize {
+pub(in crate::kernels) fn packed_len(panel: usize, width: usize, k: usize) -> usize {
     width.next_multiple_of(panel) * k
 }

@@ -19,11 +19,11 @@
 //! result does not depend on how the work is split.
 
 use super::cache::{L1, L3, l2};
-use super::isa::Isa;
-use super::micro::{self, Block, Finish, MAX_LANES, Microkernel, Product, THIN};
 use super::pack::{packed_len, with_buffers};
-use super::threads::{parallel, threads};
 use crate::element::Element;
+use crate::kernels::isa::Isa;
+use crate::kernels::micro::{self, Block, Finish, MAX_LANES, Microkernel, Product, THIN};
+use crate::kernels::threads::{parallel, threads};
 
 /// The sizes of the blocks and of the tile, in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,10 +80,10 @@ macro_rules! on_current_isa {
         }
     };
 }
-pub(super) use on_current_isa;
+pub(in crate::kernels) use on_current_isa;
 
 /// A float with micro-kernels.
-pub(super) trait Float: Element {
+pub(in crate::kernels) trait Float: Element {
     /// Runs `product` on the current instruction set.
     ///
     /// # Safety

@@ -1,12 +1,15 @@
 //! y = a b, with NumPy's rules for vectors and batches.
 
+pub mod linear;
+mod product;
+
 use crate::matrix::Epilogue;
 use crate::ops::Entries;
-use crate::ops::product::Product;
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Show;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
+use product::Product;
 
 /// The matrix product.
 #[derive(Clone, Copy, PartialEq, Debug)]
