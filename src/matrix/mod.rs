@@ -1,5 +1,5 @@
 //! Matrices in memory, and the products that a number type offers: [`Products`], with the slow, obviously right
-//! [`reference`] as its defaults. No kernel stands here, and nothing that knows a graph.
+//! [`reference`](mod@reference) as its defaults. No kernel stands here, and nothing that knows a graph.
 
 pub mod reference;
 mod support;
@@ -89,7 +89,7 @@ pub struct ReluLayer<'a, T> {
     pub uniform: T,
 }
 
-/// The matrix products of a number type. The provided methods are the [`reference`]; `f32` and `f64` override them with
+/// The matrix products of a number type. The provided methods are the [`reference`](mod@reference); `f32` and `f64` override them with
 /// the fast kernels, and [`Dual`](crate::Dual) inherits them, so that every product differentiates forward as well.
 pub trait Products: Element {
     /// `c (=, +=) epilogue(a b)` with a of `size[0]` x `size[1]` and b of `size[1]` x `size[2]`.

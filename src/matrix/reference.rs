@@ -1,12 +1,12 @@
-//! The products by their definitions: the defaults of [`Products`], and what every kernel is tested against.
+//! The products by their definitions: the defaults of [`Products`](crate::Products), and what every kernel is tested against.
 
 use super::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer};
 use crate::matrix::{Sparse, Support};
 
-/// See [`Products::gemm`].
+/// See [`Products::gemm`](crate::Products::gemm).
 ///
 /// # Panics
-/// As [`Products::gemm`].
+/// As [`Products::gemm`](crate::Products::gemm).
 pub fn gemm<T: Element>(
     size: [usize; 3],
     a: Mat<T>,
@@ -74,7 +74,7 @@ pub fn find<T: Element>(
     }
 }
 
-/// See [`Products::spmm`].
+/// See [`Products::spmm`](crate::Products::spmm).
 pub fn spmm<T: Element>(a: Sparse<T>, b: Mat<T>, n: usize, c: &mut [T], accum: Accum, epilogue: Epilogue<T>) {
     let mut sums = vec![T::ZERO; a.support.rows * n];
     for p in 0..a.support.cols {
@@ -99,7 +99,7 @@ pub fn spmm<T: Element>(a: Sparse<T>, b: Mat<T>, n: usize, c: &mut [T], accum: A
     }
 }
 
-/// See [`Products::spmm_t`].
+/// See [`Products::spmm_t`](crate::Products::spmm_t).
 pub fn spmm_t<T: Element>(a: Sparse<T>, g: Mat<T>, n: usize, c: MatMut<T>, accum: Accum) {
     for p in 0..a.support.cols {
         for j in 0..n {
@@ -114,7 +114,7 @@ pub fn spmm_t<T: Element>(a: Sparse<T>, g: Mat<T>, n: usize, c: MatMut<T>, accum
     }
 }
 
-/// See [`Products::sddmm`].
+/// See [`Products::sddmm`](crate::Products::sddmm).
 pub fn sddmm<T: Element>(support: &Support, g: Mat<T>, b: Mat<T>, n: usize, values: &mut [T], accum: Accum) {
     for j in 0..support.cols {
         for entry in support.column(j) {
@@ -128,10 +128,10 @@ pub fn sddmm<T: Element>(support: &Support, g: Mat<T>, b: Mat<T>, n: usize, valu
     }
 }
 
-/// See [`Products::relu_layer_vjp`].
+/// See [`Products::relu_layer_vjp`](crate::Products::relu_layer_vjp).
 ///
 /// # Panics
-/// As [`Products::relu_layer_vjp`].
+/// As [`Products::relu_layer_vjp`](crate::Products::relu_layer_vjp).
 pub fn relu_layer_vjp<T: Element>(
     layer: ReluLayer<T>,
     (gw, gw_accum): (&mut [T], Accum),

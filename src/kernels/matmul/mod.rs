@@ -10,7 +10,7 @@ use crate::kernels::threads::{parallel, threads};
 use crate::matrix::{Accum, Epilogue, Mat, MatMut};
 use blocked::Float;
 
-/// See [`Element::gemm`](crate::Element::gemm).
+/// See [`Products::gemm`](crate::Products::gemm).
 #[inline(always)]
 pub(in crate::kernels) fn gemm<T: Float>(
     size: [usize; 3],
@@ -26,7 +26,7 @@ pub(in crate::kernels) fn gemm<T: Float>(
     }
 }
 
-/// See [`Element::gemm_batch`](crate::Element::gemm_batch).
+/// See [`Products::gemm_batch`](crate::Products::gemm_batch).
 pub(in crate::kernels) fn gemm_batch<T: Float>(
     count: usize,
     size: [usize; 3],
