@@ -71,7 +71,7 @@ pub use inspect::{Graph, OpSummary, Summary, terms};
 pub use kernels::cost::{Form, pays};
 pub use kernels::{set_threads, threads};
 pub use matrix::{Accum, Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
-pub use ops::{Entries, Real, Reduction};
+pub use ops::{Real, Reduction};
 pub use params::{Grads, ParamId, Params};
 pub use pointwise::Demand;
 pub use random::Random;

@@ -101,9 +101,9 @@ macro_rules! float {
                 cols: usize,
                 support: &mut Support,
                 values: &mut Vec<Self>,
-                by_place: &mut Vec<Self>,
+                by_row: &mut Vec<Self>,
             ) {
-                sparse::find(x, cols, support, values, by_place);
+                sparse::find(x, cols, support, values, by_row);
             }
             fn spmm(
                 a: Sparse<Self>,
@@ -160,8 +160,19 @@ macro_rules! float {
 float!(
     f32,
     single,
-    fn screen(size: [usize; 3], x: Mat<Self>, w: Mat<Self>, bias: &[Self], y: &mut [Self]) -> Option<usize> {
-        super::screen::linear_relu(size, x, w, bias, y)
+    fn screen(
+        size: [usize; 3],
+        x: Mat<Self>,
+        w: Mat<Self>,
+        bias: &[Self],
+        y: &mut [Self],
+        always: bool,
+    ) -> Option<usize> {
+        if always || super::screen::pays_here(size, x, w, bias) {
+            super::screen::linear_relu(size, x, w, bias, y)
+        } else {
+            None
+        }
     }
 );
 float!(f64, double);
