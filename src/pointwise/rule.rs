@@ -70,9 +70,18 @@ macro_rules! unary_rules {
         kinks [$($kink:expr),*], $demand:ident: |$x:ident, $y:tt| $f:expr => $df:expr;)*) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Copy, PartialEq, Debug)]
+            #[derive(Clone, Copy, Debug)]
             pub struct $Rule {
                 $(#[allow(missing_docs)] pub $arg: f64,)*
+            }
+
+            /// By the bits of its constants: 0 and −0 are two, and NaN is itself.
+            impl PartialEq for $Rule {
+                #[inline]
+                #[allow(unused_variables)]
+                fn eq(&self, other: &Self) -> bool {
+                    true $(&& self.$arg.to_bits() == other.$arg.to_bits())*
+                }
             }
 
             impl UnaryRule for $Rule {
@@ -153,9 +162,18 @@ macro_rules! binary_rules {
         kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr;)*) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Copy, PartialEq, Debug)]
+            #[derive(Clone, Copy, Debug)]
             pub struct $Rule {
                 $(#[allow(missing_docs)] pub $arg: f64,)*
+            }
+
+            /// By the bits of its constants: 0 and −0 are two, and NaN is itself.
+            impl PartialEq for $Rule {
+                #[inline]
+                #[allow(unused_variables)]
+                fn eq(&self, other: &Self) -> bool {
+                    true $(&& self.$arg.to_bits() == other.$arg.to_bits())*
+                }
             }
 
             #[allow(unused_variables)]

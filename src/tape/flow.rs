@@ -116,12 +116,15 @@ impl<T: Real> Sweep<'_, T> {
         if zeros.entries == OnEntries::SumOfEach {
             return self.zeros.demanded(self.nodes, node.inputs[0]).map_or(RunOn::All, RunOn::Terms);
         }
+        let own = self.zeros.known(id).support();
         let support = match self.flows[i] {
             Flow::Entries(number) => Some(self.values_of_entries.all[number].support),
-            Flow::Whole | Flow::Nothing if zeros.reads == Demand::Support => self.zeros.known(id).support(),
+            Flow::Whole | Flow::Nothing if zeros.reads == Demand::Support => own,
             Flow::Whole | Flow::Nothing => None,
         };
-        if let Some(support) = support {
+        // A multiple of y's sign is to be added wherever y ≠ 0: y's own entries are all of those, others may not be.
+        let complete = self.signs[i].adds_nothing() || support == own;
+        if let Some(support) = support.filter(|_| complete) {
             // A product and a bias count in the columns of y.
             let columns_fit = node.shape.last() == Some(&self.zeros.supports.all[support].cols());
             let input = &self.nodes[node.inputs[0].index()];
