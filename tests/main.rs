@@ -23,6 +23,7 @@ mod seeing;
 mod softmax;
 mod sparse;
 mod stale;
+mod tails;
 mod update;
 mod zeros;
 

@@ -7,6 +7,7 @@ use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 mod dual;
+pub(crate) mod slopes;
 
 pub use dual::Dual;
 
@@ -61,6 +62,10 @@ pub trait Element:
     fn cos(self) -> Self;
     /// Error function 2/√π ∫₀ˣ e^(−t²) dt.
     fn erf(self) -> Self;
+    /// e^(x²) (1 − erf x) for x ≥ 0: the complementary error function without its tail's decay.
+    fn erfcx(self) -> Self;
+    /// e^(−x²); that x² is rounded costs no accuracy.
+    fn gauss(self) -> Self;
     /// xʸ
     fn powf(self, y: Self) -> Self;
     /// |x|
@@ -87,6 +92,12 @@ pub trait Element:
     fn is_nan(self) -> bool {
         self.to_f64().is_nan()
     }
+
+    /// 0 where the size is below the smallest normal number of the type, the number itself elsewhere.
+    ///
+    /// What is made of exponentials ends with it, so that no subnormal number, which is slow on some processors,
+    /// goes from a saturated unit into what follows.
+    fn normal_or_zero(self) -> Self;
 
     /// Whether nothing comes of adding it: the value is 0, and so is a tangent.
     fn adds_nothing(self) -> bool {

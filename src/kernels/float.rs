@@ -59,6 +59,18 @@ macro_rules! float {
                 $math::erf(self)
             }
             #[inline(always)]
+            fn erfcx(self) -> Self {
+                $math::erfcx(self)
+            }
+            #[inline(always)]
+            fn gauss(self) -> Self {
+                $math::gauss(self)
+            }
+            #[inline(always)]
+            fn normal_or_zero(self) -> Self {
+                if self.abs() < <$t>::MIN_POSITIVE { 0.0 } else { self }
+            }
+            #[inline(always)]
             fn powf(self, y: Self) -> Self {
                 $math::powf(self, y)
             }

@@ -161,7 +161,8 @@ impl Rule for Pairwise {
 
 macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range_a:tt $range_b:tt,
-        kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr;)*) => {
+        kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr
+        $(, |$g:ident| $pull_a:expr, $pull_b:expr)?;)*) => {
         /// Elementwise functions of two arguments, a method for every line of the binary table. Shapes broadcast.
         ///
         /// ```

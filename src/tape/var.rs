@@ -323,7 +323,12 @@ macro_rules! operator {
 operator!(Add, add, (x, c) x.shift(c), x.shift(c));
 operator!(Sub, sub, (x, c) x.shift(-c), Var::neg(x).shift(c));
 operator!(Mul, mul, (x, c) x.scale(c), x.scale(c));
-operator!(Div, div, (x, c) x.scale(1.0 / c), x.recip().scale(c));
+operator!(Div, div, (x, c) if has_exact_inverse(c) { x.scale(1.0 / c) } else { x.div_by(c) }, x.div_into(c));
+
+/// Whether c is a power of 2 whose inverse is a normal number in every type: multiplying by that is dividing, and faster.
+fn has_exact_inverse(c: f64) -> bool {
+    c.to_bits() & ((1 << 52) - 1) == 0 && (1e-37..1e37).contains(&c.abs())
+}
 
 impl<T: Real> Neg for Var<'_, T> {
     type Output = Self;
