@@ -24,6 +24,9 @@ mod random {
 mod shape {
     pub use quietgrad::{Axes, Shape, ShapeError};
 }
+mod state {
+    pub use quietgrad::{State, StateError};
+}
 mod tensor {
     pub use quietgrad::Tensor;
 }

@@ -8,6 +8,7 @@ pub mod dropout;
 mod float;
 mod gemm;
 pub mod isa;
+mod length;
 mod map;
 pub mod math;
 mod micro;
@@ -27,6 +28,7 @@ pub mod top_k;
 pub mod update;
 
 pub use gemm::Blocks;
+pub use length::{Length, largest, length};
 pub use map::{Each, Row, Strided, WherePositive, for_each_offset, keep_where_positive, map, map_strided};
 pub use micro::THIN;
 pub use reduce::{sum, sum_each, sum_map, sum_rows, sum_strided};
