@@ -9,8 +9,8 @@ use std::time::Duration;
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
-use quietgrad::optim::{Adam, Factors, Optimizer};
 use quietgrad::kernels::{self, Each, isa::Isa, softmax};
+use quietgrad::optim::{Adam, Factors, Optimizer};
 use quietgrad::{Accum, Element};
 
 /// Two arrays of `f32` of this length fill a first-level cache of 32 KiB; those of `f64` reach into the second.
@@ -103,7 +103,7 @@ macro_rules! functions {
             rows.finish();
 
             let mut params = quietgrad::Params::new();
-            params.add("y", quietgrad::Tensor::from(numbers::<$t>()));
+            params.add("y", quietgrad::Tensor::from_fn([LEN], |i| x[i]));
             let mut grads = params.zeros();
             grads.data_mut().copy_from_slice(&x);
             let mut adam = Adam::<$t>::new(1e-3);

@@ -151,9 +151,8 @@ impl<T: Element> Optimizer<T> for Adam<T> {
             let squared = kept_squared(g);
             (beta1 * mean + rest1 * g, beta2 * square + rest2 * squared * squared)
         };
-        let moved = move |p: T, mean: T, square: T| {
-            keep * p - ratio(step * mean, square.sqrt() * unbias + eps)
-        };
+        let moved =
+            move |p: T, mean: T, square: T| keep * p - ratio(step * mean, square.sqrt() * unbias + eps);
         let (mean, square) = (&mut self.mean[part.clone()], &mut self.square[part.clone()]);
         if !self.amsgrad {
             return update::step(p, g, [mean, square], move |p, g, [mean, square]| {

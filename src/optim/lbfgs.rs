@@ -118,7 +118,8 @@ impl Lbfgs {
                 descent.history.clear();
                 direction = newton_direction(&point.gradient, &descent.history);
             }
-            let first = if descent.history.is_empty() { (1.0 / norm1(&point.gradient)).min(1.0) } else { 1.0 };
+            let first =
+                if descent.history.is_empty() { (1.0 / norm1(&point.gradient)).min(1.0) } else { 1.0 };
             let Some(next) = search(&mut evaluate, &point, &direction, first) else { break };
             let pair = Pair::between(&point, &next);
             if pair.curvature > 0.0 {

@@ -10,7 +10,8 @@ pub(super) struct Point {
 impl Point {
     /// NaN if an element is.
     pub(super) fn largest_slope(&self) -> f64 {
-        let larger = |largest: f64, g: &f64| if g.abs() <= largest || largest.is_nan() { largest } else { g.abs() };
+        let larger =
+            |largest: f64, g: &f64| if g.abs() <= largest || largest.is_nan() { largest } else { g.abs() };
         self.gradient.iter().fold(0.0, larger)
     }
 
@@ -49,7 +50,10 @@ pub(super) fn search(
     };
     let too_high = |trial: &Trial, lowest: &Trial| {
         let promised = from.loss + SUFFICIENT_DECREASE * trial.length * start_slope;
-        !trial.point.is_finite() || promised.is_nan() || trial.point.loss >= promised || trial.point.loss >= lowest.point.loss
+        !trial.point.is_finite()
+            || promised.is_nan()
+            || trial.point.loss >= promised
+            || trial.point.loss >= lowest.point.loss
     };
     let flat = |trial: &Trial| trial.slope.abs() <= -CURVATURE * start_slope;
 

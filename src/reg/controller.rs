@@ -107,8 +107,8 @@ impl DensityController {
     /// NaN, as that of an empty batch, or infinite changes nothing.
     ///
     /// # Panics
-    /// If the density is a number but not one from 0 to 1, or if a field has been given a value that makes no sense: a target
-    /// not between 0 and 1, a negative gain, a range below 1.
+    /// If the density is negative, or if a field has been given a value that makes no sense: a target not between 0 and 1, a
+    /// negative gain, a range below 1.
     #[track_caller]
     pub fn observe(&mut self, density: f64) -> bool {
         if let Err(fault) = self.settings() {
@@ -117,7 +117,7 @@ impl DensityController {
         if !density.is_finite() {
             return false;
         }
-        assert!((0.0..=1.0).contains(&density), "observe: a density of {density} is not from 0 to 1");
+        assert!(density >= 0.0, "observe: a density of {density} makes no sense");
         let mean = self.density.unwrap_or(density);
         let mean = mean + SMOOTHING * (density - mean);
         // Without this, the mean of densities that are all 0 would decay into the subnormal numbers, and linger there.
