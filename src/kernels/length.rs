@@ -45,8 +45,9 @@ impl Length {
 
     /// Two factors that together make this length `max`: the second is 1, unless one factor alone would be subnormal.
     pub fn factors_to(self, max: f64) -> [f64; 2] {
-        if self.scale == 1.0 {
-            return [max / self.root, 1.0];
+        let factor = max / self.root;
+        if self.scale == 1.0 && factor > 1e-30 {
+            return [factor, 1.0];
         }
         [max.sqrt() / self.scale.sqrt() / self.root.sqrt(); 2]
     }

@@ -18,7 +18,7 @@
 //! clipped between the sweep and the step, by [`Grads::clip_norm`] or [`Grads::clip_value`]; exact zeros are made
 //! after it, by [`proximal_l1`]; averages of the weights are kept in an [`Average`].
 //!
-//! To go on later with the same bits, save the parameters, the [`State`](crate::State) of the optimizer
+//! To go on later with the same bits, save the parameters, the [`State`] of the optimizer
 //! ([`Optimizer::state`], [`Descent::state`]), of an average ([`Average::state`]) and of a
 //! [`DensityController`](crate::reg::DensityController::state), and the number of the step: a [`Schedule`] is a function of
 //! that, and remembers nothing.
