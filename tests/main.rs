@@ -17,13 +17,16 @@ mod ops;
 mod optimizers;
 mod penalties;
 mod random;
+mod resume;
 mod scalar;
 mod screen;
 mod seeing;
+mod settings;
 mod softmax;
 mod sparse;
 mod stale;
 mod tails;
+mod tiny;
 mod update;
 mod zeros;
 

@@ -40,6 +40,11 @@ pub trait Element:
     /// Whether loops over this type are worth compiling once for every instruction set.
     const VECTORIZED: bool = false;
 
+    /// Numbers that a training run keeps become 0 below this (see [`kernels::update`](crate::kernels::update)); 0 if none do.
+    const TINY: Self = Self::ZERO;
+    /// The root of [`TINY`](Element::TINY): a number whose square is kept is as large.
+    const TINY_ROOT: Self = Self::ZERO;
+
     /// The nearest number of this type, with tangent 0.
     fn from_f64(x: f64) -> Self;
     /// The value; a tangent is dropped.

@@ -8,11 +8,13 @@ use crate::kernels::matmul::{gemm, gemm_batch};
 use crate::matrix::{Accum, Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
 
 macro_rules! float {
-    ($t:ty, $math:ident $(, $screen:item)?) => {
+    ($t:ty, $math:ident, $tiny_root:expr $(, $screen:item)?) => {
         impl Element for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const VECTORIZED: bool = true;
+            const TINY: Self = $tiny_root * $tiny_root;
+            const TINY_ROOT: Self = $tiny_root;
 
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
@@ -172,6 +174,7 @@ macro_rules! float {
 float!(
     f32,
     single,
+    f32::from_bits((127 - 51) << 23), // 2⁻⁵¹
     fn screen(
         size: [usize; 3],
         x: Mat<Self>,
@@ -187,4 +190,4 @@ float!(
         }
     }
 );
-float!(f64, double);
+float!(f64, double, f64::from_bits((1023 - 485) << 52)); // 2⁻⁴⁸⁵
