@@ -10,9 +10,11 @@ use quietgrad::{
 
 use crate::gradcheck::draw;
 
-/// y = x where x > ½, else 0: an activation function that a user wrote.
+/// y = x where x > threshold, else 0: an activation function that a user wrote.
 #[derive(Debug)]
-pub struct JumpRelu;
+pub struct JumpRelu {
+    pub threshold: f64,
+}
 
 impl CustomRule for JumpRelu {
     fn name(&self) -> &'static str {
@@ -25,7 +27,7 @@ impl CustomRule for JumpRelu {
         ZeroRule::RELU
     }
     fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let open = |[x]: [T; 1]| if x > T::from_f64(0.5) { x } else { T::ZERO };
+        let open = |[x]: [T; 1]| if x > T::from_f64(self.threshold) { x } else { T::ZERO };
         kernels::map([x[0].data()], y.data, quietgrad::Accum::Replace, open);
     }
     fn vjp<T: Real>(&self, _: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
@@ -152,7 +154,7 @@ impl Count {
 #[test]
 fn every_op_between_a_sparse_layer_and_a_product_gives_the_dense_gradients() {
     let (mut random, mut count, mut names) = (Random::new(11), Count::default(), BTreeSet::new());
-    let custom = Op::custom(JumpRelu);
+    let custom = Op::custom(JumpRelu { threshold: 0.5 });
     for Sample { op, inputs } in Op::samples() {
         for (k, input) in inputs.iter().enumerate() {
             let SampleInput::Real(shape, _) = input else { continue };
@@ -201,7 +203,7 @@ fn every_op_between_a_sparse_layer_and_a_product_gives_the_dense_gradients() {
 #[test]
 fn chains_of_two_ops_between_a_sparse_layer_and_a_product_give_the_dense_gradients() {
     let (mut random, mut count) = (Random::new(12), Count::default());
-    let custom = Op::custom(JumpRelu);
+    let custom = Op::custom(JumpRelu { threshold: 0.5 });
     let shape = Shape::from([5, 4]);
     let of_the_shape = |sample: &Sample| match &sample.inputs[..] {
         [SampleInput::Real(of_input, _)] => *of_input == shape && keeps_the_shape(&sample.op, &shape),

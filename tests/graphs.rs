@@ -240,7 +240,8 @@ struct Seen {
 /// graphs before with that on a fresh one.
 fn compare(when: SkipZeros, seeds: std::ops::Range<u64>, rows: usize, width: usize) -> Seen {
     let _turn = crate::turn();
-    let (params, jump_relu, mut seen) = (params(width), Op::custom(JumpRelu), Seen::default());
+    let (params, jump_relu, mut seen) =
+        (params(width), Op::custom(JumpRelu { threshold: 0.5 }), Seen::default());
     let (mut used, mut dense_tape) = (Tape::new(), Tape::new());
     used.skip_zeros(when);
     dense_tape.skip_zeros(SkipZeros::Never);

@@ -218,6 +218,8 @@ impl<'a, T: Real> Sweep<'a, T> {
             Some(watch) if ATTENDED => watch.backward(nodes, NodeId(i as u32), &mut gx, run),
             _ => run(&mut gx),
         }
-        self.take_back([gy, y_lent, x_lent]);
+        if ATTENDED {
+            self.take_back([gy, y_lent, x_lent]);
+        }
     }
 }

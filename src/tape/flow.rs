@@ -70,6 +70,7 @@ pub(super) struct Incoming<T> {
 
 impl<T> Incoming<T> {
     /// Of a vjp that is run on all elements, on a tape on which there is nothing to attend to.
+    #[inline(always)]
     pub fn whole() -> Self {
         let (on, plans) = (RunOn::All, SmallVec::new());
         Incoming { on, gy: None, gy_is_copy: false, y: None, x: None, plans, spare: 0 }
