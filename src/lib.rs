@@ -72,7 +72,7 @@ pub use kernels::cost::{Form, pays};
 pub use kernels::{set_threads, threads};
 pub use matrix::{Accum, Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
 pub use ops::{Entries, Real, Reduction};
-pub use params::{Grads, ParamId, Params};
+pub use params::{Grads, ParamId, Params, Signature};
 pub use pointwise::Demand;
 pub use random::Random;
 pub use tape::{

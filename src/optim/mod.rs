@@ -89,9 +89,8 @@ pub trait Optimizer<T: Element> {
 
 #[track_caller]
 fn check<T: Element>(params: &Params<T>, grads: &Grads<T>) -> usize {
-    let (expected, given) = (params.len(), grads.data().len());
-    assert_eq!(expected, given, "step: {given} gradients do not fit {expected} parameters");
-    expected
+    params.expect_gradients("step", grads);
+    params.len()
 }
 
 /// State for every parameter: zeros before the first step.

@@ -16,7 +16,7 @@ use super::cotangents::{Cotangents, Flow, Pack, Partial};
 use super::memory::{Place, Pool};
 use super::node::{Kind, Node, NodeId};
 use super::record::Record;
-use super::values::Values;
+use super::values::{MOST_LISTED, Values};
 use super::watch::Watch;
 use super::zeros::Zeros;
 use crate::kernels::{self, support};
@@ -52,10 +52,10 @@ pub(crate) fn sweep<T: Real>(
 
 /// Zero for every parameter that nothing flowed to.
 fn clear_untouched<T: Real>(record: &Record<T>, params: &Params<T>, gradients: &mut [T]) {
-    for id in params.ids() {
+    for (id, place) in params.places() {
         let reached = record.param_node(id).is_some_and(|node| record.flows[node.index()] != Flow::Nothing);
         if !reached {
-            gradients[params.range(id)].fill(T::ZERO);
+            gradients[place].fill(T::ZERO);
         }
     }
 }
@@ -198,7 +198,7 @@ impl<'a, T: Real> Sweep<'a, T> {
         let (node, id) = (&self.nodes[i], NodeId(i as u32));
         let zeros = self.zeros;
         let given = if zeros.any() { self.given(op, i) } else { Given::Whole };
-        let mut new_packs: SmallVec<[Option<usize>; 4]> = SmallVec::new();
+        let mut new_packs: SmallVec<[Option<usize>; MOST_LISTED]> = SmallVec::new();
         if zeros.any() {
             new_packs.extend((0..node.inputs.len()).map(|k| self.new_pack_of(node, k, given)));
         }
@@ -253,8 +253,8 @@ impl<'a, T: Real> Sweep<'a, T> {
     /// Decides what a vjp is given, and makes its cotangent whole if it needs that.
     fn given(&mut self, op: &Op, i: usize) -> Given {
         let (node, id) = (&self.nodes[i], NodeId(i as u32));
-        let shapes: SmallVec<[&[usize]; 4]> =
-            node.inputs.iter().map(|id| &self.nodes[id.index()].shape[..]).collect();
+        let mut shapes: SmallVec<[&[usize]; MOST_LISTED]> = SmallVec::new();
+        shapes.extend(node.inputs.iter().map(|id| &self.nodes[id.index()].shape[..]));
         let entries = op.entries(&shapes);
         let support_of = |id: NodeId| self.zeros.known(id).support();
         if entries == Entries::Sum {

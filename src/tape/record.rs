@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::cotangents::{Flow, Pack, Slot};
 use super::memory::{Arena, Memory, Place, Pool, extent};
 use super::node::{Kind, Node, NodeId};
-use super::obligation::Owed;
+use super::obligation::Obligations;
 use super::values::Values;
 use super::watch::Watch;
 use super::zeros::{Skipping, Zeros};
@@ -46,7 +46,7 @@ pub(crate) struct Record<T> {
     /// The node of each parameter that was used.
     param_nodes: Vec<Option<NodeId>>,
     /// What must reach the differentiated loss.
-    pub obligations: Vec<Owed>,
+    pub obligations: Obligations,
     /// Looks on, if the tape was asked for that.
     pub watch: Option<Box<Watch>>,
 }
@@ -89,18 +89,6 @@ impl<T> Record<T> {
             _ => None,
         };
         self.zeros.skipping(self.nodes(), id, cotangent)
-    }
-
-    /// Whether a node was computed from another.
-    pub fn depends_on(&self, node: NodeId, other: NodeId) -> bool {
-        let mut from = vec![node];
-        while let Some(node) = from.pop() {
-            if node == other {
-                return true;
-            }
-            from.extend(self.nodes()[node.index()].inputs.iter().filter(|&&input| input >= other));
-        }
-        false
     }
 }
 
@@ -147,8 +135,11 @@ impl<T: Real> Record<T> {
         id
     }
 
+    #[track_caller]
     pub fn param(&mut self, id: ParamId, params: &Params<T>, at: &'static Location<'static>) -> NodeId {
-        if let Some(node) = self.param_node(id) {
+        if let Some(node) = self.param_node(id)
+            && matches!(self.nodes[node.index()].kind, Kind::Param(known) if known == id)
+        {
             return node;
         }
         let (range, shape) = (params.range(id), params.shape(id));

@@ -13,7 +13,7 @@ use smallvec::SmallVec;
 use super::cotangents::Pack;
 use super::memory::{Place, Pool};
 use super::node::{Kind, Node, NodeId};
-use super::values::Values;
+use super::values::{MOST_LISTED, Values};
 
 use crate::kernels::cost::{finding_pays, worth_a_look};
 use crate::kernels::{screen, support};
@@ -166,10 +166,16 @@ impl<T: Products> Zeros<T> {
         &mut self.nodes[id.index()]
     }
 
-    /// The whole gradient of a node is to be kept.
+    /// The whole gradient of a node is to be kept. If a product has been recorded that asks for entries only, of this node or of
+    /// what was made from it, it does not do so any more.
     pub fn keep(&mut self, id: NodeId) {
         let known = self.learn(id);
-        (known.kept, known.demanded) = (true, false);
+        known.kept = true;
+        if let (true, support) = (known.demanded, known.support()) {
+            for known in self.nodes.iter_mut().filter(|known| known.support() == support) {
+                known.demanded = false;
+            }
+        }
         self.keeps = true;
     }
 
@@ -189,8 +195,9 @@ impl<T: Products> Zeros<T> {
 
     /// Calls `f` with the values of some nodes, each with the entries that have been found.
     pub fn with_views(&self, values: Values<T>, nodes: &[Node], ids: &[NodeId], f: impl FnOnce(&[View<T>])) {
-        let entries: SmallVec<[_; 4]> = ids.iter().map(|&id| self.entries(id)).collect();
-        let mut views: SmallVec<[View<T>; 4]> = SmallVec::new();
+        let mut entries: SmallVec<[_; MOST_LISTED]> = SmallVec::new();
+        entries.extend(ids.iter().map(|&id| self.entries(id)));
+        let mut views: SmallVec<[View<T>; MOST_LISTED]> = SmallVec::new();
         for (&id, sparse) in ids.iter().zip(&entries) {
             views.push(View { sparse: sparse.as_ref(), ..values.view_of(nodes, id) });
         }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use smallvec::SmallVec;
 
-/// The sizes of a tensor's axes, outermost first; up to four stand inline. Rank 0 is a scalar.
+/// The sizes of a tensor's axes, outermost first; up to eight stand inline. Rank 0 is a scalar.
 ///
 /// ```
 /// use quietgrad::Shape;
@@ -16,10 +16,13 @@ use smallvec::SmallVec;
 /// assert_eq!(shape.to_string(), "[2, 3]");
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
-pub struct Shape(SmallVec<[usize; 4]>);
+pub struct Shape(SmallVec<[usize; INLINE]>);
 
 /// Distances between neighbours along each axis, in elements.
-pub(crate) type Strides = SmallVec<[usize; 4]>;
+pub(crate) type Strides = SmallVec<[usize; INLINE]>;
+
+/// As many axes as are described without allocating.
+pub(crate) const INLINE: usize = 8;
 
 impl Shape {
     /// The shape of a scalar: no axes, one element.
