@@ -98,8 +98,11 @@ impl Axes {
     ///
     /// # Panics
     /// If one is 32 or more.
+    #[track_caller]
     pub fn new(axes: &[usize]) -> Self {
-        assert!(axes.iter().all(|&axis| axis < 32), "a tensor has at most 32 axes");
+        for axis in axes {
+            assert!(*axis < 32, "axes: no axis {axis}, as a set of axes has the first 32 only");
+        }
         Axes(axes.iter().fold(0, |set, axis| set | 1 << axis))
     }
 
@@ -110,7 +113,7 @@ impl Axes {
 
     /// Whether this axis is one of them.
     pub fn contains(self, axis: usize) -> bool {
-        self.0 >> axis & 1 == 1
+        axis < 32 && self.0 >> axis & 1 == 1
     }
 
     /// How many there are.
@@ -121,6 +124,14 @@ impl Axes {
     /// Whether there are none.
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// An error if one of them is not an axis of this shape.
+    pub(crate) fn expect_in(self, shape: &[usize]) -> Result<(), ShapeError> {
+        match self.0.checked_ilog2() {
+            Some(last) => size_of(shape, last as usize).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// How many elements stand along them.
