@@ -135,6 +135,19 @@ fn is_alone() -> bool {
 }
 
 #[test]
+fn a_word_that_says_nothing_of_zeros_is_refused() {
+    if is_alone() {
+        drop(Tape::<f32>::new());
+        return;
+    }
+    let test = "a_word_that_says_nothing_of_zeros_is_refused";
+    for (value, taken) in [("never", true), ("always", true), ("", true), ("nver", false)] {
+        let output = run_alone(test, "QUIETGRAD_ZEROS", value);
+        assert_eq!(output.status.success(), taken, "{value}");
+    }
+}
+
+#[test]
 fn the_environment_gives_the_number_of_threads_or_is_refused() {
     if is_alone() {
         println!("threads: {}", quietgrad::threads());

@@ -33,14 +33,18 @@ pub enum SkipZeros {
     Always,
 }
 
-/// Where it pays, unless `QUIETGRAD_ZEROS` (`never`, `always`) says otherwise: for tests and benchmarks.
+/// Where it pays, unless `QUIETGRAD_ZEROS` (`never`, `always`) says otherwise: for tests and benchmarks. Any other word panics.
 impl Default for SkipZeros {
     fn default() -> Self {
         static DEFAULT: OnceLock<SkipZeros> = OnceLock::new();
-        *DEFAULT.get_or_init(|| match std::env::var("QUIETGRAD_ZEROS").as_deref() {
-            Ok("never") => SkipZeros::Never,
-            Ok("always") => SkipZeros::Always,
-            _ => SkipZeros::WherePays,
+        *DEFAULT.get_or_init(|| {
+            let asked = std::env::var_os("QUIETGRAD_ZEROS").unwrap_or_default();
+            match asked.to_str() {
+                Some("") => SkipZeros::WherePays,
+                Some("never") => SkipZeros::Never,
+                Some("always") => SkipZeros::Always,
+                _ => panic!("QUIETGRAD_ZEROS is {asked:?}, not `never` or `always`"),
+            }
         })
     }
 }
