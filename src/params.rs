@@ -185,13 +185,21 @@ impl<T: Element> Params<T> {
         Grads(self.map(|_| T::ZERO))
     }
 
-    /// All parameters, each with its place.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (ParamId, Range<usize>)> {
-        self.entries.iter().map(|entry| (entry.id, entry.range.clone()))
+    /// The places of all parameters.
+    pub(crate) fn places(&self) -> impl Iterator<Item = &Range<usize>> {
+        self.entries.iter().map(|entry| &entry.range)
+    }
+
+    /// A parameter's place and shape.
+    #[track_caller]
+    #[inline]
+    pub(crate) fn place(&self, id: ParamId) -> (Range<usize>, &Shape) {
+        let Entry { range, shape, .. } = self.entry(id);
+        (range.clone(), shape)
     }
 
     #[track_caller]
-    pub(crate) fn range(&self, id: ParamId) -> Range<usize> {
+    fn range(&self, id: ParamId) -> Range<usize> {
         self.entry(id).range.clone()
     }
 

@@ -319,12 +319,12 @@ fn every_op_runs_without_allocating() {
 }
 
 /// What can be done with a tensor of six axes and its indices, to a number.
-fn six_axes<'r>(r: Recording<'r, f64>, x: Var<'r, f64>, random: &mut Random) -> Var<'r, f64> {
+fn six_axes<'r>(r: Recording<'r, f64>, [x, w, b]: [&Tensor<f64>; 3], random: &mut Random) -> Var<'r, f64> {
+    let [x, w, b] = [r.input(x), r.input(w), r.input(b)];
     let (y, shape) = (x.shift(0.5), x.shape());
     let index = r.indices([2], &[1, 0]);
     let along = r.indices([2, 1, 2, 3, 2, 4], &[0; 96]);
-    let classes = r.indices([2, 1, 2, 3, 2], &[0; 24]);
-    let [w, b] = [r.input(&Tensor::full([4, 3], 0.1)), r.input(&Tensor::full([3], 0.1))];
+    let classes = r.indices([2, 2, 2, 3, 2], &[0; 48]);
     let turned = x.permute(&[5, 0, 3, 1, 2, 4]);
     let narrow = x.slice(3, 0..1);
     let stretched = narrow.broadcast_to(shape.clone());
@@ -362,10 +362,11 @@ fn every_op_runs_on_six_axes_without_allocating() {
     let none = Params::<f64>::new();
     let (mut tape, mut grads, mut random) = (Tape::new(), none.zeros(), Random::new(1));
     let x = Tensor::from_fn([2, 2, 2, 3, 2, 4], |_| random.normal());
+    let inputs = [&x, &Tensor::full([4, 3], 0.1), &Tensor::full([3], 0.1)];
     let mut kinds = HashSet::new();
     {
         let r = tape.record(&none);
-        six_axes(r, r.input(&x), &mut random);
+        six_axes(r, inputs, &mut random);
         for node in r.graph().nodes() {
             if let Kind::Op(op) = node.kind() {
                 kinds.insert(discriminant(op));
@@ -374,7 +375,7 @@ fn every_op_runs_on_six_axes_without_allocating() {
     }
     let count = allocations(|| {
         let r = tape.record(&none);
-        six_axes(r, r.input(&x), &mut random).backward(&mut grads);
+        six_axes(r, inputs, &mut random).backward(&mut grads);
     });
     assert_eq!(count, 0);
     for Sample { op, .. } in Op::samples() {

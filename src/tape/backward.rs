@@ -52,10 +52,10 @@ pub(crate) fn sweep<T: Real>(
 
 /// Zero for every parameter that nothing flowed to.
 fn clear_untouched<T: Real>(record: &Record<T>, params: &Params<T>, gradients: &mut [T]) {
-    for (id, place) in params.places() {
-        let reached = record.param_node(id).is_some_and(|node| record.flows[node.index()] != Flow::Nothing);
-        if !reached {
-            gradients[place].fill(T::ZERO);
+    let nodes = record.param_nodes.iter().copied().chain(std::iter::repeat(None));
+    for (place, node) in params.places().zip(nodes) {
+        if node.is_none_or(|node| record.flows[node.index()] == Flow::Nothing) {
+            gradients[place.clone()].fill(T::ZERO);
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::tape::Recording;
 struct Owed {
     what: &'static str,
     at: &'static Location<'static>,
+    /// Whether a loss has it; said anew by each check.
+    met: bool,
 }
 
 /// What a recording owes its loss. Lists that the next recording reuses.
@@ -21,8 +23,6 @@ pub(crate) struct Obligations {
     owed: Vec<Owed>,
     /// Nodes that meet an obligation, each with the number of that.
     met_by: Vec<(usize, NodeId)>,
-    /// For each obligation, whether a loss has it; made anew by each check.
-    met: Vec<bool>,
     /// For each node, whether its gradient flows from a loss; made anew by each check that needs it.
     marks: Vec<bool>,
 }
@@ -44,20 +44,22 @@ impl Obligations {
         flows: &[Flow],
         roots: impl Iterator<Item = NodeId>,
     ) -> Option<usize> {
-        self.met.clear();
-        self.met.resize(self.owed.len(), false);
+        for owed in &mut self.owed {
+            owed.met = false;
+        }
         for &(number, id) in &self.met_by {
             // A parameter's flow may be an earlier sweep's, whose gradients are added to.
-            let own = !matches!(nodes[id.index()].kind, Kind::Param(_));
-            self.met[number] |= own && flows.get(id.index()).is_some_and(|&flow| flow != Flow::Nothing);
-        }
-        if self.met.contains(&false) {
-            self.mark(nodes, roots);
-            for &(number, id) in &self.met_by {
-                self.met[number] |= self.marks[id.index()];
+            if flows[id.index()] != Flow::Nothing && !matches!(nodes[id.index()].kind, Kind::Param(_)) {
+                self.owed[number].met = true;
             }
         }
-        self.met.iter().position(|met| !met)
+        if self.owed.iter().any(|owed| !owed.met) {
+            self.mark(nodes, roots);
+            for &(number, id) in &self.met_by {
+                self.owed[number].met |= self.marks[id.index()];
+            }
+        }
+        self.owed.iter().position(|owed| !owed.met)
     }
 
     /// Marks the nodes that the roots depend on in a differentiable way.
@@ -134,7 +136,7 @@ impl<'r, T: Real> Recording<'r, T> {
     #[track_caller]
     pub fn obligation(self, what: &'static str) -> Obligation<'r, T> {
         let owed = &mut self.tape.record.borrow_mut().obligations.owed;
-        owed.push(Owed { what, at: Location::caller() });
+        owed.push(Owed { what, at: Location::caller(), met: false });
         Obligation { recording: self, number: owed.len() - 1 }
     }
 
@@ -145,7 +147,7 @@ impl<'r, T: Real> Recording<'r, T> {
         let Record { nodes, recorded, flows, obligations, .. } = &mut *self.tape.record.borrow_mut();
         let nodes = &nodes[..*recorded];
         let Some(unmet) = obligations.first_unmet(nodes, flows, roots) else { return };
-        let Owed { what, at } = obligations.owed[unmet];
+        let Owed { what, at, .. } = obligations.owed[unmet];
         assert!(
             !obligations.is_constant(unmet, nodes),
             "the {what} built at {at} is made of constants or detached values alone, so that no gradient flows from it to \

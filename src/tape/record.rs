@@ -44,7 +44,7 @@ pub(crate) struct Record<T> {
     /// Where values are zero.
     pub zeros: Zeros<T>,
     /// The node of each parameter that was used.
-    param_nodes: Vec<Option<NodeId>>,
+    pub param_nodes: Vec<Option<NodeId>>,
     /// What must reach the differentiated loss.
     pub obligations: Obligations,
     /// Looks on, if the tape was asked for that.
@@ -142,7 +142,7 @@ impl<T: Real> Record<T> {
         {
             return node;
         }
-        let (range, shape) = (params.range(id), params.shape(id));
+        let (range, shape) = params.place(id);
         let same = |node: &Node| {
             matches!(node.kind, Kind::Param(old) if old == id)
                 && matches!(&node.value, Memory::Params(old) if *old == range)
