@@ -239,7 +239,7 @@ fn a_forked_process_starts_threads_of_its_own() {
         assert!(child >= 0);
         if child == 0 {
             let same = catch_unwind(|| train(1, SkipZeros::Always) == before && count_parts(5, 1) == 25);
-            let code = if same.is_ok_and(|same| same) { 0 } else { 1 };
+            let code = i32::from(!same.is_ok_and(|same| same));
             // SAFETY: it ends the process, without the parent's cleaning up.
             #[allow(unsafe_code)]
             unsafe {

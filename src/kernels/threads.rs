@@ -56,7 +56,7 @@ fn detect() -> usize {
     let threads = match asked {
         Some(asked) => match asked.to_str().map(|asked| asked.trim().parse()) {
             Some(Ok(threads)) => threads,
-            _ => panic!("QUIETGRAD_THREADS is {asked:?}, not a number of threads"),
+            _ => panic!("QUIETGRAD_THREADS is \"{}\", not a number of threads", asked.display()),
         },
         None => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
     };

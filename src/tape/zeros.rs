@@ -43,7 +43,7 @@ impl Default for SkipZeros {
                 Some("") => SkipZeros::WherePays,
                 Some("never") => SkipZeros::Never,
                 Some("always") => SkipZeros::Always,
-                _ => panic!("QUIETGRAD_ZEROS is {asked:?}, not `never` or `always`"),
+                _ => panic!("QUIETGRAD_ZEROS is \"{}\", not `never` or `always`", asked.display()),
             }
         })
     }
