@@ -5,7 +5,9 @@ use std::sync::Mutex;
 
 use quietgrad::nn::{Dense, Init};
 use quietgrad::optim::{Adam, Optimizer, Sgd};
-use quietgrad::{Axes, Params, Random, Recording, SkipZeros, Tape, Tensor, Var, gradcheck, scalar, terms};
+use quietgrad::{
+    Axes, Grads, Params, Random, Recording, SkipZeros, Tape, Tensor, Var, gradcheck, scalar, terms,
+};
 
 /// What a panic says, if it says that this file is where it happened.
 #[track_caller]
@@ -49,7 +51,8 @@ fn gradients_of_another_model_are_refused_wherever_they_are_taken() {
     let loss = r.param(w).square().sum();
     let seed = Tensor::from(1.0);
     let mut foreign = q.zeros();
-    let taken: [(&str, Box<dyn FnMut(&mut quietgrad::Grads<f64>) + '_>); 6] = [
+    type Take<'a> = Box<dyn FnMut(&mut Grads<f64>) + 'a>;
+    let taken: [(&str, Take); 6] = [
         ("backward", Box::new(|grads| loss.backward(grads))),
         ("backward_add", Box::new(|grads| loss.backward_add(grads))),
         ("backward_among", Box::new(|grads| loss.backward_among(&[loss], grads))),
@@ -150,7 +153,7 @@ fn a_seed_of_another_shape_is_refused() {
 }
 
 /// A layer whose zeros are skipped by a product: its output, twice that, and the loss.
-fn skipping<'r>(r: Recording<'r, f64>, keep_first: bool) -> [Var<'r, f64>; 4] {
+fn skipping(r: Recording<f64>, keep_first: bool) -> [Var<f64>; 4] {
     let z = r.input(&Tensor::from_fn([6, 40], |i| (i * 7 % 11) as f64 - 8.0));
     let h = z.relu();
     let h = if keep_first { h.keep_gradient() } else { h };

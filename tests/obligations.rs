@@ -108,7 +108,7 @@ fn several_losses_of_one_recording_meet_their_obligations_together() {
 }
 
 /// A network whose every block has two ways around it: as many paths as 2 to the power of the blocks.
-fn residual<'r>(w: Var<'r, f64>, blocks: usize) -> Var<'r, f64> {
+fn residual(w: Var<f64>, blocks: usize) -> Var<f64> {
     (0..blocks).fold(w, |h, _| h + h.tanh())
 }
 
