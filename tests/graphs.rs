@@ -23,7 +23,7 @@ struct Draw<'r> {
 fn draw<'r>(r: Recording<'r, f64>, seed: u64, rows: usize, width: usize, jump_relu: &Op) -> Var<'r, f64> {
     let mut random = Random::new(seed);
     let x = Tensor::from_fn([rows, width], |_| random.normal());
-    let x = if random.below(2) == 0 { r.input(&x) } else { r.constant(&x) };
+    let x = r.input(&x);
     let loss = r.scalar(0.0);
     let mut draw = Draw { r, random, rows, width, values: vec![x], loss, jump_relu: jump_relu.clone() };
     for _ in 0..4 {
@@ -66,8 +66,12 @@ impl<'r> Draw<'r> {
     /// A product with weights, and most often something that makes zeros.
     fn layer(&mut self) -> Var<'r, f64> {
         let (h, w, b) = (self.value(), self.param(0), self.param(1));
-        match self.below(8) {
+        match self.below(9) {
             0 => h.linear(w, b),
+            8 => {
+                let data = Tensor::from_fn([self.rows, self.width], |_| self.random.normal().max(0.5) - 0.5);
+                self.r.constant(&data).linear_relu(w, b)
+            }
             1 => (h.matmul(w) + b).relu(),
             2 => (h.matmul(w) + h).relu(),
             3 => h.linear(w, b).relu(),

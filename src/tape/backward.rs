@@ -8,7 +8,7 @@
 
 use std::ops::Range;
 
-use super::cotangents::{Cotangents, Flow, Receivers};
+use super::cotangents::{Cotangents, Flow, Plan, Receivers};
 use super::flow::{Incoming, Lent, RunOn};
 use super::memory::{EntryValues, Place, Pool};
 use super::node::{Kind, Node, NodeId};
@@ -48,10 +48,10 @@ pub(crate) fn sweep<T: Real>(
 
 /// Zero for every parameter that nothing flowed to.
 fn clear_untouched<T: Real>(record: &Record<T>, params: &Params<T>, gradients: &mut [T]) {
-    for id in params.ids() {
-        let reached = record.param_node(id).is_some_and(|node| record.flows[node.index()] != Flow::Nothing);
-        if !reached {
-            gradients[params.range(id)].fill(T::ZERO);
+    let nodes = record.param_nodes.iter().copied().chain(std::iter::repeat(None));
+    for (place, node) in params.places().zip(nodes) {
+        if node.is_none_or(|node| record.flows[node.index()] == Flow::Nothing) {
+            gradients[place.clone()].fill(T::ZERO);
         }
     }
 }
@@ -66,6 +66,8 @@ pub(super) struct Sweep<'a, T> {
     pub(super) flows: &'a mut [Flow],
     pub(super) signs: &'a mut [T],
     pub(super) values_of_entries: &'a mut Pool<EntryValues<T>>,
+    /// How the inputs of the node at hand are contributed to; none if no entries have been found.
+    pub(super) plans: &'a mut Vec<Plan>,
 }
 
 impl<'a, T: Real> Sweep<'a, T> {
@@ -98,6 +100,7 @@ impl<'a, T: Real> Sweep<'a, T> {
             flows: &mut record.flows,
             signs: &mut record.signs,
             values_of_entries: &mut record.values_of_entries,
+            plans: &mut record.plans,
         };
         (sweep, record.watch.as_deref_mut())
     }
@@ -158,7 +161,7 @@ impl<'a, T: Real> Sweep<'a, T> {
         watch: Option<&mut Watch>,
     ) {
         let incoming = if ATTENDED { self.incoming(i) } else { Incoming::whole() };
-        let Incoming { on, mut gy, gy_is_copy, y: y_lent, x: x_lent, plans, spare } = incoming;
+        let Incoming { on, mut gy, gy_is_copy, y: y_lent, x: x_lent, spare } = incoming;
         let (nodes, values, zeros, node) = (self.nodes, self.values, self.zeros, &self.nodes[i]);
         let (arena, rest) = self.cotangents.split_at_mut(place.start);
         let (signs_of_inputs, own_signs) = self.signs.split_at_mut(i);
@@ -174,7 +177,7 @@ impl<'a, T: Real> Sweep<'a, T> {
             signs: if gy_is_copy { &mut signs_of_copy } else { &mut own_signs[0] },
         };
         let entries = (ATTENDED && zeros.any()).then_some(Receivers {
-            plans: &plans,
+            plans: self.plans,
             values: &mut self.values_of_entries.all,
             supports: &zeros.supports.all,
             spare,

@@ -9,7 +9,7 @@ mod obligation;
 pub(crate) mod profile;
 pub(crate) mod record;
 mod recording;
-mod values;
+pub(crate) mod values;
 pub(crate) mod var;
 mod watch;
 pub(crate) mod zeros;
@@ -31,7 +31,8 @@ pub use recording::Recording;
 pub use var::{Indices, Var};
 pub use zeros::{SkipZeros, Skipping};
 
-/// Memory for recordings. One tape serves a whole training run; after the first step it allocates nothing.
+/// Memory for recordings. One tape serves a whole training run. After the first step of a program that repeats, it allocates
+/// nothing, on no thread: as long as no tensor has more than eight axes, and no op more than 64 inputs.
 ///
 /// A tape belongs to one thread at a time (`Send`, not `Sync`); threads that train together have one each and share
 /// the [`Params`] by reference.

@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 use super::Tape;
 use super::backward::sweep;
 use super::node::{Kind, NodeId};
+use super::values::MOST_LISTED;
 use super::var::{Indices, Var};
 use super::zeros::Skipping;
 use crate::matrix::Accum;
@@ -36,6 +37,9 @@ impl<'r, T: Real> Recording<'r, T> {
 
     /// By which densities a product of the recording was shortened: forward, and in the last sweep.
     ///
+    /// # Panics
+    /// If the product is of another recording.
+    ///
     /// ```
     /// use quietgrad::{Params, SkipZeros, Tape, Tensor};
     ///
@@ -47,7 +51,9 @@ impl<'r, T: Real> Recording<'r, T> {
     /// let y = h.matmul(r.constant(&Tensor::full([4, 2], 1.0)));
     /// assert_eq!(r.skipping(y).forward, Some(0.25));
     /// ```
+    #[track_caller]
     pub fn skipping(self, product: Var<'r, T>) -> Skipping {
+        product.expect_of(self, "skipping");
         self.tape.record.borrow().skipping(product.id)
     }
 
@@ -146,7 +152,8 @@ impl<'r, T: Real> Recording<'r, T> {
     /// The vector-Jacobian product of several results at once, each with its cotangent. Overwrites `grads`.
     ///
     /// # Panics
-    /// If a cotangent has not its value's shape, or none of the results depends on anything that is differentiated.
+    /// If a cotangent has not its value's shape, a result is of another recording, none of them depends on anything that is
+    /// differentiated, or `grads` are of other parameters.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor};
@@ -162,23 +169,25 @@ impl<'r, T: Real> Recording<'r, T> {
     /// ```
     #[track_caller]
     pub fn vjp(self, outputs: &[(Var<'r, T>, &Tensor<T>)], grads: &mut Grads<T>) {
-        let mut roots: SmallVec<[(NodeId, &[T]); 4]> = SmallVec::new();
+        let mut roots: SmallVec<[(NodeId, &[T]); MOST_LISTED]> = SmallVec::new();
         for &(y, cotangent) in outputs {
-            let shape = y.shape();
-            let given = cotangent.shape();
-            assert_eq!(&shape, given, "vjp: a cotangent must have its value's shape");
+            y.expect_of(self, "vjp");
+            let (shape, given) = (y.shape(), cotangent.shape());
+            assert!(
+                shape == *given,
+                "vjp: a cotangent of shape {given} does not fit a value of shape {shape}"
+            );
             roots.push((y.id, cotangent.data()));
         }
-        self.sweep(&roots, grads, Accum::Replace);
+        self.sweep("vjp", &roots, grads, Accum::Replace);
     }
 
     #[track_caller]
-    pub(crate) fn sweep(self, roots: &[(NodeId, &[T])], grads: &mut Grads<T>, accum: Accum) {
+    pub(crate) fn sweep(self, method: &str, roots: &[(NodeId, &[T])], grads: &mut Grads<T>, accum: Accum) {
         let record = &mut *self.tape.record.borrow_mut();
         let active = roots.iter().any(|(root, _)| record.nodes()[root.index()].is_active());
-        assert!(active, "backward: this depends on no parameter and no input");
-        let (expected, given) = (self.params.len(), grads.data().len());
-        assert_eq!(expected, given, "backward: {given} gradients do not fit {expected} parameters");
+        assert!(active, "{method}: this depends on no parameter and no input");
+        self.params.expect_gradients(method, grads);
         sweep(record, roots, self.params, grads, accum);
     }
 
