@@ -5,10 +5,10 @@
 //! both belongs together. Whoever wants them at a support gets them from [`Sweep::values_at`], which looks which entries
 //! a node has and, if they are others, picks the values.
 
-use super::backward::Sweep;
 use super::cotangents::{Flow, Plan};
 use super::memory::{EntryValues, Place};
 use super::node::{Node, NodeId};
+use super::sweep::Sweep;
 use crate::kernels::support;
 use crate::matrix::{Accum, Sparse};
 use crate::ops::{OnEntries, Real};

@@ -1,46 +1,19 @@
 //! The handle: a value on the tape, as light as a reference.
 
 use std::fmt;
-use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::panic::Location;
 
 use super::cotangents::Flow;
+use super::handles::{Indices, Obligation, Recording, Var};
 use super::memory::{EntryValues, Place};
 use super::node::NodeId;
-use super::obligation::Obligation;
 use crate::kernels::{add_signs, for_each_offset, support};
 use crate::matrix::{Accum, Sparse};
 use crate::ops::{Op, Real};
 use crate::params::Grads;
 use crate::pointwise::Demand;
-use crate::tape::Recording;
 use crate::tensor::shape::Show;
 use crate::tensor::{Axes, Shape, Tensor};
-
-/// A tensor on the tape. Copy it freely: it is a number and two references, and cannot outlive its recording.
-pub struct Var<'r, T> {
-    pub(crate) recording: Recording<'r, T>,
-    pub(crate) id: NodeId,
-}
-
-impl<T> Clone for Var<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Var<'_, T> {}
-
-/// Whole numbers on the tape: classes, or row numbers.
-pub struct Indices<'r, T>(pub(crate) Var<'r, T>);
-
-impl<T> Clone for Indices<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Indices<'_, T> {}
 
 impl<T: Real> Indices<'_, T> {
     /// Panics with the op's name unless every index is below `bound`.
@@ -343,58 +316,5 @@ impl<T: Real> fmt::Debug for Var<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let kind = self.recording.tape.record.borrow().nodes()[self.id.index()].name();
         write!(f, "{} = {kind} {:?}", self.id, self.value())
-    }
-}
-
-macro_rules! operator {
-    ($Trait:ident, $method:ident, ($x:ident, $c:ident) $number:expr, $number_first:expr) => {
-        impl<'r, T: Real> $Trait for Var<'r, T> {
-            type Output = Self;
-            #[track_caller]
-            #[inline]
-            fn $method(self, other: Self) -> Self {
-                Var::$method(self, other)
-            }
-        }
-
-        impl<'r, T: Real> $Trait<f64> for Var<'r, T> {
-            type Output = Self;
-            #[track_caller]
-            #[inline]
-            fn $method(self, $c: f64) -> Self {
-                let $x = self;
-                $number
-            }
-        }
-
-        impl<'r, T: Real> $Trait<Var<'r, T>> for f64 {
-            type Output = Var<'r, T>;
-            #[track_caller]
-            #[inline]
-            fn $method(self, $x: Var<'r, T>) -> Var<'r, T> {
-                let $c = self;
-                $number_first
-            }
-        }
-    };
-}
-
-// Expressions, not closures: a closure would stand between the op and the caller's line.
-operator!(Add, add, (x, c) x.shift(c), x.shift(c));
-operator!(Sub, sub, (x, c) x.shift(-c), Var::neg(x).shift(c));
-operator!(Mul, mul, (x, c) x.scale(c), x.scale(c));
-operator!(Div, div, (x, c) if has_exact_inverse(c) { x.scale(1.0 / c) } else { x.div_by(c) }, x.div_into(c));
-
-/// Whether c is a power of 2 whose inverse is a normal number in every type: multiplying by that is dividing, and faster.
-fn has_exact_inverse(c: f64) -> bool {
-    c.to_bits() & ((1 << 52) - 1) == 0 && (1e-37..1e37).contains(&c.abs())
-}
-
-impl<T: Real> Neg for Var<'_, T> {
-    type Output = Self;
-    #[track_caller]
-    #[inline]
-    fn neg(self) -> Self {
-        Var::neg(self)
     }
 }
