@@ -43,7 +43,7 @@ pub use reduction::Reduction;
 pub use rule::{Alias, Entries, Layout, Rule, Sample, SampleInput};
 
 use crate::element::{Dual, Element};
-use crate::matrix::Products;
+use crate::matrix::{Products, size};
 use crate::pointwise::Demand;
 use crate::tape::Cotangents;
 use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
@@ -144,6 +144,10 @@ impl Op {
         each!(self, rule => rule.shape(x))
     }
 
+    pub(crate) fn indices(&self, x: &[&[usize]]) -> Option<(usize, usize)> {
+        each!(self, rule => rule.indices(x)).filter(|(k, _)| *k < x.len())
+    }
+
     pub(crate) fn alias(&self, x: Layout, y: &[usize]) -> Option<Alias> {
         each!(self, rule => rule.alias(x, y))
     }
@@ -173,7 +177,7 @@ impl Op {
         let known = matches!(self, Op::MatMul(_) | Op::Linear(_)) && self.entries(x) == Entries::Product;
         known.then(|| {
             let k = x[0].last().copied().unwrap_or(1);
-            [x[0].iter().product::<usize>() / k.max(1), k, x[1][1]]
+            [size::product(x[0]) / k.max(1), k, x[1][1]]
         })
     }
 

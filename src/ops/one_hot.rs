@@ -21,6 +21,10 @@ impl Rule for OneHot {
         Ok(x[0].iter().copied().chain([self.classes]).collect())
     }
 
+    fn indices(&self, _: &[&[usize]]) -> Option<(usize, usize)> {
+        Some((0, self.classes))
+    }
+
     fn differentiable(&self) -> bool {
         false
     }
@@ -62,7 +66,6 @@ impl<'r, T: Real> Indices<'r, T> {
     /// ```
     #[track_caller]
     pub fn one_hot(self, classes: usize) -> Var<'r, T> {
-        self.check_below("one_hot", classes);
-        self.0.apply(OneHot { classes }, &[self.0])
+        self.0.recording.apply(OneHot { classes }.into(), &[self.0])
     }
 }

@@ -5,6 +5,7 @@
 //! the old list is dropped, and nodes are made as in a first recording.
 
 use std::cell::Cell;
+use std::ops::Range;
 use std::panic::Location;
 
 use smallvec::SmallVec;
@@ -171,6 +172,7 @@ impl<T: Real> Record<T> {
         node
     }
 
+    #[track_caller]
     pub fn leaf(
         &mut self,
         kind: Kind,
@@ -187,6 +189,7 @@ impl<T: Real> Record<T> {
     }
 
     /// A leaf with memory that `fill` has filled.
+    #[track_caller]
     fn place(
         &mut self,
         kind: Kind,
@@ -202,13 +205,32 @@ impl<T: Real> Record<T> {
             return node;
         }
         self.depart();
-        let len = shape.iter().product();
-        let range = self.values.take(len);
-        self.values.back();
-        fill(&mut self.values.data[range.clone()]);
         let active = kind == Kind::Input;
-        let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
+        let name = if active { "input" } else { "constant" };
+        let len = match shape.elements_of::<T>() {
+            Ok(len) => len,
+            Err(error) => panic!("{name}: {error}"),
+        };
+        let Some((range, cotangent)) = self.take(len, active.then_some(len)) else {
+            panic!("{name}: no memory for a tensor of shape {shape}");
+        };
+        fill(&mut self.values.data[range.clone()]);
         self.push(Node::leaf(kind, shape, Memory::Arena(range), cotangent, at))
+    }
+
+    /// Memory for a value, and a place for its cotangent, if it has one. `None`, and nothing taken, if there is not so much.
+    fn take(&mut self, value: usize, cotangent: Option<usize>) -> Option<(Range<usize>, Place)> {
+        let before = [self.values.used, self.cotangents.used];
+        let range = self.values.take(value).filter(|_| self.values.back());
+        let place = match cotangent {
+            None => Some(Place::Nowhere),
+            Some(len) => self.cotangents.take(len).map(Place::Arena),
+        };
+        let taken = range.zip(place);
+        if taken.is_none() {
+            [self.values.used, self.cotangents.used] = before;
+        }
+        taken
     }
 
     /// Runs an op and records it.
@@ -312,22 +334,29 @@ impl<T: Real> Record<T> {
     ) -> Result<NodeId, (&'static str, ShapeError)> {
         self.depart();
         let node = |id: &NodeId| &self.nodes[id.index()];
+        let len;
         let (shape, product) = {
             let shapes: SmallVec<[&[usize]; 4]> = inputs.iter().map(|id| &node(id).shape[..]).collect();
-            (op.shape(&shapes).map_err(|error| (op.name(), error))?, op.product(&shapes))
+            let shape = op.shape(&shapes).map_err(|error| (op.name(), error))?;
+            len = shape.elements_of::<T>().map_err(|error| (op.name(), error))?;
+            (shape, op.product(&shapes))
         };
-        let len = shape.elements();
         let active = op.differentiable() && inputs.iter().any(|id| node(id).is_active());
         let alias = op.alias(node(&inputs[0]).layout(), &shape);
         let aliases = alias.is_some();
-        let (value, strides) = match alias {
+        let (shared, strides) = match alias {
             Some(Alias { offset, strides }) => {
-                (node(&inputs[0]).value.part(offset, extent(&shape, strides.as_deref())), strides)
+                (Some(node(&inputs[0]).value.part(offset, extent(&shape, strides.as_deref()))), strides)
             }
-            None => (Memory::Arena(self.values.take(len)), None),
+            None => (None, None),
         };
-        self.values.back();
-        let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
+        let own = if aliases { 0 } else { len };
+        let Some((range, cotangent)) = self.take(own, active.then_some(len)) else {
+            let text = format!("no memory for a result of shape {shape}");
+            return Err((op.name(), ShapeError::new(text)));
+        };
+        let value = shared.unwrap_or(Memory::Arena(range));
+        let node = |id: &NodeId| &self.nodes[id.index()];
         let slot = |id: &NodeId| {
             let Node { kind, cotangent, shape, .. } = node(id);
             let takes_uniform = matches!(kind, Kind::Op(op) if op.takes_uniform());

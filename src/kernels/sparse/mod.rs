@@ -33,6 +33,7 @@ use super::micro::{self, Block};
 use super::threads::threads;
 use crate::kernels::matmul::blocked::{Float, on_current_isa};
 use crate::matrix::Mat;
+use crate::matrix::size::product;
 
 /// An operand of at most this many bytes is read where it is: packing costs more than it saves.
 const SMALL: usize = 128 << 10;
@@ -86,7 +87,7 @@ impl<T> Dense<T> {
 
     /// Whether panels of its rows may be read where they are.
     fn is_small<K: SparseKernel>(&self, rows: usize, n: usize) -> bool {
-        self.col == 1 && n.is_multiple_of(K::LANES) && rows * self.row * size_of::<T>() <= SMALL
+        self.col == 1 && n.is_multiple_of(K::LANES) && product(&[rows, self.row, size_of::<T>()]) <= SMALL
     }
 
     /// Packs columns `from..from + cols` of `rows` rows from row `above` on, as rows of whole vectors with zeros after the
