@@ -8,6 +8,7 @@ mod architecture;
 mod derivatives;
 mod golden;
 mod gradcheck;
+mod hostile;
 mod kernels;
 mod math;
 mod operands;

@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use super::{Shape, room};
 use super::shape::{Strides, broadcast_strides, row_major};
+use super::{Shape, room};
 use crate::element::Element;
 use crate::kernels::for_each_offset;
 use crate::matrix::{Sparse, Support};

@@ -1,0 +1,126 @@
+//! The public functions that take sizes, as the sources have them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The text without comments and with one space for each run of white space.
+fn code(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split("//").next().expect("a part"));
+    lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ")
+}
+
+/// What stands between a bracket at the beginning of `text` and its partner, and what follows.
+fn bracketed(text: &str) -> (&str, &str) {
+    let (mut depth, mut before) = (0, ' ');
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' | '[' | '<' => depth += 1,
+            '>' if before == '-' => {}
+            ')' | ']' | '>' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return (&text[1..at], &text[at + 1..]);
+        }
+        before = c;
+    }
+    panic!("a bracket is not closed: {}", &text[..text.len().min(80)]);
+}
+
+/// The functions that a keyword begins, with their parameters.
+fn functions<'a>(code: &'a str, keyword: &str) -> Vec<(&'a str, &'a str)> {
+    let mut found = Vec::new();
+    for (at, _) in code.match_indices(keyword) {
+        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+            continue;
+        }
+        let rest = &code[at + keyword.len()..];
+        let (name, mut rest) =
+            rest.split_at(rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(0));
+        rest = rest.trim_start();
+        // Generics stand in angle brackets or, in `vectorize!`, in square ones.
+        if rest.starts_with(['<', '[']) {
+            rest = bracketed(rest).1.trim_start();
+        }
+        if !name.is_empty() && rest.starts_with('(') {
+            found.push((name, bracketed(rest).0));
+        }
+    }
+    found
+}
+
+fn takes_sizes(parameters: &str) -> bool {
+    ["usize", "Shape", "Support", "Sparse", "ReluLayer"].iter().any(|size| {
+        let words = parameters.split(|c: char| !c.is_alphanumeric() && c != '_');
+        words.into_iter().any(|word| word == *size)
+    })
+}
+
+/// The names in `pub use …;` statements and, of modules, `pub mod …;`.
+fn public_names(code: &str) -> Vec<String> {
+    let statements = code.split([';', '}']).map(str::trim);
+    let exports = statements.filter_map(|statement| {
+        let at = statement.rfind("pub use ").or_else(|| statement.rfind("pub mod "))?;
+        Some(&statement[at + "pub use ".len()..])
+    });
+    let words = exports.flat_map(|list| list.split(|c: char| !c.is_alphanumeric() && c != '_'));
+    words.filter(|word| !word.is_empty()).map(str::to_string).collect()
+}
+
+fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            rust_files(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// `file function` for each public function with a parameter that is a size or a shape. Below `kernels` a function is public
+/// if its file is a public module, or if it is exported by name.
+pub fn functions_that_take_sizes() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    for folder in ["kernels", "matrix", "tensor", "ops", "nn"] {
+        rust_files(&root.join(folder), &mut files);
+    }
+    files.extend(["tape/recording.rs", "tape/var.rs"].map(|file| root.join(file)));
+    let exported = public_names(&code(&read(&root.join("kernels/mod.rs"))));
+    // `sparse/convert.rs` and `sparse/cost.rs` are exported by their modules' names.
+    let is_exported = |name: &str| exported.iter().any(|exported| exported == name);
+    let mut found = Vec::new();
+    for file in files {
+        let path = file.strip_prefix(&root).expect("below src").to_string_lossy().replace('\\', "/");
+        let in_kernels = path.starts_with("kernels/");
+        let stem = path.rsplit('/').next().expect("a name").trim_end_matches(".rs");
+        // How sizes are checked, not where.
+        if path == "matrix/size.rs" {
+            continue;
+        }
+        let text = code(&read(&file));
+        for (name, parameters) in functions(&text, "pub fn ") {
+            let public = !in_kernels || is_exported(stem) || is_exported(name);
+            if public && takes_sizes(parameters) {
+                found.push(format!("{path} {name}"));
+            }
+        }
+        if path == "matrix/mod.rs" {
+            // The methods of a trait have no `pub`.
+            let products = &text[text.find("pub trait Products").expect("the trait")..];
+            for (name, parameters) in functions(products, "fn ") {
+                if takes_sizes(parameters) {
+                    found.push(format!("{path} {name}"));
+                }
+            }
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
