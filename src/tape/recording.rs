@@ -197,12 +197,22 @@ impl<'r, T: Real> Recording<'r, T> {
     /// number than a whole one in range.
     #[track_caller]
     pub fn apply(self, op: Op, inputs: &[Var<'r, T>]) -> Var<'r, T> {
-        let shapes: SmallVec<[Shape; 4]> = inputs.iter().map(|input| input.shape()).collect();
-        let shapes: SmallVec<[&[usize]; 4]> = shapes.iter().map(|shape| &shape[..]).collect();
-        if let Some((k, bound)) = op.indices(&shapes) {
+        if let Some((k, bound)) = self.indices_of(&op, inputs) {
             Indices(inputs[k]).check_below(op.name(), bound);
         }
         self.run(&op, inputs, Location::caller())
+    }
+
+    /// The input that an op takes for indices, and what each must be below.
+    fn indices_of(self, op: &Op, inputs: &[Var<'r, T>]) -> Option<(usize, usize)> {
+        let record = self.tape.record.borrow();
+        let mut shapes: SmallVec<[&[usize]; 4]> = SmallVec::new();
+        for input in inputs.iter().take(4) {
+            // One of another recording is refused later.
+            let node = record.nodes().get(input.id.index())?;
+            shapes.push(&node.shape);
+        }
+        op.indices(&shapes)
     }
 
     #[inline(never)]

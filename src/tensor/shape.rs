@@ -115,7 +115,11 @@ impl Axes {
     /// If one is 32 or more.
     #[track_caller]
     pub fn new(axes: &[usize]) -> Self {
-        assert!(axes.iter().all(|&axis| axis < MOST_AXES), "no axes {}: a tensor has at most 32", Show(axes));
+        assert!(
+            axes.iter().all(|&axis| axis < MOST_AXES),
+            "no axes {}: a tensor has at most 32 axes",
+            Show(axes)
+        );
         Axes(axes.iter().fold(0, |set, axis| set | 1 << axis))
     }
 

@@ -60,15 +60,20 @@ fn takes_sizes(parameters: &str) -> bool {
     })
 }
 
-/// The names in `pub use …;` statements and, of modules, `pub mod …;`.
-fn public_names(code: &str) -> Vec<String> {
-    let statements = code.split([';', '}']).map(str::trim);
-    let exports = statements.filter_map(|statement| {
-        let at = statement.rfind("pub use ").or_else(|| statement.rfind("pub mod "))?;
-        Some(&statement[at + "pub use ".len()..])
-    });
-    let words = exports.flat_map(|list| list.split(|c: char| !c.is_alphanumeric() && c != '_'));
-    words.filter(|word| !word.is_empty()).map(str::to_string).collect()
+/// The names after a keyword, up to the semicolon; of a path only the last part, or what stands in braces there.
+fn names_after(code: &str, keyword: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for statement in code.split(';') {
+        let Some(at) = statement.rfind(keyword) else { continue };
+        if statement[..at].ends_with(|c: char| !c.is_whitespace()) {
+            continue;
+        }
+        let path = &statement[at + keyword.len()..];
+        let last = path.rsplit("::").next().expect("a part");
+        let words = last.split(|c: char| !c.is_alphanumeric() && c != '_');
+        names.extend(words.filter(|word| !word.is_empty()).map(str::to_string));
+    }
+    names
 }
 
 fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -91,21 +96,25 @@ pub fn functions_that_take_sizes() -> Vec<String> {
         rust_files(&root.join(folder), &mut files);
     }
     files.extend(["tape/recording.rs", "tape/var.rs"].map(|file| root.join(file)));
-    let exported = public_names(&code(&read(&root.join("kernels/mod.rs"))));
-    // `sparse/convert.rs` and `sparse/cost.rs` are exported by their modules' names.
-    let is_exported = |name: &str| exported.iter().any(|exported| exported == name);
+    let kernels = code(&read(&root.join("kernels/mod.rs")));
+    let (modules, exports) = (names_after(&kernels, "pub mod "), names_after(&kernels, "pub use "));
+    let all = names_after(&kernels, "mod ");
+    let contains = |names: &[String], name: &str| names.iter().any(|listed| listed == name);
+    // Modules of deeper folders, `sparse/cost.rs`, are exported as functions are.
+    let is_public =
+        |module: &str| contains(&modules, module) || (contains(&exports, module) && !contains(&all, module));
     let mut found = Vec::new();
     for file in files {
         let path = file.strip_prefix(&root).expect("below src").to_string_lossy().replace('\\', "/");
         let in_kernels = path.starts_with("kernels/");
         let stem = path.rsplit('/').next().expect("a name").trim_end_matches(".rs");
-        // How sizes are checked, not where.
-        if path == "matrix/size.rs" {
+        // How sizes are checked, not where; and what is behind all doors.
+        if path == "matrix/size.rs" || path.starts_with("kernels/micro/") {
             continue;
         }
         let text = code(&read(&file));
         for (name, parameters) in functions(&text, "pub fn ") {
-            let public = !in_kernels || is_exported(stem) || is_exported(name);
+            let public = !in_kernels || is_public(stem) || contains(&exports, name);
             if public && takes_sizes(parameters) {
                 found.push(format!("{path} {name}"));
             }

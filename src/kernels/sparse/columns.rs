@@ -59,8 +59,9 @@ pub(in crate::kernels) fn columns<T: SparseFloat>(
         assert!(values.len() >= support.entries(), "spmm_t: a has fewer values than entries");
         check_operand("spmm_t: c", c.data.len(), [cols, n], [c.row_stride, c.col_stride]);
         check_no_overlap([cols, n], [c.row_stride, c.col_stride]);
-        let add = accum == Accum::Add;
-        Sums { a: values.as_ptr(), c: c.data.as_mut_ptr(), row: c.row_stride, col: c.col_stride, add }
+        let (add, most) = (accum == Accum::Add, c.data.len());
+        let [row, col] = [c.row_stride.min(most), c.col_stride.min(most)];
+        Sums { a: values.as_ptr(), c: c.data.as_mut_ptr(), row, col, add }
     });
     let dots = dots.map(|(b, values, accum)| {
         assert!(values.len() >= support.entries(), "sddmm: there are fewer values than entries");
