@@ -108,6 +108,9 @@ fn a_support() -> (Support, Vec<f32>, Vec<f32>) {
 }
 
 type Gemm = fn([usize; 3], Mat<f32>, Mat<f32>, MatMut<f32>, Accum, Epilogue<f32>);
+type Spmm = fn(Sparse<f32>, Mat<f32>, usize, &mut [f32], Accum, Epilogue<f32>);
+type Sddmm = fn(&Support, Mat<f32>, Mat<f32>, usize, &mut [f32], Accum);
+type Vjp = fn(ReluLayer<f32>, (&mut [f32], Accum), (&mut [f32], Accum));
 type Batch = fn(usize, [usize; 3], Mat<f32>, Mat<f32>, MatMut<f32>, [usize; 3], Accum);
 
 fn gemm(gemm: Gemm) {
@@ -167,7 +170,7 @@ fn find(find: fn(&[f32], usize, &mut Support, &mut Vec<f32>, &mut Vec<f32>)) {
     }
 }
 
-fn spmm(spmm: fn(Sparse<f32>, Mat<f32>, usize, &mut [f32], Accum, Epilogue<f32>)) {
+fn spmm(spmm: Spmm) {
     let (support, values, by_place) = a_support();
     let a = Sparse { support: &support, values: &values, by_place: &by_place };
     let one = Mat { data: &[1.0; 8][..], row_stride: 0, col_stride: 0 };
@@ -180,7 +183,7 @@ fn spmm(spmm: fn(Sparse<f32>, Mat<f32>, usize, &mut [f32], Accum, Epilogue<f32>)
     }
     // 2¹⁶ rows of 2⁴⁸ + 1 elements wrap to 2¹⁶.
     let (mut support, mut values, mut by_place) = a_support();
-    support::find(&[1.0; 1 << 16], 1, &mut support, &mut values, &mut by_place);
+    support::find(&vec![1.0; 1 << 16], 1, &mut support, &mut values, &mut by_place);
     let (a, mut c) = (Sparse::new(&support, &values), vec![0.0; 1 << 16]);
     refused(|| spmm(a, one, (1 << 48) + 1, &mut c, Accum::Replace, Epilogue::None));
 }
@@ -201,7 +204,7 @@ fn spmm_t(spmm_t: fn(Sparse<f32>, Mat<f32>, usize, MatMut<f32>, Accum)) {
     }
 }
 
-fn sddmm(sddmm: fn(&Support, Mat<f32>, Mat<f32>, usize, &mut [f32], Accum)) {
+fn sddmm(sddmm: Sddmm) {
     let (support, values, _) = a_support();
     let one = Mat { data: &[1.0; 8][..], row_stride: 0, col_stride: 0 };
     for n in HUGE {
@@ -214,7 +217,7 @@ fn sddmm(sddmm: fn(&Support, Mat<f32>, Mat<f32>, usize, &mut [f32], Accum)) {
     }
 }
 
-fn relu_layer_vjp(vjp: fn(ReluLayer<f32>, (&mut [f32], Accum), (&mut [f32], Accum))) {
+fn relu_layer_vjp(vjp: Vjp) {
     let x = Mat { data: &[1.0; 8][..], row_stride: 0, col_stride: 0 };
     let (y, replace) = ([1.0; 8], Accum::Replace);
     for huge in HUGE {

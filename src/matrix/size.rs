@@ -17,7 +17,7 @@ pub fn product(sizes: &[usize]) -> usize {
 #[inline]
 pub fn elements<T>(sizes: &[usize]) -> Option<usize> {
     let bytes = sizes.iter().fold(size_of::<T>().max(1), |bytes, &size| bytes.saturating_mul(size.max(1)));
-    (bytes <= isize::MAX as usize).then(|| product(sizes))
+    isize::try_from(bytes).is_ok().then(|| product(sizes))
 }
 
 /// How many elements of memory a tensor spans, from its first element to its last; `usize::MAX` if they are more.

@@ -180,7 +180,8 @@ fn gemm<T: Products>(bytes: &mut Bytes) {
         && apart([m, n], strides[2])
         && (kind < 2 || (accum == Accum::Replace && bias.len() >= n));
     let mat = |data, [row_stride, col_stride]: [usize; 2]| Mat { data, row_stride, col_stride };
-    let run = |gemm: fn([usize; 3], Mat<T>, Mat<T>, MatMut<T>, Accum, Epilogue<T>), c: &mut [T]| {
+    type Gemm<T> = fn([usize; 3], Mat<T>, Mat<T>, MatMut<T>, Accum, Epilogue<T>);
+    let run = |gemm: Gemm<T>, c: &mut [T]| {
         let c = MatMut { data: c, row_stride: strides[2][0], col_stride: strides[2][1] };
         gemm(size, mat(&a, strides[0]), mat(&b, strides[1]), c, accum, epilogue);
     };
@@ -229,7 +230,7 @@ fn find<T: Products>(bytes: &mut Bytes) {
     let (rows, cols) = (bytes.byte() % 20, bytes.size());
     let len = bytes.len(Some(rows as u128 * cols as u128));
     let x = bytes.numbers::<T>(len);
-    let fit = len % cols.max(1) == 0 && (cols > 0 || len == 0) && cols < u32::MAX as usize;
+    let fit = len.is_multiple_of(cols.max(1)) && (cols > 0 || len == 0) && cols < u32::MAX as usize;
     if fit && cols > 1 << 12 {
         return;
     }

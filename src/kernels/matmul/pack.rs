@@ -42,9 +42,11 @@ fn lines<T>(len: usize) -> usize {
 /// # Panics
 /// If there is no memory for them.
 fn reserve(buffer: &mut Vec<Line>, lines: usize) {
-    if buffer.try_reserve_exact(lines.saturating_sub(buffer.len())).is_err() {
-        panic!("no memory for {lines} cache lines: a product's operands are too large to be copied");
-    }
+    let reserved = buffer.try_reserve_exact(lines.saturating_sub(buffer.len()));
+    assert!(
+        reserved.is_ok(),
+        "no memory for {lines} cache lines: a product's operands are too large to be copied"
+    );
 }
 
 thread_local! {
