@@ -115,8 +115,8 @@ type Batch = fn(usize, [usize; 3], Mat<f32>, Mat<f32>, MatMut<f32>, [usize; 3], 
 
 fn gemm(gemm: Gemm) {
     let (a, mut c) = ([1.0; 64], [0.0; 64]);
-    // The distance of the last element takes 129 bits.
-    let to = MatMut { data: &mut c[..], row_stride: usize::MAX, col_stride: usize::MAX };
+    // The distance of the last element is 2¹²⁸ + 2.
+    let to = MatMut { data: &mut c[..], row_stride: usize::MAX, col_stride: 1 << 63 };
     let (x, size) = (Mat::row_major(&a[..], 1), [usize::MAX, 0, 7]);
     refused(|| gemm(size, x, x, to, Accum::Replace, Epilogue::None));
     for huge in HUGE {

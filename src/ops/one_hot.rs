@@ -54,7 +54,7 @@ impl<'r, T: Real> Indices<'r, T> {
     /// A row of `classes` numbers for each index: 1 at the index, 0 elsewhere.
     ///
     /// # Panics
-    /// If an index is not below `classes`.
+    /// If an index is not below `classes`, or there is no memory for so many.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor};

@@ -17,6 +17,8 @@ use crate::tensor::shape::Show;
 use crate::tensor::{Axes, Shape, Tensor};
 
 /// A tensor on the tape. Copy it freely: it is a number and two references, and cannot outlive its recording.
+///
+/// Besides what each says, any method panics, and names the line that called it, if there is no memory for its result.
 pub struct Var<'r, T> {
     pub(crate) recording: Recording<'r, T>,
     pub(crate) id: NodeId,
