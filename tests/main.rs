@@ -10,6 +10,7 @@ mod derivatives;
 mod golden;
 mod gradcheck;
 mod graphs;
+mod hostile;
 mod kernels;
 mod layouts;
 mod math;

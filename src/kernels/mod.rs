@@ -1,9 +1,12 @@
 //! Kernels: functions on slices, sizes and strides. They know no shape, variable or tape.
+//!
+//! Public are those that tests, benchmarks and users' own ops call. Each checks what it is given before anything trusts a
+//! pointer: whatever the sizes are, it panics or it stays within its slices.
 #![allow(unsafe_code)]
 // Intrinsics come by the dozen.
 #![allow(clippy::wildcard_imports)]
 
-pub mod dropout;
+pub(crate) mod dropout;
 mod float;
 pub mod isa;
 mod length;
@@ -12,23 +15,26 @@ pub mod math;
 mod matmul;
 mod micro;
 mod reduce;
-pub mod rows;
+pub(crate) mod rows;
 // Only there are instructions for it.
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_variables))]
 pub mod screen;
 pub mod softmax;
 pub(crate) mod sparse;
 mod threads;
-pub mod top_k;
+pub(crate) mod top_k;
 pub mod update;
 
-pub use length::{Length, largest, length};
-pub use map::{Each, Row, Strided, WherePositive, for_each_offset, keep_where_positive, map, map_strided};
-pub(crate) use map::{Signs, add_signs};
+pub(crate) use length::{largest, length};
+pub use map::{Each, map};
+pub(crate) use map::{
+    Row, Signs, Strided, WherePositive, add_signs, for_each_offset, keep_where_positive, map_strided,
+};
 pub use matmul::blocked::Blocks;
-pub use micro::THIN;
-pub use reduce::{sum, sum_each, sum_map, sum_rows, sum_strided};
-pub use rows::{put, running_sum};
+pub(crate) use micro::THIN;
+pub use reduce::sum;
+pub(crate) use reduce::{sum_each, sum_map, sum_rows, sum_strided};
+pub(crate) use rows::{put, running_sum};
 pub use threads::{MOST_THREADS, set_threads, threads};
 
 pub use sparse::{convert as support, cost};
@@ -38,11 +44,11 @@ use crate::matrix::Accum;
 pub use crate::matrix::reference;
 
 /// A function as a [`Row`] for the strided loops.
-pub fn row<T: Element, const N: usize>(f: impl Each<T, N>) -> impl Fn([&[T]; N], &mut [T], Accum) {
+pub(crate) fn row<T: Element, const N: usize>(f: impl Each<T, N>) -> impl Fn([&[T]; N], &mut [T], Accum) {
     move |x, y, accum| map(x, y, accum, f)
 }
 
 /// `y (=, +=) x`, as a [`Row`].
-pub fn copy<T: Element>([x]: [&[T]; 1], y: &mut [T], accum: Accum) {
+pub(crate) fn copy<T: Element>([x]: [&[T]; 1], y: &mut [T], accum: Accum) {
     map([x], y, accum, |[x]: [T; 1]| x);
 }

@@ -4,6 +4,7 @@ use super::isa::vectorize;
 use super::softmax::{LANES, fold};
 use crate::element::Element;
 use crate::matrix::Accum;
+use crate::matrix::size::product;
 
 /// `y (=, +=) x`, one number after the other.
 #[inline(always)]
@@ -166,7 +167,7 @@ vectorize! {
     /// If x or y is not of these sizes.
     pub fn running_sum [T: Element] (sizes: [usize; 3], x: &[T], y: &mut [T], accum: Accum, backward: bool) {
         let [outer, len, inner] = sizes;
-        let size = outer * len * inner;
+        let size = product(&sizes);
         assert!(x.len() == size && y.len() == size, "input and output are {outer} x {len} x {inner}");
         if inner == 1 {
             for (x, y) in x.chunks_exact(len.max(1)).zip(y.chunks_exact_mut(len.max(1))) {

@@ -6,6 +6,7 @@
 
 use super::isa::vectorize;
 use crate::element::Element;
+use crate::matrix::size::product;
 
 /// Partial sums, or maxima, carried side by side: part of the result's definition.
 pub(super) const LANES: usize = 32;
@@ -169,7 +170,7 @@ pub fn log_softmax<T: Element>(x: &[T], cols: usize, y: &mut [T]) {
 /// # Panics
 /// If `x` does not consist of `y.len()` rows.
 pub fn log_sum_exp<T: Element>(x: &[T], cols: usize, y: &mut [T]) {
-    assert_eq!(x.len(), y.len() * cols, "one sum a row");
+    assert_eq!(x.len(), product(&[y.len(), cols]), "one sum a row");
     if cols == 0 {
         y.fill(T::from_f64(f64::NEG_INFINITY));
     }

@@ -2,6 +2,7 @@
 //! [`reference`](mod@reference) as its defaults. No kernel stands here, and nothing that knows a graph.
 
 pub mod reference;
+pub(crate) mod size;
 mod support;
 
 use crate::element::{Dual, Element};
@@ -97,7 +98,8 @@ pub trait Products: Element {
     /// An epilogue goes with [`Accum::Replace`]. `size[1] == 0` gives the epilogue of zeros.
     ///
     /// # Panics
-    /// If an operand is too short for its size and strides, or if an epilogue meets [`Accum::Add`].
+    /// If an operand is too short for its size and strides, if elements of `c` share places, or if an epilogue meets
+    /// [`Accum::Add`].
     fn gemm(
         size: [usize; 3],
         a: Mat<Self>,
@@ -118,12 +120,16 @@ pub trait Products: Element {
     /// `c (=, +=) epilogue(a b)` with a sparse `a`, and `c` row-major with `n` columns.
     ///
     /// # Panics
-    /// Here and below: if an operand is too short, or an epilogue meets [`Accum::Add`].
+    /// If an operand is too short, `c` has not as many elements as the product, or an epilogue meets [`Accum::Add`]. Here
+    /// and below: if there is no memory for a copy of the dense operands.
     fn spmm(a: Sparse<Self>, b: Mat<Self>, n: usize, c: &mut [Self], accum: Accum, epilogue: Epilogue<Self>) {
         reference::spmm(a, b, n, c, accum, epilogue);
     }
 
     /// `c (=, +=) aᵀ g` with a sparse `a`, and `g` of `n` columns.
+    ///
+    /// # Panics
+    /// Here and below: if an operand is too short, or elements of `c` share places.
     fn spmm_t(a: Sparse<Self>, g: Mat<Self>, n: usize, c: MatMut<Self>, accum: Accum) {
         reference::spmm_t(a, g, n, c, accum);
     }
@@ -190,12 +196,7 @@ pub trait Products: Element {
         steps: [usize; 3],
         accum: Accum,
     ) {
-        for i in 0..count {
-            let a = Mat { data: &a.data[i * steps[0]..], ..a };
-            let b = Mat { data: &b.data[i * steps[1]..], ..b };
-            let c = MatMut { data: &mut c.data[i * steps[2]..], ..c };
-            Self::gemm(size, a, b, c, accum, Epilogue::None);
-        }
+        reference::gemm_batch(count, size, a, b, c, steps, accum);
     }
 }
 

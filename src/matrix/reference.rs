@@ -1,7 +1,7 @@
 //! The products by their definitions: the defaults of [`Products`](crate::Products), and what every kernel is tested against.
 
-use super::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer};
-use crate::matrix::{Sparse, Support};
+use super::size::{check_exact, check_no_overlap, check_operand, check_steps};
+use super::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer, Sparse, Support};
 
 /// See [`Products::gemm`](crate::Products::gemm).
 ///
@@ -16,10 +16,14 @@ pub fn gemm<T: Element>(
     epilogue: Epilogue<T>,
 ) {
     let [m, k, n] = size;
-    assert!(
-        accum == Accum::Replace || matches!(epilogue, Epilogue::None),
-        "gemm: an epilogue goes with Accum::Replace"
-    );
+    check_operand("gemm: a", a.data.len(), [m, k], [a.row_stride, a.col_stride]);
+    check_operand("gemm: b", b.data.len(), [k, n], [b.row_stride, b.col_stride]);
+    check_operand("gemm: c", c.data.len(), [m, n], [c.row_stride, c.col_stride]);
+    check_no_overlap([m, n], [c.row_stride, c.col_stride]);
+    check_epilogue("gemm", n, accum, epilogue);
+    if n == 0 {
+        return;
+    }
     for i in 0..m {
         for j in 0..n {
             let mut sum = T::ZERO;
@@ -41,6 +45,61 @@ pub fn gemm<T: Element>(
     }
 }
 
+/// Panics if an epilogue meets [`Accum::Add`], or its bias is too short.
+fn check_epilogue<T>(name: &str, n: usize, accum: Accum, epilogue: Epilogue<T>) {
+    if let Epilogue::Bias(bias) | Epilogue::BiasRelu(bias) = epilogue {
+        assert!(accum == Accum::Replace, "{name}: an epilogue goes with Accum::Replace");
+        assert!(bias.len() >= n, "{name}: the bias is shorter than {n}");
+    }
+}
+
+/// See [`Products::gemm_batch`](crate::Products::gemm_batch).
+///
+/// # Panics
+/// As [`Products::gemm_batch`](crate::Products::gemm_batch).
+pub fn gemm_batch<T: Element>(
+    count: usize,
+    size: [usize; 3],
+    a: Mat<T>,
+    b: Mat<T>,
+    c: MatMut<T>,
+    steps: [usize; 3],
+    accum: Accum,
+) {
+    check_batch(count, size, &a, &b, &c, steps);
+    let [m, k, n] = size;
+    if m == 0 || n == 0 {
+        return;
+    }
+    // With k = 0 the operands may be empty.
+    let from = |step: usize, i: usize| if k > 0 { i * step } else { 0 };
+    for i in 0..count {
+        let a = Mat { data: &a.data[from(steps[0], i)..], ..a };
+        let b = Mat { data: &b.data[from(steps[1], i)..], ..b };
+        let c = MatMut { data: &mut c.data[i * steps[2]..], ..c };
+        gemm(size, a, b, c, accum, Epilogue::None);
+    }
+}
+
+/// Panics unless a batch finds the operands of all of its products, and no two share places of c.
+pub(crate) fn check_batch<T>(
+    count: usize,
+    [m, k, n]: [usize; 3],
+    a: &Mat<T>,
+    b: &Mat<T>,
+    c: &MatMut<T>,
+    steps: [usize; 3],
+) {
+    check_steps("gemm: a", a.data.len(), [m, k], [a.row_stride, a.col_stride], count, steps[0]);
+    check_steps("gemm: b", b.data.len(), [k, n], [b.row_stride, b.col_stride], count, steps[1]);
+    check_steps("gemm: c", c.data.len(), [m, n], [c.row_stride, c.col_stride], count, steps[2]);
+    if count > 1 && m > 0 && n > 0 {
+        // Within c by now: neither product nor sum overflows.
+        let last = (m - 1) * c.row_stride + (n - 1) * c.col_stride;
+        assert!(steps[2] > last, "gemm: products of a batch share places of c");
+    }
+}
+
 /// See [`find`](crate::kernels::support::find). All columns are one panel, as far as its places can be numbered.
 pub fn find<T: Element>(
     x: &[T],
@@ -49,23 +108,25 @@ pub fn find<T: Element>(
     values: &mut Vec<T>,
     by_row: &mut Vec<T>,
 ) {
-    let (rows, width) = (x.len() / cols.max(1), 1 << 10);
+    let (rows, width) = (Support::rows_of(x.len(), cols), 1 << 10);
     *support = Support { rows, cols, width, ..Support::default() };
     values.clear();
     by_row.clear();
     support.row_starts.push(0);
     support.col_starts.push(0);
+    // Asked once: both lists name the same elements, whatever the element's idea of equality is.
+    let nonzero: Vec<bool> = x.iter().map(|x| *x != T::ZERO).collect();
     for panel in 0..support.panels() {
         let columns = support.columns_of(panel);
         for i in 0..rows {
-            for j in columns.clone().filter(|j| x[i * cols + j] != T::ZERO) {
+            for j in columns.clone().filter(|j| nonzero[i * cols + j]) {
                 by_row.push(x[i * cols + j]);
                 support.column_of.push((j - columns.start) as u16);
             }
             support.row_starts.push(by_row.len() as u32);
         }
         for j in columns {
-            for i in (0..rows).filter(|i| x[i * cols + j] != T::ZERO) {
+            for i in (0..rows).filter(|i| nonzero[i * cols + j]) {
                 values.push(x[i * cols + j]);
                 support.row_of.push(i as u32);
             }
@@ -75,8 +136,17 @@ pub fn find<T: Element>(
 }
 
 /// See [`Products::spmm`](crate::Products::spmm).
+///
+/// # Panics
+/// As [`Products::spmm`](crate::Products::spmm).
 pub fn spmm<T: Element>(a: Sparse<T>, b: Mat<T>, n: usize, c: &mut [T], accum: Accum, epilogue: Epilogue<T>) {
-    let mut sums = vec![T::ZERO; a.support.rows * n];
+    let Support { rows, cols, .. } = *a.support;
+    // Without columns, no element tells the number of rows, but c does.
+    let rows = if cols == 0 { c.len() / n.max(1) } else { rows };
+    check_operand("spmm: b", b.data.len(), [cols, n], [b.row_stride, b.col_stride]);
+    check_exact("spmm: c", c.len(), [rows, n]);
+    check_epilogue("spmm", n, accum, epilogue);
+    let mut sums = vec![T::ZERO; c.len()];
     for p in 0..a.support.cols {
         for entry in a.support.column(p) {
             let i = a.support.row_of[entry] as usize;
@@ -100,7 +170,14 @@ pub fn spmm<T: Element>(a: Sparse<T>, b: Mat<T>, n: usize, c: &mut [T], accum: A
 }
 
 /// See [`Products::spmm_t`](crate::Products::spmm_t).
+///
+/// # Panics
+/// As [`Products::spmm_t`](crate::Products::spmm_t).
 pub fn spmm_t<T: Element>(a: Sparse<T>, g: Mat<T>, n: usize, c: MatMut<T>, accum: Accum) {
+    let Support { rows, cols, .. } = *a.support;
+    check_operand("spmm_t: g", g.data.len(), [rows, n], [g.row_stride, g.col_stride]);
+    check_operand("spmm_t: c", c.data.len(), [cols, n], [c.row_stride, c.col_stride]);
+    check_no_overlap([cols, n], [c.row_stride, c.col_stride]);
     for p in 0..a.support.cols {
         for j in 0..n {
             let mut sum = T::ZERO;
@@ -115,7 +192,13 @@ pub fn spmm_t<T: Element>(a: Sparse<T>, g: Mat<T>, n: usize, c: MatMut<T>, accum
 }
 
 /// See [`Products::sddmm`](crate::Products::sddmm).
+///
+/// # Panics
+/// As [`Products::sddmm`](crate::Products::sddmm).
 pub fn sddmm<T: Element>(support: &Support, g: Mat<T>, b: Mat<T>, n: usize, values: &mut [T], accum: Accum) {
+    let Support { rows, cols, .. } = *support;
+    check_operand("sddmm: g", g.data.len(), [rows, n], [g.row_stride, g.col_stride]);
+    check_operand("sddmm: b", b.data.len(), [cols, n], [b.row_stride, b.col_stride]);
     for j in 0..support.cols {
         for entry in support.column(j) {
             let i = support.row_of[entry] as usize;
@@ -126,6 +209,16 @@ pub fn sddmm<T: Element>(support: &Support, g: Mat<T>, b: Mat<T>, n: usize, valu
             gemm([1, n, 1], row, col.t(), value, accum, Epilogue::None);
         }
     }
+}
+
+/// Panics unless the operands of a layer's pull-back have its sizes.
+pub(crate) fn check_relu_layer<T>(layer: &ReluLayer<T>, gw: &[T], gb: &[T]) {
+    let ReluLayer { size: [m, k, n], ref x, y, gy, .. } = *layer;
+    check_operand("relu_layer_vjp: x", x.data.len(), [m, k], [x.row_stride, x.col_stride]);
+    check_operand("relu_layer_vjp: y", y.len(), [m, n], [n, 1]);
+    check_operand("relu_layer_vjp: gy", gy.len(), [m, n], [n, 1]);
+    check_exact("relu_layer_vjp: gw", gw.len(), [k, n]);
+    check_exact("relu_layer_vjp: gb", gb.len(), [1, n]);
 }
 
 /// See [`Products::relu_layer_vjp`](crate::Products::relu_layer_vjp).
@@ -143,7 +236,7 @@ pub fn relu_layer_vjp<T: Element>(
         Accum::Replace => *place = sum,
         Accum::Add => *place += sum,
     };
-    assert!(gw.len() == k * n && gb.len() == n, "relu_layer_vjp: the weights are {k} x {n}");
+    check_relu_layer(&layer, gw, gb);
     for j in 0..n {
         put(&mut gb[j], (0..m).fold(T::ZERO, |sum, i| sum + g(i, j)), gb_accum);
         for p in 0..k {

@@ -3,6 +3,8 @@
 //! A [`Support`] says which elements of a matrix are not zero. It is found once, where the values were made, and every
 //! product that reads them, or their cotangent, then visits those elements alone.
 
+use super::size::check_exact;
+
 /// The elements of a matrix that are not zero, its *entries*.
 ///
 /// Columns are grouped in panels of [`width`](Support::width), so that what a kernel needs of a panel's columns fits a
@@ -29,6 +31,15 @@ pub struct Support {
 }
 
 impl Support {
+    /// The rows of a matrix of `len` elements and `cols` columns, all of which a support can number.
+    pub(crate) fn rows_of(len: usize, cols: usize) -> usize {
+        let rows = len / cols.max(1);
+        check_exact("find: x", len, [rows, cols]);
+        let most = u32::MAX as usize;
+        assert!(len <= most && cols < most, "find: a support of {rows} x {cols} elements is too large");
+        rows
+    }
+
     /// Rows of the matrix.
     pub fn rows(&self) -> usize {
         self.rows

@@ -38,6 +38,7 @@ pub enum Init {
 
 impl Init {
     /// A tensor of this shape, drawn for a layer of these sizes.
+    #[track_caller]
     pub fn tensor<T: Element>(
         self,
         shape: impl Into<Shape>,

@@ -135,7 +135,8 @@ impl Rule for Pairwise {
 
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
         let shape = self.shape(&[x[0].shape, x[1].shape]).expect("shapes were checked when recorded");
-        let pairs = x[0].to_vec_as(&shape).into_iter().zip(x[1].to_vec_as(&shape));
+        let [a, b] = [x[0], x[1]].map(|x| x.to_vec_as("pieces", &shape));
+        let pairs = a.into_iter().zip(b);
         pairs.map(|(a, b)| self.0.kink(a, b)).map(|k| i64::from(k > 0.0) - i64::from(k < 0.0)).collect()
     }
 

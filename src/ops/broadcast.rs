@@ -59,7 +59,7 @@ impl<T: Real> Var<'_, T> {
     /// The tensor stretched to a larger shape by NumPy's rule. No copy.
     ///
     /// # Panics
-    /// If it does not stretch to that shape.
+    /// If it does not stretch to that shape, or no memory could hold so many elements.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor};

@@ -46,7 +46,7 @@ impl Rule for Concat {
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         let mut total = 0;
         for part in x {
-            total += size_of(part, self.axis)?;
+            total = size_of(part, self.axis)?.saturating_add(total);
             if with_size(part, self.axis, 1) != with_size(x[0], self.axis, 1) {
                 let axis = self.axis;
                 return Err(ShapeError::new(format!(

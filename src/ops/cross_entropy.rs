@@ -2,6 +2,7 @@
 
 use crate::element::Element;
 use crate::kernels::{map, softmax::for_each_log_sum, sum};
+use crate::matrix::size;
 use crate::ops::{Real, Reduction, Rule, Sample, SampleInput, index};
 use crate::tape::{Cotangents, Indices, Var};
 use crate::tensor::shape::Show;
@@ -32,7 +33,7 @@ impl CrossEntropy {
         let samples = &logits[..logits.len() - 1];
         T::from_f64(match self.reduction {
             Reduction::Sum => 1.0,
-            Reduction::Mean | Reduction::PerSample => 1.0 / samples.iter().product::<usize>() as f64,
+            Reduction::Mean | Reduction::PerSample => 1.0 / size::product(samples) as f64,
         })
     }
 
@@ -84,6 +85,10 @@ impl Rule for CrossEntropy {
                 Target::Probability => "the same shape, with a class axis",
             }
         )))
+    }
+
+    fn indices(&self, x: &[&[usize]]) -> Option<(usize, usize)> {
+        (self.target == Target::Index).then_some((1, *x.first()?.last()?))
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
@@ -226,8 +231,8 @@ impl<'r, T: Real> Var<'r, T> {
         reduction: Reduction,
     ) -> Self {
         check_smoothing(smoothing);
-        classes.check_below("cross_entropy", self.shape().last().copied().unwrap_or(0));
-        self.apply(CrossEntropy { target: Target::Index, smoothing, reduction }, &[self, classes.0])
+        let op = CrossEntropy { target: Target::Index, smoothing, reduction };
+        self.recording.apply(op.into(), &[self, classes.0])
     }
 
     /// −Σ t log softmax(logits) for target probabilities t of the same shape, or the mean over samples.

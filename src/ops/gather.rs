@@ -2,7 +2,7 @@
 
 use crate::element::Element;
 use crate::kernels::for_each_offset;
-use crate::matrix::Accum;
+use crate::matrix::{Accum, size};
 use crate::ops::{Real, Rule, Sample, SampleInput, index};
 use crate::tape::{Cotangents, Indices, Var};
 use crate::tensor::shape::{Show, Strides, row_major, size_of};
@@ -38,7 +38,7 @@ impl Rule for Gather {
     }
 
     fn flops(&self, _: &[&[usize]], y: &[usize]) -> u64 {
-        y.iter().product::<usize>() as u64
+        size::product(y) as u64
     }
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
@@ -50,6 +50,10 @@ impl Rule for Gather {
             return Err(ShapeError::new(text));
         }
         Ok(indices.into())
+    }
+
+    fn indices(&self, x: &[&[usize]]) -> Option<(usize, usize)> {
+        Some((1, *x.first()?.get(self.axis)?))
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
@@ -104,7 +108,6 @@ impl<'r, T: Real> Var<'r, T> {
     /// ```
     #[track_caller]
     pub fn gather(self, axis: usize, indices: Indices<'r, T>) -> Self {
-        indices.check_below("gather", self.shape().get(axis).copied().unwrap_or(0));
-        self.apply(Gather { axis }, &[self, indices.0])
+        self.recording.apply(Gather { axis }.into(), &[self, indices.0])
     }
 }

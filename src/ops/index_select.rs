@@ -2,7 +2,7 @@
 
 use crate::element::Element;
 use crate::kernels::put;
-use crate::matrix::Accum;
+use crate::matrix::{Accum, size};
 use crate::ops::{Real, Rule, Sample, SampleInput, index};
 use crate::tape::{Cotangents, Indices, Var};
 use crate::tensor::shape::{around, size_of};
@@ -39,13 +39,17 @@ impl Rule for IndexSelect {
     }
 
     fn flops(&self, _: &[&[usize]], y: &[usize]) -> u64 {
-        y.iter().product::<usize>() as u64
+        size::product(y) as u64
     }
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         let (x, indices) = (x[0], x[1]);
         size_of(x, self.axis)?;
         Ok(x[..self.axis].iter().chain(indices).chain(&x[self.axis + 1..]).copied().collect())
+    }
+
+    fn indices(&self, x: &[&[usize]]) -> Option<(usize, usize)> {
+        Some((1, *x.first()?.get(self.axis)?))
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
@@ -106,8 +110,7 @@ impl<'r, T: Real> Var<'r, T> {
     /// ```
     #[track_caller]
     pub fn index_select(self, axis: usize, indices: Indices<'r, T>) -> Self {
-        indices.check_below("index_select", self.shape().get(axis).copied().unwrap_or(0));
-        self.apply(IndexSelect { axis }, &[self, indices.0])
+        self.recording.apply(IndexSelect { axis }.into(), &[self, indices.0])
     }
 
     /// The rows of this table [entries, width] that indices name: shape [.., width] for indices of shape [..].

@@ -145,6 +145,10 @@ impl Op {
         each!(self, rule => rule.shape(x))
     }
 
+    pub(crate) fn indices(&self, x: &[&[usize]]) -> Option<(usize, usize)> {
+        each!(self, rule => rule.indices(x)).filter(|(k, _)| *k < x.len())
+    }
+
     pub(crate) fn alias(&self, x: Layout, y: &[usize]) -> Option<Alias> {
         each!(self, rule => rule.alias(x, y))
     }

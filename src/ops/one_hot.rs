@@ -21,6 +21,10 @@ impl Rule for OneHot {
         Ok(x[0].iter().copied().chain([self.classes]).collect())
     }
 
+    fn indices(&self, _: &[&[usize]]) -> Option<(usize, usize)> {
+        Some((0, self.classes))
+    }
+
     fn differentiable(&self) -> bool {
         false
     }
@@ -50,7 +54,7 @@ impl<'r, T: Real> Indices<'r, T> {
     /// A row of `classes` numbers for each index: 1 at the index, 0 elsewhere.
     ///
     /// # Panics
-    /// If an index is not below `classes`.
+    /// If an index is not below `classes`, or there is no memory for so many.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor};
@@ -62,7 +66,6 @@ impl<'r, T: Real> Indices<'r, T> {
     /// ```
     #[track_caller]
     pub fn one_hot(self, classes: usize) -> Var<'r, T> {
-        self.check_below("one_hot", classes);
-        self.0.apply(OneHot { classes }, &[self.0])
+        self.0.recording.apply(OneHot { classes }.into(), &[self.0])
     }
 }

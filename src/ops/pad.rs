@@ -46,7 +46,11 @@ impl Rule for Pad {
             let axes = self.widths.len();
             return Err(ShapeError::new(format!("widths for {axes} axes do not fit shape {}", Show(x[0]))));
         }
-        Ok(x[0].iter().zip(&self.widths).map(|(size, (before, after))| before + size + after).collect())
+        // What does not fit counts as the largest size, of which no tensor can be.
+        let padded = |(size, (before, after)): (&usize, &(usize, usize))| {
+            before.saturating_add(*size).saturating_add(*after)
+        };
+        Ok(x[0].iter().zip(&self.widths).map(padded).collect())
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
@@ -90,7 +94,7 @@ impl<T: Real> Var<'_, T> {
     /// A frame of `value` around the tensor: for each axis, how many elements before and after.
     ///
     /// # Panics
-    /// If there is not one pair of widths an axis.
+    /// If there is not one pair of widths an axis, or no memory for so much.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor};

@@ -1,5 +1,7 @@
 //! What the sum in a loss or a penalty is divided by.
 
+use crate::matrix::size;
+
 /// What a sum over many elements is divided by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Reduction {
@@ -25,7 +27,7 @@ impl Reduction {
     pub fn factor(self, shape: &[usize]) -> f64 {
         match self {
             Reduction::Sum => 1.0,
-            Reduction::Mean => 1.0 / shape.iter().product::<usize>() as f64,
+            Reduction::Mean => 1.0 / size::product(shape) as f64,
             Reduction::PerSample => 1.0 / shape.first().copied().unwrap_or(1) as f64,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::element::Element;
 use crate::kernels::{self, Strided};
-use crate::matrix::Accum;
+use crate::matrix::{Accum, size};
 use crate::ops::{Alias, Layout, OnEntries, Output, Real, Rule, Sample, ZeroRule};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Show;
@@ -21,7 +21,7 @@ impl Rule for Reshape {
     }
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
-        let (from, to) = (x[0].iter().product::<usize>(), self.to.elements());
+        let (from, to) = (size::product(x[0]), self.to.elements());
         if from != to {
             return Err(ShapeError::new(format!("{} has {from} elements, {} has {to}", Show(x[0]), self.to)));
         }

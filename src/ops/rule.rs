@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use super::{Op, Real, ZeroRule};
+use crate::matrix::size;
 use crate::tape::Cotangents;
 use crate::tensor::shape::Strides;
 use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
@@ -25,6 +26,12 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// # Errors
     /// If the inputs' shapes do not fit the op, or each other.
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError>;
+
+    /// The input that holds indices, for inputs of these shapes, and what each must be below. They are looked at before
+    /// the op is recorded.
+    fn indices(&self, _x: &[&[usize]]) -> Option<(usize, usize)> {
+        None
+    }
 
     /// y = f(x); overwrites y.
     fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>);
@@ -67,7 +74,7 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
 
     /// Floating-point operations of `forward` for dense inputs of these shapes. A function of an element counts as one.
     fn flops(&self, x: &[&[usize]], y: &[usize]) -> u64 {
-        let elements = |shape: &[usize]| shape.iter().product::<usize>() as u64;
+        let elements = |shape: &[usize]| size::product(shape) as u64;
         elements(y).max(x.first().map_or(0, |x| elements(x)))
     }
 

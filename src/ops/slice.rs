@@ -4,7 +4,7 @@ use std::ops::{Bound, RangeBounds};
 
 use crate::element::Element;
 use crate::kernels::{self, Strided};
-use crate::matrix::Accum;
+use crate::matrix::{Accum, size};
 use crate::ops::{Alias, Layout, Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{
@@ -29,7 +29,8 @@ impl Slice {
     /// Where the slice of a tensor with these strides begins, and its own strides.
     fn walk(&self, strides: &[usize]) -> (usize, Strides) {
         let mut inside = Strides::from_slice(strides);
-        inside[self.axis] *= self.step;
+        // To less than two elements no step is ever taken, and it may be as large as it likes.
+        inside[self.axis] = if self.len > 1 { inside[self.axis] * self.step } else { 1 };
         (self.start * strides[self.axis], inside)
     }
 }
@@ -44,12 +45,13 @@ impl Rule for Slice {
     }
 
     fn flops(&self, _: &[&[usize]], y: &[usize]) -> u64 {
-        y.iter().product::<usize>() as u64
+        size::product(y) as u64
     }
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         let size = size_of(x[0], self.axis)?;
-        if self.step == 0 || (self.len > 0 && self.start + (self.len - 1) * self.step >= size) {
+        let last = self.start.saturating_add(self.len.saturating_sub(1).saturating_mul(self.step));
+        if self.step == 0 || (self.len > 0 && last >= size) {
             let Slice { axis, start, step, len } = self;
             let text = format!(
                 "{len} elements from {start} in steps of {step} do not lie in axis {axis} of {}",
@@ -149,11 +151,11 @@ impl<T: Real> Var<'_, T> {
         let size = shape.get(axis).copied().unwrap_or(0);
         let start = match range.start_bound() {
             Bound::Included(&start) => start,
-            Bound::Excluded(&before) => before + 1,
+            Bound::Excluded(&before) => before.saturating_add(1),
             Bound::Unbounded => 0,
         };
         let end = match range.end_bound() {
-            Bound::Included(&last) => last + 1,
+            Bound::Included(&last) => last.saturating_add(1),
             Bound::Excluded(&end) => end,
             Bound::Unbounded => size,
         };
@@ -199,12 +201,15 @@ impl<T: Real> Var<'_, T> {
     #[track_caller]
     pub fn split<const N: usize>(self, sizes: [usize; N], axis: usize) -> [Self; N] {
         let shape = self.shape();
-        let fits = shape.get(axis) == Some(&sizes.iter().sum());
+        let sum = sizes.iter().try_fold(0, |sum: usize, &len| sum.checked_add(len));
+        let fits = axis < shape.rank() && sum == Some(shape[axis]);
         assert!(fits, "split: parts of {sizes:?} do not make up axis {axis} of shape {shape}");
-        let mut start = 0;
-        sizes.map(|len| {
+        let (mut parts, mut start) = ([self; N], 0);
+        // A loop, since a closure would not know the caller's line.
+        for (part, len) in parts.iter_mut().zip(sizes) {
+            *part = self.apply(Slice { axis, start, step: 1, len }, &[self]);
             start += len;
-            self.apply(Slice { axis, start: start - len, step: 1, len }, &[self])
-        })
+        }
+        parts
     }
 }

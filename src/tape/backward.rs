@@ -29,7 +29,6 @@ pub(crate) fn sweep<T: Real>(
     grads: &mut Grads<T>,
     accum: Accum,
 ) {
-    record.cotangents.back();
     let (mut sweep, watch) = Sweep::new(record, params.data(), grads.data_mut(), accum);
     for &(root, seed) in roots {
         if let Some(watch) = &watch {

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::element::Element;
-use crate::matrix::Support;
+use crate::matrix::{Support, size};
 
 /// Memory handed out front to back. It keeps its high-water mark and what stood in it.
 #[derive(Default)]
@@ -14,32 +14,45 @@ pub(crate) struct Arena<T> {
 }
 
 impl<T: Element> Arena<T> {
-    /// The place of the next elements.
-    pub fn take(&mut self, len: usize) -> Range<usize> {
+    /// The place of the next elements, if they can be counted.
+    pub fn take(&mut self, len: usize) -> Option<Range<usize>> {
         let start = self.used;
-        self.used += len;
-        start..self.used
+        self.used = start.checked_add(len)?;
+        Some(start..self.used)
     }
 
-    /// Makes memory of what was taken. (The first memory is the system's zeroed pages, of which those that nobody writes
-    /// to are never made: cotangents of which there are only entries.)
-    pub fn back(&mut self) {
+    /// Makes memory of what was taken; says whether there was as much. (The first memory is the system's zeroed pages, of
+    /// which those that nobody writes to are never made: cotangents of which there are only entries.)
+    #[must_use]
+    pub fn back(&mut self) -> bool {
+        let missing = self.used.saturating_sub(self.data.len());
+        if missing == 0 {
+            return true;
+        }
         if self.data.is_empty() {
-            self.data = vec![T::ZERO; self.used];
-        } else if self.data.len() < self.used {
+            // Zeroed pages cannot be asked for without an abort if there are none: so ask for others first, and give
+            // them back. The compiler must not think that nobody looks at them.
+            let mut asked = Vec::<T>::new();
+            if asked.try_reserve_exact(missing).is_err() {
+                return false;
+            }
+            drop(std::hint::black_box(asked));
+            self.data = vec![T::ZERO; missing];
+        } else {
+            if self.data.try_reserve(missing).is_err() && self.data.try_reserve_exact(missing).is_err() {
+                return false;
+            }
             self.data.resize(self.used, T::ZERO);
         }
+        true
     }
 }
 
 /// How many elements of memory a layout spans, from its first element to its last.
 pub(crate) fn extent(shape: &[usize], strides: Option<&[usize]>) -> usize {
     match strides {
-        _ if shape.contains(&0) => 0,
-        None => shape.iter().product(),
-        Some(strides) => {
-            1 + shape.iter().zip(strides).map(|(size, stride)| (size - 1) * stride).sum::<usize>()
-        }
+        None => size::product(shape),
+        Some(strides) => size::span(shape, strides),
     }
 }
 

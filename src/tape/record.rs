@@ -4,6 +4,7 @@
 //! one before it, its nodes are found in place and only their values are computed; at the first difference the rest of
 //! the old list is dropped, and nodes are made as in a first recording.
 
+use std::ops::Range;
 use std::panic::Location;
 
 use smallvec::SmallVec;
@@ -162,6 +163,7 @@ impl<T: Real> Record<T> {
         node
     }
 
+    #[track_caller]
     pub fn leaf(
         &mut self,
         kind: Kind,
@@ -178,6 +180,7 @@ impl<T: Real> Record<T> {
     }
 
     /// A leaf with memory that `fill` has filled.
+    #[track_caller]
     fn place(
         &mut self,
         kind: Kind,
@@ -193,13 +196,32 @@ impl<T: Real> Record<T> {
             return node;
         }
         self.depart();
-        let len = shape.iter().product();
-        let range = self.values.take(len);
-        self.values.back();
-        fill(&mut self.values.data[range.clone()]);
         let active = kind == Kind::Input;
-        let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
+        let name = if active { "input" } else { "constant" };
+        let len = match shape.elements_of::<T>() {
+            Ok(len) => len,
+            Err(error) => panic!("{name}: {error}"),
+        };
+        let Some((range, cotangent)) = self.take(len, active.then_some(len)) else {
+            panic!("{name}: no memory for a tensor of shape {shape}");
+        };
+        fill(&mut self.values.data[range.clone()]);
         self.push(Node::leaf(kind, shape, Memory::Arena(range), cotangent, at))
+    }
+
+    /// Memory for a value, and a place for its cotangent, if it has one. `None`, and nothing taken, if there is not so much.
+    fn take(&mut self, value: usize, cotangent: Option<usize>) -> Option<(Range<usize>, Place)> {
+        let before = [self.values.used, self.cotangents.used];
+        let range = self.values.take(value).filter(|_| self.values.back());
+        let place = match cotangent {
+            None => Some(Place::Nowhere),
+            Some(len) => self.cotangents.take(len).map(Place::Arena),
+        };
+        let taken = range.zip(place);
+        if taken.is_none() {
+            [self.values.used, self.cotangents.used] = before;
+        }
+        taken
     }
 
     /// Runs an op and records it.
@@ -318,22 +340,28 @@ impl<T: Real> Record<T> {
     ) -> Result<NodeId, (&'static str, ShapeError)> {
         self.depart();
         let node = |id: &NodeId| &self.nodes[id.index()];
-        let (shape, zeros) = {
+        let (shape, len, zeros) = {
             let shapes: SmallVec<[&[usize]; 4]> = inputs.iter().map(|id| &node(id).shape[..]).collect();
-            (op.shape(&shapes).map_err(|error| (op.name(), error))?, op.zeros(&shapes))
+            let shape = op.shape(&shapes).map_err(|error| (op.name(), error))?;
+            let len = shape.elements_of::<T>().map_err(|error| (op.name(), error))?;
+            (shape, len, op.zeros(&shapes))
         };
-        let len = shape.elements();
         let active = op.differentiable() && inputs.iter().any(|id| node(id).is_active());
         let alias = op.alias(node(&inputs[0]).layout(), &shape);
         let aliases = alias.is_some();
-        let (value, strides) = match alias {
+        let (shared, strides) = match alias {
             Some(Alias { offset, strides }) => {
-                (node(&inputs[0]).value.part(offset, extent(&shape, strides.as_deref())), strides)
+                (Some(node(&inputs[0]).value.part(offset, extent(&shape, strides.as_deref()))), strides)
             }
-            None => (Memory::Arena(self.values.take(len)), None),
+            None => (None, None),
         };
-        self.values.back();
-        let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
+        let own = if aliases { 0 } else { len };
+        let Some((range, cotangent)) = self.take(own, active.then_some(len)) else {
+            let text = format!("no memory for a result of shape {shape}");
+            return Err((op.name(), ShapeError::new(text)));
+        };
+        let value = shared.unwrap_or(Memory::Arena(range));
+        let node = |id: &NodeId| &self.nodes[id.index()];
         let slot = |id: &NodeId| {
             let Node { cotangent, shape, .. } = node(id);
             Slot { node: id.index(), place: cotangent.clone(), shape: shape.clone() }

@@ -6,11 +6,11 @@ use smallvec::SmallVec;
 
 use super::backward::sweep;
 use super::handles::{Indices, Obligation, Recording, Var};
-use super::node::{Kind, NodeId};
+use super::node::{Kind, Node, NodeId};
 use super::record::Record;
 use super::values::MOST_LISTED;
 use super::zeros::Skipping;
-use crate::matrix::Accum;
+use crate::matrix::{Accum, size};
 use crate::ops::{Op, Real};
 use crate::params::{Grads, ParamId, Params};
 use crate::tensor::{Shape, Tensor};
@@ -80,7 +80,7 @@ impl<'r, T: Real> Recording<'r, T> {
         let Some((&count, row_shape)) = value.shape().split_first() else {
             panic!("constant_rows: a scalar has no rows");
         };
-        let width = row_shape.iter().product::<usize>();
+        let width = size::product(row_shape);
         let shape = std::iter::once(rows.len()).chain(row_shape.iter().copied()).collect::<Shape>();
         for &row in rows {
             assert!(row < count, "constant_rows: no row {row} in a tensor of shape {}", value.shape());
@@ -109,26 +109,26 @@ impl<'r, T: Real> Recording<'r, T> {
     /// Whole numbers, such as classes or row numbers, not differentiated.
     ///
     /// # Panics
-    /// If there are not as many as the shape says, or one is too large to be exact in this element type (2²⁴ for
-    /// `f32`).
+    /// If there are not as many as the shape says, or one is not exact in this element type (all up to 2²⁴ are in
+    /// `f32`, and 2⁵³ in `f64`).
     #[track_caller]
     pub fn indices(self, shape: impl Into<Shape>, indices: &[usize]) -> Indices<'r, T> {
         let shape = shape.into();
         assert_eq!(shape.elements(), indices.len(), "indices: shape {shape} does not fit");
+        for &index in indices {
+            let exact = T::from_f64(index as f64).to_f64() as u128 == index as u128;
+            assert!(exact, "indices: {index} is not exact in this element type");
+        }
         let record = &mut *self.tape.record.borrow_mut();
         let node = record.leaf(Kind::Constant, &shape, Location::caller(), |place| {
             for (place, &index) in place.iter_mut().zip(indices) {
                 *place = T::from_f64(index as f64);
-                assert_eq!(
-                    place.to_f64() as usize,
-                    index,
-                    "indices: {index} is not exact in this element type"
-                );
             }
         });
         Indices(self.var(node))
     }
 
+    #[track_caller]
     fn leaf(self, kind: Kind, shape: &Shape, value: &[T], at: &'static Location<'static>) -> Var<'r, T> {
         let record = &mut *self.tape.record.borrow_mut();
         let node = record.leaf(kind, shape, at, |place| place.copy_from_slice(value));
@@ -174,16 +174,40 @@ impl<'r, T: Real> Recording<'r, T> {
         let active = roots.iter().any(|(root, _)| record.nodes()[root.index()].is_active());
         assert!(active, "{method}: this depends on no parameter and no input");
         self.params.expect_gradients(method, grads);
+        if !record.cotangents.back() {
+            let elements = |node: &&Node| node.shape().elements();
+            let largest = record.nodes().iter().filter(|node| node.is_active()).max_by_key(elements);
+            let largest = largest.map_or(String::new(), |node| {
+                format!("; the largest is that of {}, of shape {}", node.name(), node.shape())
+            });
+            panic!("{method}: no memory for the cotangents{largest}");
+        }
         sweep(record, roots, self.params, grads, accum);
     }
 
     /// Runs an op on some nodes and records it: what every method of [`Var`] comes down to.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes do not fit, there is no memory for the result, or an input that the op takes for indices holds another
+    /// number than a whole one in range.
     #[track_caller]
     pub fn apply(self, op: Op, inputs: &[Var<'r, T>]) -> Var<'r, T> {
+        if let Some((k, bound)) = self.indices_of(&op, inputs) {
+            Indices(inputs[k]).check_below(op.name(), bound);
+        }
         self.run(&op, inputs, Location::caller())
+    }
+
+    /// The input that an op takes for indices, and what each must be below.
+    fn indices_of(self, op: &Op, inputs: &[Var<'r, T>]) -> Option<(usize, usize)> {
+        let record = self.tape.record.borrow();
+        let mut shapes: SmallVec<[&[usize]; 4]> = SmallVec::new();
+        for input in inputs.iter().take(4) {
+            // One of another recording is refused later.
+            let node = record.nodes().get(input.id.index())?;
+            shapes.push(&node.shape);
+        }
+        op.indices(&shapes)
     }
 
     #[inline(never)]

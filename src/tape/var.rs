@@ -16,15 +16,23 @@ use crate::tensor::shape::Show;
 use crate::tensor::{Axes, Shape, Tensor};
 
 impl<T: Real> Indices<'_, T> {
-    /// Panics with the op's name unless every index is below `bound`.
+    /// Panics with the op's name unless every index is a whole number below `bound`.
     #[track_caller]
     pub(crate) fn check_below(self, op: &str, bound: usize) {
         let record = self.0.recording.tape.record.borrow();
         let node = &record.nodes()[self.0.id.index()];
         let indices = record.values(self.0.recording.params).view(node);
-        let bad = indices.data.iter().position(|i| i.to_f64() >= bound as f64);
-        if let Some(at) = bad {
-            panic!("{op}: index {} at place {at} is not below {bound}", indices.data[at]);
+        let (mut at, mut bad) = (0, None);
+        for_each_offset(indices.shape, [&indices.strides()], |[place]| {
+            let index = indices.data[place].to_f64();
+            if bad.is_none() && !(index >= 0.0 && index < bound as f64 && index.fract() == 0.0) {
+                bad = Some((index, at));
+            }
+            at += 1;
+        });
+        if let Some((index, at)) = bad {
+            let whole = if index.fract() == 0.0 && index >= 0.0 { "" } else { "a whole number " };
+            panic!("{op}: index {index} at place {at} is not {whole}below {bound}");
         }
     }
 }
@@ -46,11 +54,14 @@ impl<'r, T: Real> Var<'r, T> {
     }
 
     /// A copy of its value.
-    #[allow(clippy::missing_panics_doc)] // it does not
+    ///
+    /// # Panics
+    /// If there is no memory for it, for example of a view stretched by broadcasting.
+    #[track_caller]
     pub fn value(self) -> Tensor<T> {
         let record = self.recording.tape.record.borrow();
         let node = &record.nodes()[self.id.index()];
-        let data = record.values(self.recording.params).view(node).to_vec();
+        let data = record.values(self.recording.params).view(node).to_vec_as("value", &node.shape);
         Tensor::new(node.shape.clone(), data).expect("a node has its shape's elements")
     }
 

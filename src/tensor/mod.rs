@@ -9,6 +9,7 @@ use std::ops::{Index, IndexMut};
 use shape::Show;
 
 use crate::element::Element;
+use crate::matrix::size;
 
 pub use shape::{Axes, Shape, ShapeError};
 pub(crate) use view::Cotangent;
@@ -33,29 +34,38 @@ impl<T: Element> Tensor<T> {
     /// A tensor of this shape with these elements in row-major order.
     ///
     /// # Errors
-    /// If the number of elements is not the shape's.
+    /// If the number of elements is not the shape's, or there can be no tensor of the shape: with more elements than memory
+    /// can hold (axes of size 0 count as 1 here), or more than 32 axes.
     pub fn new(shape: impl Into<Shape>, data: Vec<T>) -> Result<Self, ShapeError> {
         let shape = shape.into();
-        if data.len() != shape.elements() {
-            let text =
-                format!("a tensor of shape {shape} has {} elements, not {}", shape.elements(), data.len());
+        let elements = shape.elements_of::<T>()?;
+        if data.len() != elements {
+            let text = format!("a tensor of shape {shape} has {elements} elements, not {}", data.len());
             return Err(ShapeError::new(text));
         }
         Ok(Tensor { data, shape })
     }
 
     /// The tensor whose element number i, in row-major order, is `f(i)`.
+    ///
+    /// # Panics
+    /// Here and below: if there is no memory for a tensor of this shape, or it has more than 32 axes.
+    #[track_caller]
     pub fn from_fn(shape: impl Into<Shape>, f: impl FnMut(usize) -> T) -> Self {
         let shape = shape.into();
-        Tensor { data: (0..shape.elements()).map(f).collect(), shape }
+        let mut data = room("a tensor", &shape);
+        data.extend((0..shape.elements()).map(f));
+        Tensor { data, shape }
     }
 
     /// All elements equal to `value`.
+    #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: T) -> Self {
         Tensor::from_fn(shape, |_| value)
     }
 
     /// All elements 0.
+    #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Self {
         Tensor::full(shape, T::ZERO)
     }
@@ -97,13 +107,13 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn rows(&self) -> std::slice::ChunksExact<'_, T> {
         assert!(self.shape.rank() > 0, "rows: a scalar has no rows");
-        self.data.chunks_exact(self.shape[1..].iter().product())
+        self.data.chunks_exact(size::product(&self.shape[1..]))
     }
 
     /// The rows with these numbers, in this order: a mini-batch.
     ///
     /// # Panics
-    /// If the tensor is a scalar, or there is no such row.
+    /// If the tensor is a scalar, there is no such row, or no memory for so many.
     ///
     /// ```
     /// use quietgrad::Tensor;
@@ -114,19 +124,30 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn select_rows(&self, rows: &[usize]) -> Self {
         assert!(self.shape.rank() > 0, "select_rows: a scalar has no rows");
-        let (count, width) = (self.shape[0], self.shape[1..].iter().product::<usize>());
-        let mut data = Vec::with_capacity(rows.len() * width);
+        let (count, width) = (self.shape[0], size::product(&self.shape[1..]));
+        let shape = std::iter::once(rows.len()).chain(self.shape[1..].iter().copied()).collect();
+        let mut data = room("select_rows", &shape);
         for &row in rows {
             assert!(row < count, "select_rows: no row {row} in a tensor of shape {}", self.shape);
             data.extend_from_slice(&self.data[row * width..(row + 1) * width]);
         }
-        let shape = std::iter::once(rows.len()).chain(self.shape[1..].iter().copied()).collect();
         Tensor { data, shape }
     }
 
     /// Each element through `f`, possibly to another type.
     pub fn map<U: Element>(&self, f: impl FnMut(T) -> U) -> Tensor<U> {
         Tensor { data: self.data.iter().copied().map(f).collect(), shape: self.shape.clone() }
+    }
+}
+
+/// An empty list with room for the elements of a tensor of this shape. A panic names the method.
+#[track_caller]
+pub(crate) fn room<T>(method: &str, shape: &Shape) -> Vec<T> {
+    let mut data = Vec::new();
+    match shape.elements_of::<T>() {
+        Ok(elements) if data.try_reserve_exact(elements).is_ok() => data,
+        Ok(_) => panic!("{method}: no memory for a tensor of shape {shape}"),
+        Err(error) => panic!("{method}: {error}"),
     }
 }
 
@@ -180,7 +201,7 @@ impl<T: Element> fmt::Display for Tensor<T> {
             depth: usize,
         ) -> fmt::Result {
             let Some((&size, inner)) = shape.split_first() else { return fmt::Display::fmt(&data[0], f) };
-            let width = inner.iter().product::<usize>();
+            let width = size::product(inner);
             f.write_str("[")?;
             for i in 0..size {
                 if i > 0 && inner.is_empty() {

@@ -5,7 +5,12 @@ use std::ops::Deref;
 
 use smallvec::SmallVec;
 
+use crate::matrix::size;
+
 /// The sizes of a tensor's axes, outermost first; up to eight stand inline. Rank 0 is a scalar.
+///
+/// Any sizes may be written down. That memory can hold so many elements, and that there are at most 32 axes, is asked
+/// where a tensor of the shape is made, which is refused otherwise.
 ///
 /// ```
 /// use quietgrad::Shape;
@@ -17,6 +22,9 @@ use smallvec::SmallVec;
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Shape(SmallVec<[usize; INLINE]>);
+
+/// The most axes that a tensor may have: [`Axes`] has a bit for each.
+const MOST_AXES: usize = 32;
 
 /// Distances between neighbours along each axis, in elements.
 pub(crate) type Strides = SmallVec<[usize; INLINE]>;
@@ -36,9 +44,19 @@ impl Shape {
         self.0.len()
     }
 
-    /// Number of elements: the product of the sizes, 1 for a scalar.
+    /// Number of elements: the product of the sizes, 1 for a scalar; `usize::MAX`, which no tensor has, if it is larger.
     pub fn elements(&self) -> usize {
-        self.0.iter().product()
+        size::product(&self.0)
+    }
+
+    /// Number of elements of a tensor of numbers `T`, if there can be one: with it the product of any of its sizes fits,
+    /// and so does every stride. (Axes of size 0 count as 1.)
+    pub(crate) fn elements_of<T>(&self) -> Result<usize, ShapeError> {
+        if self.rank() > MOST_AXES {
+            return Err(ShapeError::new(format!("shape {self} has more than {MOST_AXES} axes")));
+        }
+        size::elements::<T>(&self.0)
+            .ok_or_else(|| ShapeError::new(format!("shape {self} has more elements than memory can hold")))
     }
 
     /// Whether this is a shape: as `==`, but inlined, since shapes are short and compared at every turn.
@@ -101,19 +119,24 @@ impl Axes {
     #[track_caller]
     pub fn new(axes: &[usize]) -> Self {
         for axis in axes {
-            assert!(*axis < 32, "axes: no axis {axis}, as a set of axes has the first 32 only");
+            assert!(*axis < MOST_AXES, "axes: no axis {axis}, as a tensor has at most 32 axes");
         }
         Axes(axes.iter().fold(0, |set, axis| set | 1 << axis))
     }
 
     /// All axes of a tensor of this rank.
+    ///
+    /// # Panics
+    /// If the rank is more than 32.
+    #[track_caller]
     pub fn all(rank: usize) -> Self {
-        Axes(u32::MAX.checked_shr(32 - rank as u32).unwrap_or(0))
+        assert!(rank <= MOST_AXES, "rank {rank}: a tensor has at most 32 axes");
+        Axes(u32::MAX.checked_shr((MOST_AXES - rank) as u32).unwrap_or(0))
     }
 
     /// Whether this axis is one of them.
     pub fn contains(self, axis: usize) -> bool {
-        axis < 32 && self.0 >> axis & 1 == 1
+        axis < MOST_AXES && self.0 >> axis & 1 == 1
     }
 
     /// How many there are.
@@ -134,9 +157,10 @@ impl Axes {
         }
     }
 
-    /// How many elements stand along them.
+    /// How many elements stand along them; `usize::MAX` if they are more.
     pub fn count(self, shape: &[usize]) -> usize {
-        shape.iter().enumerate().filter(|(axis, _)| self.contains(*axis)).map(|(_, size)| size).product()
+        let along = shape.iter().enumerate().filter(|(axis, _)| self.contains(*axis));
+        along.fold(1, |count, (_, &size)| count.saturating_mul(size))
     }
 
     /// The shape without them.
@@ -162,7 +186,7 @@ impl fmt::Debug for Axes {
     }
 }
 
-/// Row-major strides of a contiguous tensor.
+/// Row-major strides of a contiguous tensor. (No product here and below overflows: the shape is one that a tensor has.)
 pub(crate) fn row_major(shape: &[usize]) -> Strides {
     let mut strides = Strides::from_elem(1, shape.len());
     for axis in (1..shape.len()).rev() {

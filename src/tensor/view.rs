@@ -1,7 +1,7 @@
 //! Tensors as ops see them: views of values that stand in the tape's memory, and the cotangents that a vjp reads.
 
-use super::Shape;
 use super::shape::{Strides, broadcast_strides, row_major};
+use super::{Shape, room};
 use crate::element::Element;
 use crate::kernels::{add_signs, for_each_offset};
 use crate::matrix::{Sparse, Support};
@@ -41,7 +41,7 @@ impl<'a, T: Element> View<'a, T> {
 
     /// Number of elements.
     pub fn elements(&self) -> usize {
-        self.shape.iter().product()
+        self.shape.elements()
     }
 
     /// The elements as they stand in memory: in row-major order, except for an op that
@@ -69,13 +69,18 @@ impl<'a, T: Element> View<'a, T> {
     }
 
     /// A copy of the elements in row-major order.
+    ///
+    /// # Panics
+    /// If there is no memory for it, for example of a view stretched by broadcasting.
+    #[track_caller]
     pub fn to_vec(&self) -> Vec<T> {
-        self.to_vec_as(self.shape)
+        self.to_vec_as("to_vec", self.shape)
     }
 
-    /// A copy of the elements in row-major order, broadcast to a shape.
-    pub(crate) fn to_vec_as(self, shape: &[usize]) -> Vec<T> {
-        let mut data = Vec::with_capacity(shape.iter().product());
+    /// A copy of the elements in row-major order, broadcast to a shape. A panic names the method.
+    #[track_caller]
+    pub(crate) fn to_vec_as(self, method: &str, shape: &Shape) -> Vec<T> {
+        let mut data = room(method, shape);
         for_each_offset(shape, [&self.strides_to(shape)], |[i]| data.push(self.data[i]));
         data
     }

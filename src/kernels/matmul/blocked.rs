@@ -24,6 +24,7 @@ use crate::element::Element;
 use crate::kernels::isa::Isa;
 use crate::kernels::micro::{self, Block, Finish, MAX_LANES, Microkernel, Product, THIN};
 use crate::kernels::threads::{parallel, threads};
+use crate::matrix::size::product;
 
 /// The sizes of the blocks and of the tile, in elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,7 +138,7 @@ unsafe fn run<K: Microkernel<Element: Float>>(p: &Product<K::Element>) {
     // Each panel of a is read once for every NR columns. Reading it where it is, if that is possible, costs a
     // little each time, and more if b is read across its rows as well, or if columns a power of two apart meet in a few
     // sets of L1; copying it costs more, once.
-    let a_bytes = p.m * p.k * bytes;
+    let a_bytes = product(&[p.m, p.k, bytes]);
     let panels = if p.b_row == 1 { 20 } else { 12 };
     let packing_pays = (p.n > panels * K::NR && a_bytes > L1) || (p.n > 4 * K::NR && a_bytes > l2() / 4);
     let pack_a = p.m > 1 && (p.a_row != 1 || packing_pays);
@@ -156,7 +157,7 @@ unsafe fn run<K: Microkernel<Element: Float>>(p: &Product<K::Element>) {
     };
     // SAFETY: the caller's.
     unsafe {
-        if p.m * p.n * p.k < 2 * K::Element::PART {
+        if product(&[p.m, p.n, p.k]) < 2 * K::Element::PART {
             run_on_one::<K>(p, path)
         } else {
             run_on_many::<K>(p, path)
@@ -180,7 +181,7 @@ unsafe fn run_on_one<K: Microkernel>(p: &Product<K::Element>, path: Path) {
 /// Runs a product as a grid of parts, a thread each, if there are threads.
 #[cold]
 unsafe fn run_on_many<K: Microkernel<Element: Float>>(p: &Product<K::Element>, path: Path) {
-    let parts = threads().min(p.m * p.n * p.k / K::Element::PART);
+    let parts = threads().min(product(&[p.m, p.n, p.k]) / K::Element::PART);
     // Of the grids with that many parts, the one whose parts are nearest to squares packs the least twice.
     let rows = (1..=parts).filter(|&rows| parts.is_multiple_of(rows));
     let rows = rows.min_by_key(|rows| p.m / rows + p.n * rows / parts).unwrap_or(1);
@@ -256,7 +257,7 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
     let blocks = Blocks::of::<K>();
     // Columns of b that are contiguous can be read where they are, unless there are too many of them. Others make the
     // micro-kernel jump at each step of k, often by a power of two, so that few sets of L1 must hold all it reads.
-    let b_streams = p.b_row == 1 && p.n * p.k * size_of::<K::Element>() <= L3 / 8;
+    let b_streams = p.b_row == 1 && product(&[p.n, p.k, size_of::<K::Element>()]) <= L3 / 8;
     let pack_b = pack_a && !b_streams && p.m > 4 * K::MR;
     // Everything splits evenly, so that no short block is left over; shallow blocks are longer.
     let kc = even_step(p.k, blocks.kc);

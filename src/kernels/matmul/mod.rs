@@ -6,7 +6,9 @@ pub(in crate::kernels) mod pack;
 pub(in crate::kernels) mod thin;
 
 use crate::kernels::micro::{Finish, Product};
-use crate::kernels::threads::{parallel, threads};
+use crate::kernels::threads::{parallel, share, threads};
+use crate::matrix::reference::check_batch;
+use crate::matrix::size::{check_no_overlap, check_operand, product};
 use crate::matrix::{Accum, Epilogue, Mat, MatMut};
 use blocked::Float;
 
@@ -39,19 +41,18 @@ pub(in crate::kernels) fn gemm_batch<T: Float>(
     if count == 0 {
         return;
     }
-    let ([m, k, n], last) = (size, count - 1);
-    check_steps("gemm: a", a.data.len(), [m, k], [a.row_stride, a.col_stride], last, steps[0]);
-    check_steps("gemm: b", b.data.len(), [k, n], [b.row_stride, b.col_stride], last, steps[1]);
-    check_steps("gemm: c", c.data.len(), [m, n], [c.row_stride, c.col_stride], last, steps[2]);
-    let extent = (m.max(1) - 1) * c.row_stride + (n.max(1) - 1) * c.col_stride;
-    assert!(count <= 1 || m * n == 0 || steps[2] > extent, "gemm: products of a batch share places of c");
+    check_batch(count, size, &a, &b, &c, steps);
+    let [m, k, n] = size;
     let Some(first) = checked(size, &a, &b, c, accum, Epilogue::None) else { return };
     // Large products are split one by one; small ones are dealt out.
-    let work = m * k * n;
-    let parts = if work < 2 * T::PART { threads().min(count * work / T::PART).clamp(1, count) } else { 1 };
-    let first = Shared(first, steps);
+    let work = product(&[m, k, n]);
+    let shared = work < 2 * T::PART;
+    let parts = if shared { threads().min(product(&[count, work]) / T::PART).clamp(1, count) } else { 1 };
+    // With nothing to sum, a and b may be empty: no step may leave them.
+    let reach = usize::from(k > 0);
+    let first = Shared(first, [steps[0] * reach, steps[1] * reach, steps[2]]);
     parallel(parts, &|part| {
-        for i in part * count / parts..(part + 1) * count / parts {
+        for i in share(count, part, parts) {
             // SAFETY: the last product of the batch has been checked like the first, and no two write to the
             // same place.
             unsafe { T::run(&turned(first.get(i))) }
@@ -132,55 +133,4 @@ fn checked<T>(
 fn turned<T>(p: Product<T>) -> Product<T> {
     let stands = p.n == 1 || (p.m > 1 && p.c_row == 1 && p.finish.bias.is_none());
     if stands { p } else { p.transposed() }
-}
-
-/// Panics unless the last element of a `rows x cols` operand stands within `len`.
-#[inline(always)]
-pub(in crate::kernels) fn check_operand(name: &str, len: usize, size: [usize; 2], strides: [usize; 2]) {
-    let [rows, cols] = size;
-    if rows == 0 || cols == 0 {
-        return;
-    }
-    // Products of 64 bits need 128.
-    let [down, right] =
-        [(rows, strides[0]), (cols, strides[1])].map(|(n, step)| (n - 1) as u128 * step as u128);
-    if down + right >= len as u128 {
-        too_short(name, len, size, strides);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn too_short(name: &str, len: usize, [rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) -> ! {
-    panic!(
-        "{name} of {len} elements is too short for {rows} x {cols} with strides {row_stride}, {col_stride}"
-    )
-}
-
-/// Panics if two elements of the output might share a place. Its last element is known to stand within memory,
-/// so that no product here overflows.
-#[inline(always)]
-pub(in crate::kernels) fn check_no_overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) {
-    // Each row (or column) ends before the next one begins.
-    let by_rows = (rows <= 1 || row_stride > (cols - 1) * col_stride) && (cols <= 1 || col_stride > 0);
-    let by_cols = || (cols <= 1 || col_stride > (rows - 1) * row_stride) && (rows <= 1 || row_stride > 0);
-    if !(by_rows || by_cols()) {
-        overlap([rows, cols], [row_stride, col_stride]);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn overlap([rows, cols]: [usize; 2], [row_stride, col_stride]: [usize; 2]) -> ! {
-    panic!("elements of c share places: {rows} x {cols} with strides {row_stride}, {col_stride}")
-}
-
-/// Panics unless the last product of a batch finds its operand.
-fn check_steps(name: &str, len: usize, size: [usize; 2], strides: [usize; 2], last: usize, step: usize) {
-    if size[0] > 0 && size[1] > 0 {
-        match last.checked_mul(step) {
-            Some(start) if start < len => check_operand(name, len - start, size, strides),
-            _ => too_short(name, len, size, strides),
-        }
-    }
 }

@@ -24,12 +24,30 @@ impl Buffer {
 
     /// Room for `len` numbers, and for what packing may scribble after them. What stands there is anything.
     pub fn room<T>(&mut self, len: usize) -> *mut T {
-        let lines = ((len + MAX_LANES) * size_of::<T>()).div_ceil(size_of::<Line>());
+        let lines = lines::<T>(len.saturating_add(MAX_LANES));
         if self.0.len() < lines {
+            reserve(&mut self.0, lines);
             self.0.resize(lines, Line([0; 64]));
         }
         self.0.as_mut_ptr().cast()
     }
+}
+
+/// The lines that so many numbers take; `usize::MAX`, more than there can be, if that overflows.
+fn lines<T>(len: usize) -> usize {
+    len.checked_mul(size_of::<T>()).map_or(usize::MAX, |bytes| bytes.div_ceil(size_of::<Line>()))
+}
+
+/// Makes room for so many lines in all.
+///
+/// # Panics
+/// If there is no memory for them.
+fn reserve(buffer: &mut Vec<Line>, lines: usize) {
+    let reserved = buffer.try_reserve_exact(lines.saturating_sub(buffer.len()));
+    assert!(
+        reserved.is_ok(),
+        "no memory for {lines} cache lines: a product's operands are too large to be copied"
+    );
 }
 
 thread_local! {
@@ -65,7 +83,7 @@ pub(in crate::kernels) fn with_scratch<T, R>(len: usize, f: impl FnOnce(*mut T) 
     const { assert!(align_of::<T>() <= align_of::<Line>()) };
     // Taken, not borrowed, as above.
     let mut scratch = SCRATCH.take();
-    scratch.reserve((len * size_of::<T>()).div_ceil(size_of::<Line>()));
+    reserve(&mut scratch, lines::<T>(len));
     let result = f(scratch.as_mut_ptr().cast());
     SCRATCH.set(scratch);
     result

@@ -2,11 +2,11 @@
 //! trust their pointers.
 
 use super::blocked::on_current_isa;
-use super::check_operand;
 use crate::element::Element;
 use crate::kernels::isa::Isa;
 use crate::kernels::micro::{self, Microkernel, THIN, ThinLayer};
-use crate::matrix::{Accum, ReluLayer, reference};
+use crate::matrix::reference::{self, check_relu_layer};
+use crate::matrix::{Accum, ReluLayer};
 
 /// A float with micro-kernels for it.
 pub(in crate::kernels) trait ThinFloat: Element {
@@ -43,10 +43,7 @@ pub(in crate::kernels) fn relu_layer_vjp<T: ThinFloat>(
     if !(1..=THIN).contains(&k) {
         return reference::relu_layer_vjp(layer, (gw, gw_accum), (gb, gb_accum));
     }
-    check_operand("relu_layer_vjp: x", x.data.len(), [m, k], [x.row_stride, x.col_stride]);
-    check_operand("relu_layer_vjp: y", y.len(), [m, n], [n, 1]);
-    check_operand("relu_layer_vjp: gy", gy.len(), [m, n], [n, 1]);
-    assert!(gw.len() == k * n && gb.len() == n, "relu_layer_vjp: the weights are {k} x {n}");
+    check_relu_layer(&layer, gw, gb);
     let layer = ThinLayer {
         m,
         k,

@@ -21,10 +21,10 @@ pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, cons
             let mut e = end;
             end = *p.starts.add(unit + 1) as usize;
             if DOT {
-                prefetch::<V, VECS>(p.b.wrapping_add((unit + PREFETCH_UNITS) * p.b_row));
+                prefetch::<V, VECS>(p.b.wrapping_add((unit + PREFETCH_UNITS).wrapping_mul(p.b_row)));
             }
             if SUM {
-                prefetch::<V, VECS>(p.c.wrapping_add((unit + PREFETCH_UNITS) * p.c_row));
+                prefetch::<V, VECS>(p.c.wrapping_add((unit + PREFETCH_UNITS).wrapping_mul(p.c_row)));
             }
             let mut sums = [V::zero(); VECS];
             if DOT {

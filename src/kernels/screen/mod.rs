@@ -25,6 +25,7 @@ use crate::kernels::micro::{Block, Microkernel};
 use crate::kernels::micro::{avx2, avx512};
 use crate::kernels::threads::parallel;
 use crate::matrix::Mat;
+use crate::matrix::size::check_operand;
 
 /// The longest sums that the proof covers: their rounding stays below a part in 2⁸.
 const LONGEST: usize = 1 << 16;
@@ -61,11 +62,13 @@ pub fn linear_relu(size: [usize; 3], x: Mat<f32>, w: Mat<f32>, bias: &[f32], y: 
     if !contiguous || k == 0 || k > LONGEST {
         return None;
     }
-    if m > 0 && n > 0 {
-        assert!(x.data.len() >= (m - 1) * x.row_stride + k, "screen: x is too short");
-        assert!(w.data.len() > (k - 1) * w.row_stride + (n - 1) * w.col_stride, "screen: w is too short");
+    check_operand("screen: x", x.data.len(), [m, k], [x.row_stride, 1]);
+    check_operand("screen: w", w.data.len(), [k, n], [w.row_stride, w.col_stride]);
+    check_operand("screen: y", y.len(), [m, n], [n, 1]);
+    assert!(bias.len() >= n, "screen: the bias is shorter than {n}");
+    if m == 0 || n == 0 {
+        return Some(0);
     }
-    assert!(bias.len() >= n && y.len() >= m * n, "screen: bias or y is too short");
     let (bias, y) = (bias.as_ptr(), y.as_mut_ptr());
     let product = Product { m, k, n, x: x.data.as_ptr(), x_row: x.row_stride, w, bias, y };
     match Isa::current() {
@@ -304,7 +307,8 @@ impl Group {
                 let column = |j: u8| floats.data.add(usize::from(j) * floats.step);
                 let mut put = |j: u8, dot: f32| {
                     let sum = dot + bias[usize::from(j)];
-                    y[usize::from(j)] = if sum > 0.0 || sum.is_nan() { sum } else { 0.0 };
+                    // As the dense kernel's maximum, which keeps -0.
+                    y[usize::from(j)] = if sum < 0.0 { 0.0 } else { sum };
                 };
                 for pair in columns[..*found].chunks(2) {
                     if let &[j, l] = pair {

@@ -2,7 +2,7 @@
 //! a step gives the same bits whatever was computed before it.
 
 use crate::kernels::matmul::gemm;
-use crate::matrix::{Accum, Epilogue, Mat, MatMut};
+use crate::matrix::{Accum, Epilogue, Mat, MatMut, size};
 
 /// Whether [`linear_relu`] is likely to be faster than the dense product where `density` of y is not zero.
 ///
@@ -27,6 +27,9 @@ const WIDTH: usize = 16;
 /// If there are fewer, or an operand is too short for its size and strides.
 pub fn estimate_density([m, k, n]: [usize; 3], x: Mat<f32>, w: Mat<f32>, bias: &[f32]) -> f64 {
     assert!(m >= ROWS && n >= WIDTH, "screen: a layer of {m} x {n} is too small for a sample");
+    size::check_operand("screen: x", x.data.len(), [m, k], [x.row_stride, x.col_stride]);
+    size::check_operand("screen: w", w.data.len(), [k, n], [w.row_stride, w.col_stride]);
+    assert!(bias.len() >= n, "screen: the bias is shorter than a row");
     let rows = Mat { row_stride: x.row_stride * (m / ROWS), ..x };
     let mut z = [0.0; ROWS * WIDTH];
     let mut active = 0;

@@ -3,10 +3,10 @@
 use super::{Dense, Panels, SparseFloat, parts};
 use crate::kernels::matmul::blocked::Float;
 use crate::kernels::matmul::pack::{with_buffers, with_scratch};
-use crate::kernels::matmul::{check_no_overlap, check_operand};
 use crate::kernels::micro::sparse::{Columns, SparseKernel};
 use crate::kernels::micro::{Finish, store_one};
 use crate::kernels::threads::{Shared, parallel, share};
+use crate::matrix::size::{check_no_overlap, check_operand, product};
 use crate::matrix::{Accum, Mat, MatMut, Support};
 
 /// Rows of a larger panel of g (in bytes) are asked for ahead of their use. In a smaller one, those that are missed in the
@@ -58,11 +58,10 @@ pub(in crate::kernels) fn columns<T: SparseFloat>(
     let sums = sums.map(|(values, c, accum)| {
         assert!(values.len() >= support.entries(), "spmm_t: a has fewer values than entries");
         check_operand("spmm_t: c", c.data.len(), [cols, n], [c.row_stride, c.col_stride]);
-        if cols > 0 && n > 0 {
-            check_no_overlap([cols, n], [c.row_stride, c.col_stride]);
-        }
-        let add = accum == Accum::Add;
-        Sums { a: values.as_ptr(), c: c.data.as_mut_ptr(), row: c.row_stride, col: c.col_stride, add }
+        check_no_overlap([cols, n], [c.row_stride, c.col_stride]);
+        let (add, most) = (accum == Accum::Add, c.data.len());
+        let [row, col] = [c.row_stride.min(most), c.col_stride.min(most)];
+        Sums { a: values.as_ptr(), c: c.data.as_mut_ptr(), row, col, add }
     });
     let dots = dots.map(|(b, values, accum)| {
         assert!(values.len() >= support.entries(), "sddmm: there are fewer values than entries");
@@ -84,9 +83,10 @@ pub(in crate::kernels) fn columns<T: SparseFloat>(
 pub(super) unsafe fn column_product<K: SparseKernel<Element: Float>>(p: &ColumnProduct<K::Element>) {
     let (rows, entries) = (p.support.rows, p.support.entries());
     let panels = Panels::of::<K>(p.n);
-    let parts = parts::<K::Element>(entries * p.n);
+    let parts = parts::<K::Element>(product(&[entries, p.n]));
     // Also where it could be read in place: rows that do not begin with a cache line take half as long again to load.
-    with_scratch(rows * p.n.next_multiple_of(K::LANES), |packed: *mut K::Element| {
+    let row = p.n.checked_next_multiple_of(K::LANES).unwrap_or(usize::MAX);
+    with_scratch(product(&[rows, row]), |packed: *mut K::Element| {
         let shared = Shared(packed);
         parallel(parts, &|part| {
             for panel in share(panels.count, part, parts) {

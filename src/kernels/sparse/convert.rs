@@ -41,7 +41,7 @@ pub(super) fn panel_width(density: f64) -> usize {
 /// reused.
 ///
 /// # Panics
-/// If the matrix has 2³² elements or more.
+/// If `x` is not whole rows, the matrix has 2³² elements or columns or more, or there is no memory for the lists.
 pub fn find<T: Products>(
     x: &[T],
     cols: usize,

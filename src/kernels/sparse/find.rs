@@ -23,25 +23,21 @@ pub(in crate::kernels) fn find<T: SparseFloat>(
     values: &mut Vec<T>,
     by_row: &mut Vec<T>,
 ) {
-    let rows = x.len() / cols.max(1);
+    let rows = Support::rows_of(x.len(), cols);
     let width = panel_width(estimate_density(x, cols));
-    let size = rows * cols;
-    assert!(u32::try_from(size).is_ok(), "a support of {rows} x {cols} elements is too large");
-    (support.rows, support.cols, support.width) = (rows, cols, width);
-    let panels = support.panels();
+    let size = x.len();
+    let panels = cols.div_ceil(width).max(1);
 
-    // Room for a matrix without zeros: memory that is never touched costs nothing.
+    // Until it is found, a support of nothing: a panic on the way must not leave sizes without lists.
+    (support.rows, support.cols, support.width) = (0, 0, 0);
     let Support { col_starts, row_of, row_starts, column_of, .. } = support;
-    for list in [&mut *values, by_row] {
-        list.clear();
-        list.reserve(size);
-    }
-    for (list, len) in [(&mut *col_starts, cols + 1), (row_starts, panels * rows + 1), (row_of, size)] {
-        list.clear();
-        list.reserve(len);
-    }
-    column_of.clear();
-    column_of.reserve(size);
+    // Room for a matrix without zeros: memory that is never touched costs nothing.
+    clear(values, size);
+    clear(by_row, size);
+    clear(col_starts, cols + 1);
+    clear(row_starts, panels * rows + 1);
+    clear(row_of, size);
+    clear(column_of, size);
     col_starts.push(0);
     row_starts.push(0);
     let lists = Lists {
@@ -87,6 +83,13 @@ pub(in crate::kernels) fn find<T: SparseFloat>(
         values.set_len(entries);
         by_row.set_len(entries);
     }
+    (support.rows, support.cols, support.width) = (rows, cols, width);
+}
+
+/// Empties a list and makes room for so many.
+fn clear<T>(list: &mut Vec<T>, room: usize) {
+    list.clear();
+    assert!(list.try_reserve(room).is_ok(), "find: no memory for the support of so large a matrix");
 }
 
 /// A matrix, and the lists of its support and values, as far as they are allocated.

@@ -33,6 +33,7 @@ use super::micro::{self, Block};
 use super::threads::threads;
 use crate::kernels::matmul::blocked::{Float, on_current_isa};
 use crate::matrix::Mat;
+use crate::matrix::size::product;
 
 /// An operand of at most this many bytes is read where it is: packing costs more than it saves.
 const SMALL: usize = 128 << 10;
@@ -80,13 +81,16 @@ struct Dense<T> {
 }
 
 impl<T> Dense<T> {
+    /// An operand that was checked. (The stride of a single row or column may be anything, and is cut down to what can be
+    /// multiplied by a number of registers.)
     fn of(mat: &Mat<T>) -> Self {
-        Dense { at: mat.data.as_ptr(), row: mat.row_stride, col: mat.col_stride }
+        let most = mat.data.len();
+        Dense { at: mat.data.as_ptr(), row: mat.row_stride.min(most), col: mat.col_stride.min(most) }
     }
 
     /// Whether panels of its rows may be read where they are.
     fn is_small<K: SparseKernel>(&self, rows: usize, n: usize) -> bool {
-        self.col == 1 && n.is_multiple_of(K::LANES) && rows * self.row * size_of::<T>() <= SMALL
+        self.col == 1 && n.is_multiple_of(K::LANES) && product(&[rows, self.row, size_of::<T>()]) <= SMALL
     }
 
     /// Packs columns `from..from + cols` of `rows` rows from row `above` on, as rows of whole vectors with zeros after the
@@ -98,9 +102,10 @@ impl<T> Dense<T> {
         to: *mut T,
     ) {
         let width = cols.next_multiple_of(K::LANES);
+        // Of no rows, columns may begin anywhere.
+        let at = self.at.wrapping_add(above * self.row + from * self.col);
         // SAFETY: the caller vouches for the rows, the columns and room for them.
         unsafe {
-            let at = self.at.add(above * self.row + from * self.col);
             let block = Block { width: cols, k: rows, from: at, step_w: self.col, step_p: self.row };
             K::pack_panel(&block, to, width);
             if cols < width {

@@ -2,12 +2,12 @@
 
 use super::{Dense, Panels, SparseFloat, parts};
 use crate::kernels::matmul::blocked::Float;
-use crate::kernels::matmul::check_operand;
 use crate::kernels::matmul::pack::{with_buffers, with_scratch};
 use crate::kernels::micro::Finish;
 use crate::kernels::micro::sparse::{Rows, SparseKernel};
 use crate::kernels::support::order;
 use crate::kernels::threads::{Shared, parallel, share};
+use crate::matrix::size::{check_exact, check_operand, product};
 use crate::matrix::{Accum, Epilogue, Mat, MatMut, Products, Sparse, Support};
 
 /// Rows of a larger tile (in bytes) are asked for ahead of their use. In a smaller one the few that are missed in the L1
@@ -45,12 +45,13 @@ pub(in crate::kernels) fn spmm<T: SparseFloat + Products>(
     };
     assert!(accum == Accum::Replace || bias.is_none(), "spmm: an epilogue goes with Accum::Replace");
     assert!(bias.is_none_or(|bias| bias.len() >= n), "spmm: the bias is shorter than {n}");
+    let rows = if cols == 0 { c.len() / n.max(1) } else { rows };
+    check_exact("spmm: c", c.len(), [rows, n]);
     if cols == 0 {
         // No element tells the number of rows, but c does.
         let a = Mat::row_major(a.values, 0);
-        return T::gemm([c.len() / n.max(1), 0, n], a, b, MatMut::row_major(c, n), accum, epilogue);
+        return T::gemm([rows, 0, n], a, b, MatMut::row_major(c, n), accum, epilogue);
     }
-    assert_eq!(c.len(), rows * n, "spmm: c does not have {rows} x {n} elements");
     if c.is_empty() {
         return;
     }
@@ -64,7 +65,7 @@ pub(in crate::kernels) fn spmm<T: SparseFloat + Products>(
 pub(super) unsafe fn row_product<K: SparseKernel<Element: Float>>(p: &RowProduct<K::Element>) {
     let Sparse { support, values, by_row } = p.a;
     let (rows, entries) = (support.rows, support.entries());
-    let parts = parts::<K::Element>(entries * p.n);
+    let parts = parts::<K::Element>(product(&[entries, p.n]));
     // Once, not again for every panel of columns.
     let ordered = by_row.len() >= entries;
     with_scratch(if ordered { 0 } else { entries }, |scratch: *mut K::Element| {
@@ -125,7 +126,7 @@ unsafe fn row_panel<K: SparseKernel>(
                     last: support.entries().saturating_sub(1),
                     b,
                     b_row,
-                    far: support.width.min(support.cols) * b_row * size_of::<K::Element>() > NEAR,
+                    far: product(&[support.width.min(support.cols), b_row, size_of::<K::Element>()]) > NEAR,
                     c: p.c.add(rows.start * p.n + from),
                     c_row: p.n,
                     finish: Finish { add: p.finish.add || panel > 0, bias, ..finish },

@@ -3,7 +3,7 @@
 pub mod linear;
 mod product;
 
-use crate::matrix::Epilogue;
+use crate::matrix::{Epilogue, size};
 use crate::ops::{OnEntries, Real, Rule, Sample, ZeroRule};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Show;
@@ -22,7 +22,7 @@ impl Rule for MatMul {
     /// 2 m k n: an element of y is k multiplications and as many additions.
     fn flops(&self, x: &[&[usize]], y: &[usize]) -> u64 {
         let inner = x[0].last().copied().unwrap_or(1);
-        2 * (y.iter().product::<usize>() * inner) as u64
+        2u64.saturating_mul(size::product(y).saturating_mul(inner) as u64)
     }
 
     /// A vector on the left counts as one row, on the right as one column, and that axis goes again; axes before the

@@ -1,7 +1,7 @@
 //! Matrix products taken apart: sizes, batches, and which form each product takes, dense or skipping zeros.
 
 use crate::element::Element;
-use crate::matrix::{Accum, Epilogue, Mat, MatMut, Products, Sparse};
+use crate::matrix::{Accum, Epilogue, Mat, MatMut, Products, Sparse, size};
 use crate::tape::Cotangents;
 use crate::tape::cotangents::Wanted;
 use crate::tensor::shape::{Strides, broadcast_strides};
@@ -31,7 +31,7 @@ impl Batches {
     /// first to touch a's and b's cotangent (later ones come from broadcasting, and add).
     fn for_each(&self, mut each: impl FnMut(usize, [usize; 4], [bool; 2])) {
         let Batches { shape, strides } = self;
-        let count = shape.iter().product();
+        let count = size::product(shape);
         let mut index = Strides::from_elem(0, shape.len());
         for number in 0..count {
             let mut offsets = [0; 4];
@@ -160,7 +160,7 @@ impl<'a, T: Products> Product<'a, T> {
 
     /// How many elements the product has.
     pub(super) fn elements(&self) -> usize {
-        let count = self.batches.as_ref().map_or(1, |batches| batches.shape.iter().product::<usize>());
+        let count = self.batches.as_ref().map_or(1, |batches| size::product(&batches.shape));
         self.size[0] * self.size[2] * count
     }
 
