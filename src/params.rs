@@ -166,7 +166,7 @@ impl<T: Element> Params<T> {
         &mut self.data
     }
 
-    /// The same parameters as another kind of number: for example lifted to dual numbers.
+    /// The parameters as another kind of number: for example lifted to dual numbers.
     pub fn map<U: Element>(&self, f: impl FnMut(T) -> U) -> Params<U> {
         Params {
             data: self.data.iter().copied().map(f).collect(),

@@ -171,7 +171,7 @@ impl<T: Real> Record<T> {
         at: &'static Location<'static>,
         fill: impl FnOnce(&mut [T]),
     ) -> NodeId {
-        let id = self.place(kind, shape, at, fill);
+        let id = self.filled_leaf(kind, shape, at, fill);
         if let Some(watch) = &self.watch {
             let node = &self.nodes[id.index()];
             watch.entered(node, id, Values { arena: &self.values.data, params: &[] }.elements(node), None);
@@ -181,7 +181,7 @@ impl<T: Real> Record<T> {
 
     /// A leaf with memory that `fill` has filled.
     #[track_caller]
-    fn place(
+    fn filled_leaf(
         &mut self,
         kind: Kind,
         shape: &Shape,
