@@ -182,9 +182,9 @@ impl<T: Element> Params<T> {
         Grads(self.map(|_| T::ZERO))
     }
 
-    /// The places of all parameters.
-    pub(crate) fn places(&self) -> impl Iterator<Item = &Range<usize>> {
-        self.entries.iter().map(|entry| &entry.range)
+    /// All parameters, each with its place.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (ParamId, &Range<usize>)> {
+        self.entries.iter().map(|entry| (entry.id, &entry.range))
     }
 
     /// A parameter's place and shape.
