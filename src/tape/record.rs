@@ -45,7 +45,7 @@ pub(crate) struct Record<T> {
     /// Where values are zero.
     pub zeros: Zeros<T>,
     /// The node of each parameter that was used.
-    pub param_nodes: Vec<Option<NodeId>>,
+    param_nodes: Vec<Option<NodeId>>,
     /// What must reach the differentiated loss.
     pub obligations: Obligations,
     /// Looks on, if the tape was asked for that.
