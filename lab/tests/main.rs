@@ -1,0 +1,4 @@
+//! The lab's tests, one module a subject.
+
+mod house;
+mod params;
