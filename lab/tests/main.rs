@@ -1,4 +1,7 @@
 //! The lab's tests, one module a subject.
 
+mod arrays;
 mod house;
 mod params;
+mod tables;
+mod toy;

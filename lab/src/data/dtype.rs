@@ -52,6 +52,8 @@ pub trait Sealed: Sized {
     #[doc(hidden)]
     fn from_whole(x: i128) -> Option<Self>;
     #[doc(hidden)]
+    fn parse(text: &str) -> Option<Self>;
+    #[doc(hidden)]
     fn write(self, to: &mut Vec<u8>);
 }
 
@@ -151,9 +153,22 @@ impl Sealed for f32 {
         (y as i128 == x).then_some(y)
     }
 
+    fn parse(text: &str) -> Option<Self> {
+        finite(text, text.parse().ok()?, f32::is_infinite)
+    }
+
     fn write(self, to: &mut Vec<u8>) {
         to.extend(self.to_le_bytes());
     }
+}
+
+/// The number, unless the text has digits and the number is infinite: it was too large.
+fn finite<T>(text: &str, number: T, is_infinite: impl Fn(T) -> bool) -> Option<T>
+where
+    T: Copy,
+{
+    let too_large = is_infinite(number) && text.bytes().any(|byte| byte.is_ascii_digit());
+    (!too_large).then_some(number)
 }
 
 impl Value for f64 {
@@ -168,6 +183,10 @@ impl Sealed for f64 {
     fn from_whole(x: i128) -> Option<Self> {
         let y = x as f64;
         (y as i128 == x).then_some(y)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        finite(text, text.parse().ok()?, f64::is_infinite)
     }
 
     fn write(self, to: &mut Vec<u8>) {
@@ -189,6 +208,13 @@ macro_rules! whole {
 
             fn from_whole(x: i128) -> Option<Self> {
                 x.try_into().ok()
+            }
+
+            /// Also a whole number that is written as a float.
+            fn parse(text: &str) -> Option<Self> {
+                text.parse().ok().or_else(|| {
+                    text.parse().ok().filter(|x: &f64| x.abs() < 2f64.powi(53)).and_then(Self::from_float)
+                })
             }
 
             fn write(self, to: &mut Vec<u8>) {

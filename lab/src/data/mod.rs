@@ -5,9 +5,15 @@
 //! replaces its file as a whole ([`files::replace`](crate::files::replace)).
 
 mod array;
+pub mod csv;
 mod dtype;
+pub mod idx;
+pub mod npy;
+mod npy_header;
+pub mod npz;
 pub mod safetensors;
 mod safetensors_header;
+pub mod toy;
 
 pub use array::Array;
 pub use dtype::{Dtype, Value};
