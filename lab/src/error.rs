@@ -1,5 +1,6 @@
 //! What can be wrong with a file, and where in it.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
@@ -40,8 +41,8 @@ pub enum Place {
     },
     /// An array of this name.
     Array(String),
-    /// A row of an array, counted from 0.
-    Row(usize),
+    /// Rows of an array, counted from 0.
+    Rows(Range<usize>),
 }
 
 /// How a file's parameters differ from a model's.
@@ -135,7 +136,7 @@ impl fmt::Display for Place {
                 write!(f, "line {line}, column {column} ({name:?}): ")
             }
             Place::Array(name) => write!(f, "{name:?}: "),
-            Place::Row(row) => write!(f, "row {row}: "),
+            Place::Rows(rows) => write!(f, "rows {} to {}: ", rows.start, rows.end),
         }
     }
 }

@@ -3,5 +3,6 @@
 mod arrays;
 mod house;
 mod params;
+mod preparation;
 mod tables;
 mod toy;

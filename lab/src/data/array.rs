@@ -88,23 +88,18 @@ pub(crate) fn elements(shape: &[usize]) -> Result<usize, String> {
     }
 }
 
-/// Reads `count` numbers; memory grows with what arrives, and no more than `count` numbers are reserved.
-///
-/// `backed` says that the file is known to be long enough, so that all of the memory can be taken at once.
+/// Appends `count` numbers. Memory grows with what arrives, unless the caller has reserved it.
 pub(crate) fn read_numbers<T: Value>(
     mut from: impl Read,
     dtype: Dtype,
     order: Order,
     count: usize,
-    backed: bool,
-) -> Result<Vec<T>, String> {
-    let mut data = Vec::new();
-    if backed {
-        data.reserve_exact(count);
-    }
+    to: &mut Vec<T>,
+) -> Result<(), String> {
+    let start = to.len();
     let mut buffer = vec![0; CHUNK.min(count.saturating_mul(dtype.size()))];
-    while data.len() < count {
-        let step = (CHUNK / dtype.size()).min(count - data.len());
+    while to.len() - start < count {
+        let step = (CHUNK / dtype.size()).min(count - (to.len() - start));
         let bytes = &mut buffer[..step * dtype.size()];
         from.read_exact(bytes).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => {
@@ -112,9 +107,9 @@ pub(crate) fn read_numbers<T: Value>(
             }
             _ => error.to_string(),
         })?;
-        dtype.decode(order, bytes, &mut data).map_err(|text| format!("element {}: {text}", data.len()))?;
+        dtype.decode(order, bytes, to).map_err(|text| format!("element {}: {text}", to.len() - start))?;
     }
-    Ok(data)
+    Ok(())
 }
 
 /// Writes numbers, little end first, a piece at a time.

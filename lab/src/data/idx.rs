@@ -55,7 +55,9 @@ pub fn read<T: Value>(path: impl AsRef<Path>) -> Result<Array<T>> {
 fn read_from<T: Value>(mut from: impl Read, length: u64) -> Result<Array<T>, String> {
     let Header { dtype, shape, .. } = Header::read(&mut from, length)?;
     let count = elements(&shape)?;
-    Ok(Array::new(shape, read_numbers(from, dtype, Order::Big, count, true)?))
+    let mut data = Vec::with_capacity(count);
+    read_numbers(from, dtype, Order::Big, count, &mut data)?;
+    Ok(Array::new(shape, data))
 }
 
 impl Header {

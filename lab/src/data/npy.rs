@@ -53,7 +53,9 @@ pub(crate) fn read_from<T: Value>(mut from: impl Read, length: Option<u64>) -> R
     if let Some(length) = length {
         header.check_length(count, length)?;
     }
-    let data = read_numbers(&mut from, header.dtype, header.order, count, length.is_some())?;
+    // A file as long as its header says backs all of the memory; what comes out of an archive does not.
+    let mut data = Vec::with_capacity(if length.is_some() { count } else { 0 });
+    read_numbers(&mut from, header.dtype, header.order, count, &mut data)?;
     let more = from.read(&mut [0]).map_err(|error| error.to_string())?;
     if more > 0 {
         return Err(format!("more bytes follow the {count} numbers that the header speaks of"));

@@ -105,7 +105,8 @@ impl Reader {
         let count = elements(&shape).map_err(fail)?;
         self.file.seek(SeekFrom::Start(start)).map_err(|error| Error::io(&self.path, error))?;
 
-        let data = read_numbers(&self.file, dtype, Order::Little, count, true).map_err(fail)?;
+        let mut data = Vec::with_capacity(count);
+        read_numbers(&self.file, dtype, Order::Little, count, &mut data).map_err(fail)?;
         Ok(Array::new(shape, data))
     }
 

@@ -4,65 +4,18 @@
 //! `QUIETGRAD_MUTATE_SEED=7` to begin elsewhere. What fails is left in the temporary folder, whose name is printed; it then
 //! moves into `files/found/`, from which every run begins.
 
-#![allow(unsafe_code)] // an allocator that counts
-
-mod targets;
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use quietgrad::Random;
-use targets::{TARGETS, Target};
+
+use crate::counting::most_of;
+use crate::targets::{TARGETS, Target};
 
 /// Memory that a reader may take whatever the file: buffers, and the packing and unpacking of archives.
 const BASE: usize = 2 << 20;
-
-/// Counts, for each thread, the bytes that are taken now and the most that were.
-struct Counting;
-
-thread_local! {
-    static NOW: Cell<usize> = const { Cell::new(0) };
-    static MOST: Cell<usize> = const { Cell::new(0) };
-}
-
-fn taken(bytes: usize) {
-    NOW.set(NOW.get() + bytes);
-    MOST.set(MOST.get().max(NOW.get()));
-}
-
-fn given_back(bytes: usize) {
-    NOW.set(NOW.get().saturating_sub(bytes));
-}
-
-// SAFETY: everything is handed on to the system's allocator as it is; only numbers are counted beside it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        taken(layout.size());
-        // SAFETY: the caller's promises are the system allocator's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        given_back(layout.size());
-        // SAFETY: as above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // Both blocks may be there while one is copied to the other.
-        taken(size);
-        given_back(layout.size());
-        // SAFETY: as above.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// The files that damage begins from.
 fn samples(target: &Target) -> Vec<Vec<u8>> {
@@ -168,10 +121,9 @@ fn hold(name: &str) {
             damage(&mut bytes, &samples, &mut random);
         }
         fs::write(&path, &bytes).expect("a damaged file");
-        NOW.set(0);
-        MOST.set(0);
-        let outcome = catch_unwind(AssertUnwindSafe(|| (target.run)(&path, &beside)));
-        let (most, limit) = (MOST.get(), BASE + target.bytes_for_a_byte * bytes.len());
+        let run = || catch_unwind(AssertUnwindSafe(|| (target.run)(&path, &beside)));
+        let (outcome, most) = most_of(run);
+        let limit = BASE + target.bytes_for_a_byte * bytes.len();
         if outcome.is_err() || most > limit {
             let found = std::env::temp_dir().join(format!("quietgrad-{name}-{count}"));
             fs::write(&found, &bytes).expect("the file that fails");
