@@ -1,4 +1,4 @@
-//! What stands around [quietgrad](quietgrad) when a program learns from files: the library computes and never opens a
+//! What stands around [quietgrad] when a program learns from files: the library computes and never opens a
 //! file; the lab opens files.
 //!
 //! - [`params`]: a model's parameters, saved and loaded by name.

@@ -20,7 +20,7 @@ fn file(bytes: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
 
 /// The text of an error without its path.
 fn refused<T>(path: &Path, result: Result<T>) -> String {
-    let error = result.err().expect("a file that is refused");
+    let error = result.err().unwrap();
     assert_eq!(error.path(), path);
     error.to_string().strip_prefix(&format!("{}: ", path.display())).expect("the path comes first").to_owned()
 }

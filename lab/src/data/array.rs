@@ -59,6 +59,7 @@ impl<T> Array<T> {
     }
 
     /// The array as a tensor, without a copy.
+    #[expect(clippy::missing_panics_doc, reason = "an array has as many numbers as its shape says")]
     pub fn into_tensor(self) -> Tensor<T>
     where
         T: Element,

@@ -76,12 +76,9 @@ impl Header {
     pub fn text(dtype: Dtype, shape: &[usize]) -> Vec<u8> {
         let mark = if dtype.size() == 1 { '|' } else { '<' };
         let code = type_code(dtype).expect("no program asks a file for bf16");
-        let mut axes: String = shape.iter().map(|n| format!("{n}, ")).collect();
-        if shape.len() != 1 {
-            axes.truncate(axes.len().saturating_sub(2));
-        } else {
-            axes.pop();
-        }
+        let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
+        let comma = if shape.len() == 1 { "," } else { "" };
+        let axes = sizes.join(", ") + comma;
         let mut text =
             format!("{{'descr': '{mark}{code}', 'fortran_order': False, 'shape': ({axes}), }}").into_bytes();
         let before = MAGIC.len() + 4;

@@ -94,7 +94,7 @@ pub fn write<T: Value>(path: impl AsRef<Path>, arrays: &[(&str, &Array<T>)]) -> 
 /// Writes arrays under their names, packed: smaller if there are many zeros, and slower.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_packed<T: Value>(path: impl AsRef<Path>, arrays: &[(&str, &Array<T>)]) -> Result<()> {
     write_by(path.as_ref(), arrays, CompressionMethod::Deflated)
 }

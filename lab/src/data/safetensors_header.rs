@@ -100,16 +100,13 @@ impl<'de> Deserialize<'de> for Entries {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Entries, A::Error> {
                 let (mut arrays, mut texts) = (BTreeMap::new(), None);
                 while let Some(name) = map.next_key::<String>()? {
-                    let twice = || A::Error::custom(format!("{name:?} stands there twice"));
-                    if name == TEXTS {
-                        if texts.replace(map.next_value::<Texts>()?.0).is_some() {
-                            return Err(twice());
-                        }
-                    } else if arrays.contains_key(&name) {
-                        return Err(twice());
+                    let new = if name == TEXTS {
+                        texts.replace(map.next_value::<Texts>()?.0).is_none()
                     } else {
-                        let info = map.next_value()?;
-                        arrays.insert(name, info);
+                        arrays.insert(name.clone(), map.next_value()?).is_none()
+                    };
+                    if !new {
+                        return Err(A::Error::custom(format!("{name:?} stands there twice")));
                     }
                 }
                 Ok(Entries { arrays: arrays.into_iter().collect(), texts: texts.unwrap_or_default() })

@@ -158,7 +158,8 @@ impl<T: Value + Element> Epoch<'_, T> {
     ///
     /// # Errors
     /// If the file cannot be read, or has become shorter, or holds a number that is no `T`.
-    #[allow(clippy::should_implement_trait)] // a read may fail
+    #[expect(clippy::should_implement_trait, reason = "a read may fail")]
+    #[expect(clippy::missing_panics_doc, reason = "rows are handed out whole")]
     pub fn next(&mut self) -> Result<Option<Batch<T>>> {
         let width = self.shards.rows.width();
         let (mut data, mut rows) = (Vec::new(), Vec::new());

@@ -117,7 +117,7 @@ fn rows_far_apart_meet_in_a_batch() {
     // Of neighbours in one batch of a whole shuffle, 1 in 40 pairs; by shards of 25 rows some 1 in 4.
     let mut batch_of = HashMap::new();
     for (number, batch) in batches.iter().enumerate() {
-        batch.iter().for_each(|&row| drop(batch_of.insert(row, number)));
+        batch_of.extend(batch.iter().map(|&row| (row, number)));
     }
     let together = (1..4000).filter(|row| batch_of[row] == batch_of[&(row - 1)]).count();
     assert!(together < 1400, "{together} of 3999 neighbours share a batch");
@@ -148,7 +148,7 @@ fn arrays_of_every_format_give_the_rows_that_reading_them_whole_gives() {
 #[test]
 fn what_has_no_rows_or_no_room_is_refused() {
     fn refused<T: Value + quietgrad::Element>(opened: Result<Shards<T>, Error>) -> String {
-        opened.err().expect("an array that is refused").to_string()
+        opened.expect_err("an array that is refused").to_string()
     }
     let folder = tempdir().unwrap();
     let path = folder.path().join("x.npy");

@@ -96,7 +96,7 @@ impl Mt19937 {
         let largest = largest as u64;
         let mask = u64::MAX.checked_shr(largest.leading_zeros()).unwrap_or(0);
         loop {
-            let bits = if largest <= u64::from(u32::MAX) {
+            let bits = if u32::try_from(largest).is_ok() {
                 u64::from(self.bits())
             } else {
                 u64::from(self.bits()) << 32 | u64::from(self.bits())
