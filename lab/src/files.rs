@@ -1,8 +1,10 @@
 //! Files replaced as a whole: a reader finds the old contents or the new, and never a part.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::fs;
+use std::io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 use crate::{Error, Result};
 
@@ -12,7 +14,8 @@ use crate::{Error, Result};
 /// symbolic link stays one: what it points to is replaced.
 ///
 /// # Errors
-/// If `write` fails, or the folder does not exist or may not be written to.
+/// If `write` fails, or the folder does not exist or may not be written to, or what stands there is read-only, or no file (a
+/// device would be lost), or a link to nothing.
 ///
 /// ```
 /// use std::io::Write;
@@ -30,35 +33,82 @@ pub fn replace(path: impl AsRef<Path>, write: impl FnOnce(&mut dyn Write) -> io:
 }
 
 fn replace_or_io(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = match target.parent() {
+    let mut part = Part::beside(path)?;
+    write(&mut part)?;
+    part.put_in_place()
+}
+
+/// A file under construction, beside the one that it will replace. Dropped before that, it is removed.
+#[derive(Debug)]
+pub(crate) struct Part {
+    file: BufWriter<NamedTempFile>,
+    target: PathBuf,
+}
+
+impl Part {
+    pub fn beside(path: &Path) -> io::Result<Part> {
+        let refuse = |kind: ErrorKind, text: &str| Err(io::Error::new(kind, text));
+        let (target, old) = match fs::canonicalize(path) {
+            Ok(target) => (target.clone(), Some(fs::metadata(target)?)),
+            Err(_) if path.is_symlink() => {
+                return refuse(ErrorKind::NotFound, "the link points to nothing that could be replaced");
+            }
+            Err(_) => (path.to_owned(), None),
+        };
+        if let Some(old) = &old {
+            if !old.is_file() {
+                return refuse(
+                    ErrorKind::InvalidInput,
+                    "expected a file to replace, found a folder or a device",
+                );
+            }
+            if old.permissions().readonly() {
+                return refuse(ErrorKind::PermissionDenied, "the file is read-only");
+            }
+        }
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".quietgrad-").suffix(".part");
+        // A temporary file is the user's alone by default; this one has the rights of any new file, or the old one's.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let file = builder.tempfile_in(folder_of(&target))?;
+        if let Some(old) = old {
+            file.as_file().set_permissions(old.permissions())?;
+        }
+        Ok(Part { file: BufWriter::with_capacity(1 << 16, file), target })
+    }
+
+    /// What was written goes to the disk, then the file gets its name, then the name goes to the disk.
+    pub fn put_in_place(self) -> io::Result<()> {
+        let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.as_file().sync_all()?;
+        file.persist(&self.target).map_err(|error| error.error)?;
+        if cfg!(unix) {
+            fs::File::open(folder_of(&self.target))?.sync_all()?;
+        }
+        Ok(())
+    }
+}
+
+impl Write for Part {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Part {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".quietgrad-").suffix(".part");
-    // A temporary file is the user's alone by default; the new one has the old one's rights, or those of any new file.
-    match fs::metadata(&target) {
-        Ok(old) => {
-            builder.permissions(old.permissions());
-        }
-        #[cfg(unix)]
-        Err(_) => {
-            builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        }
-        #[cfg(not(unix))]
-        Err(_) => {}
     }
-    let beside = builder.tempfile_in(folder)?;
-    let mut buffer = BufWriter::with_capacity(1 << 16, beside.as_file());
-    write(&mut buffer)?;
-    buffer.flush()?;
-    drop(buffer);
-    beside.as_file().sync_all()?;
-    beside.persist(&target).map_err(|error| error.error)?;
-    // The new name is on the disk when the folder is.
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
 }

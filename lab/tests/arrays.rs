@@ -385,3 +385,34 @@ fn two_arrays_of_one_name_are_not_written() {
     assert!(npz::write(&path, &[("x", &x), ("x", &x)]).is_err());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn rows_written_one_after_the_other_are_the_array() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    for rows in [0, 1, 9, 12_345] {
+        let mut writer = npy::Writer::<f64>::create(&path, &[2, 3]).unwrap();
+        let data: Vec<f64> = (0..6 * rows).map(f64::from).collect();
+        data.chunks(60).for_each(|rows| writer.rows(rows).unwrap());
+        writer.finish().unwrap();
+        assert_eq!(npy::read::<f64>(&path).unwrap(), Array::new([rows as usize, 2, 3], data));
+    }
+}
+
+#[test]
+fn rows_that_were_not_finished_leave_nothing() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    let mut writer = npy::Writer::<f32>::create(&path, &[1]).unwrap();
+    writer.rows(&[1.0; 100_000]).unwrap();
+    drop(writer);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    assert!(npy::Writer::<f32>::create(&path, &[3, 0]).is_err());
+}
+
+#[test]
+#[should_panic(expected = "4 numbers are not whole rows of 3")]
+fn rows_are_written_whole() {
+    let folder = tempdir().unwrap();
+    npy::Writer::<f32>::create(folder.path().join("x.npy"), &[3]).unwrap().rows(&[1.0; 4]).unwrap();
+}

@@ -1,6 +1,7 @@
 //! The lab's tests, one module a subject.
 
 mod arrays;
+mod files;
 mod house;
 mod params;
 mod preparation;

@@ -3,10 +3,10 @@
 use std::fs;
 
 use quietgrad::{Params, Tensor};
+use quietgrad_lab::Mismatch;
 use quietgrad_lab::data::Array;
 use quietgrad_lab::data::safetensors::{self as tensors, Reader};
 use quietgrad_lab::params::{Description, describe, load, save};
-use quietgrad_lab::{Mismatch, files};
 use safetensors::SafeTensors;
 use tempfile::tempdir;
 
@@ -157,46 +157,9 @@ fn a_name_that_the_format_keeps_for_itself_is_refused() {
 }
 
 #[test]
-fn what_fails_on_the_way_leaves_the_old_file_and_no_other() {
-    let folder = tempdir().unwrap();
-    let path = folder.path().join("model.safetensors");
-    fs::write(&path, "old").unwrap();
-    let failed = files::replace(&path, |file| {
-        file.write_all(b"half of the new")?;
-        Err(std::io::Error::other("the disk is full"))
-    });
-    let text = failed.unwrap_err().to_string();
-    assert!(text.ends_with("the disk is full") && text.contains("model.safetensors"), "{text}");
-    assert_eq!(fs::read(&path).unwrap(), b"old");
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-}
-
-#[test]
 fn a_folder_that_does_not_exist_is_named() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("nowhere/model.safetensors");
     let text = save(&path, &model(), &Description::new("m")).unwrap_err().to_string();
     assert!(text.contains("nowhere"), "{text}");
-}
-
-#[cfg(unix)]
-#[test]
-fn a_link_stays_a_link_and_rights_stay_as_they_were() {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-    let folder = tempdir().unwrap();
-    let (target, link) = (folder.path().join("target"), folder.path().join("link"));
-    fs::write(&target, "old").unwrap();
-    fs::set_permissions(&target, fs::Permissions::from_mode(0o640)).unwrap();
-    symlink(&target, &link).unwrap();
-    files::replace(&link, |file| file.write_all(b"new")).unwrap();
-    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
-    assert_eq!(fs::read(&target).unwrap(), b"new");
-    assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o777, 0o640);
-
-    // A new file has the rights of any new file.
-    let (ours, theirs) = (folder.path().join("ours"), folder.path().join("theirs"));
-    files::replace(&ours, |file| file.write_all(b"new")).unwrap();
-    fs::write(&theirs, "new").unwrap();
-    let rights = |path| fs::metadata(path).unwrap().permissions().mode();
-    assert_eq!(rights(&ours), rights(&theirs));
 }

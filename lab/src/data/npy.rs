@@ -6,13 +6,14 @@
 //! Source: NumPy Enhancement Proposal 1 and `numpy.lib.format`.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
-use std::path::Path;
+use std::io::{BufReader, Read, Seek, Write};
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
 
 use super::array::{Array, elements, read_numbers, write_numbers};
 use super::dtype::{Dtype, Order, Value};
 use super::npy_header::Header;
-use crate::files::replace;
+use crate::files::{Part, replace};
 use crate::{Error, Place, Result};
 
 /// Reads an array. At most the array and 64 kB are in memory; twice the array if the file has its axes in Fortran's order.
@@ -44,6 +45,88 @@ pub fn read<T: Value>(path: impl AsRef<Path>) -> Result<Array<T>> {
 /// If the file cannot be written ([`replace`]).
 pub fn write<T: Value>(path: impl AsRef<Path>, array: &Array<T>) -> Result<()> {
     replace(path, |file| write_to(file, array))
+}
+
+/// Writes an array row by row: one that is larger than memory, or whose number of rows is not known beforehand.
+///
+/// The file gets its name when [`finish`](Self::finish) is called; without that nothing is left of it.
+///
+/// ```
+/// use quietgrad_lab::data::npy;
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("codes.npy");
+/// let mut writer = npy::Writer::<f32>::create(&path, &[3])?;
+/// for batch in [vec![1.0, 2.0, 3.0], vec![4.0, 5.0, 6.0, 7.0, 8.0, 9.0]] {
+///     writer.rows(&batch)?;
+/// }
+/// writer.finish()?;
+/// assert_eq!(npy::read::<f32>(&path)?.shape(), [3, 3]);
+/// # Ok::<(), quietgrad_lab::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Writer<T> {
+    path: PathBuf,
+    part: Part,
+    /// The number of rows, then the sizes of a row.
+    shape: Vec<usize>,
+    width: usize,
+    numbers: PhantomData<T>,
+}
+
+impl<T: Value> Writer<T> {
+    /// Begins a file of rows with these sizes.
+    ///
+    /// # Errors
+    /// If the file cannot be written, or there are too many sizes, or a row has no numbers.
+    pub fn create(path: impl AsRef<Path>, row_shape: &[usize]) -> Result<Self> {
+        let path = path.as_ref();
+        let shape = [&[0], row_shape].concat();
+        let fail = |text| Error::new(path, Place::File, text);
+        elements(&shape).map_err(fail)?;
+        let width = elements(row_shape).map_err(fail)?;
+        if width == 0 {
+            return Err(fail("rows of no numbers cannot be counted".into()));
+        }
+        let mut part = Part::beside(path).map_err(|error| Error::io(path, error))?;
+        // The header is written again when the number of rows is known: as long as it can become.
+        part.write_all(&Header::text_as_long_as_any(T::DTYPE, &shape))
+            .map_err(|error| Error::io(path, error))?;
+        Ok(Writer { path: path.into(), part, shape, width, numbers: PhantomData })
+    }
+
+    /// Appends rows, one after the other.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    ///
+    /// # Panics
+    /// If these are not whole rows.
+    #[track_caller]
+    pub fn rows(&mut self, data: &[T]) -> Result<()> {
+        assert!(
+            data.len().is_multiple_of(self.width),
+            "{} numbers are not whole rows of {}",
+            data.len(),
+            self.width
+        );
+        self.shape[0] += data.len() / self.width;
+        write_numbers(&mut self.part, data).map_err(|error| Error::io(&self.path, error))
+    }
+
+    /// Writes the number of rows and gives the file its name.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn finish(self) -> Result<()> {
+        let Writer { path, mut part, shape, .. } = self;
+        let finish = move || {
+            part.rewind()?;
+            part.write_all(&Header::text_as_long_as_any(T::DTYPE, &shape))?;
+            part.put_in_place()
+        };
+        finish().map_err(|error| Error::io(&path, error))
+    }
 }
 
 /// Reads an array to its end, which must be the stream's. `length` is the stream's, if it is known for certain.

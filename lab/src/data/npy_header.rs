@@ -74,6 +74,17 @@ impl Header {
 
     /// The header of an array in row-major order, little end first, padded as NumPy pads it.
     pub fn text(dtype: Dtype, shape: &[usize]) -> Vec<u8> {
+        Header::padded(dtype, shape, 0)
+    }
+
+    /// A header that has room for any number of rows: as long for all arrays that differ in their first size alone.
+    pub fn text_as_long_as_any(dtype: Dtype, shape: &[usize]) -> Vec<u8> {
+        let most = [&[usize::MAX], &shape[1..]].concat();
+        Header::padded(dtype, shape, Header::text(dtype, &most).len())
+    }
+
+    /// A header of at least this length.
+    fn padded(dtype: Dtype, shape: &[usize], least: usize) -> Vec<u8> {
         let mark = if dtype.size() == 1 { '|' } else { '<' };
         let code = type_code(dtype).expect("no program asks a file for bf16");
         let sizes: Vec<String> = shape.iter().map(ToString::to_string).collect();
@@ -82,7 +93,8 @@ impl Header {
         let mut text =
             format!("{{'descr': '{mark}{code}', 'fortran_order': False, 'shape': ({axes}), }}").into_bytes();
         let before = MAGIC.len() + 4;
-        text.resize((before + text.len() + 1).next_multiple_of(64) - before - 1, b' ');
+        let length = (before + text.len() + 1).next_multiple_of(64).max(least);
+        text.resize(length - before - 1, b' ');
         text.push(b'\n');
         [&MAGIC[..], &[1, 0], &(text.len() as u16).to_le_bytes()[..], &text].concat()
     }
