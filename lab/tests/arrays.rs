@@ -201,6 +201,17 @@ fn a_damaged_archive_is_refused() {
 }
 
 #[test]
+fn an_archive_in_which_a_name_means_two_arrays_is_refused() {
+    let (_folder, path) = file("");
+    let mut archive = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+    for name in ["x", "x.npy"] {
+        archive.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+    }
+    archive.finish().unwrap();
+    assert_eq!(refused(&path, npz::Reader::open(&path)), "two of the archive's arrays are called \"x\"");
+}
+
+#[test]
 fn kinds_of_safetensors_are_read() {
     let mut file = safetensors::Reader::open(fixture("kinds.safetensors")).unwrap();
     assert_eq!(file.text("note"), Some("by Python"));

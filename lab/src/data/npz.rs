@@ -51,14 +51,14 @@ impl Reader {
         if archive.has_overlapping_files().map_err(|error| fail(error.to_string()))? {
             return Err(fail("two of the archive's files share bytes".into()));
         }
-        let mut names = Vec::with_capacity(archive.len());
+        let mut names: Vec<String> = Vec::with_capacity(archive.len());
         for name in archive.file_names() {
-            names.push(name.map_err(|error| fail(format!("a file's name: {error}")))?.into_owned());
-        }
-        for name in &mut names {
-            if let Some(stem) = name.strip_suffix(".npy") {
-                *name = stem.to_owned();
+            let name = name.map_err(|error| fail(format!("a file's name: {error}")))?;
+            let name = name.strip_suffix(".npy").unwrap_or(&name);
+            if names.iter().any(|other| other == name) {
+                return Err(fail(format!("two of the archive's arrays are called {name:?}")));
             }
+            names.push(name.into());
         }
         Ok(Reader { path: path.into(), archive, names })
     }
