@@ -162,6 +162,11 @@ impl Op {
         each!(self, rule => rule.differentiable())
     }
 
+    /// The op that copies a tensor of this shape to row-major order.
+    pub(crate) fn contiguous(shape: Shape) -> Op {
+        reshape::Reshape { to: shape }.into()
+    }
+
     pub(crate) fn zeros(&self, x: &[&[usize]]) -> ZeroRule {
         each!(self, rule => rule.zeros(x))
     }

@@ -18,7 +18,7 @@ use super::watch::Watch;
 use super::zeros::{SkipZeros, Skipping, Zeros};
 use crate::element::Element;
 use crate::matrix::Products;
-use crate::ops::{Alias, OnEntries, Op, Output, Real, ZeroRule, reshape::Reshape};
+use crate::ops::{Alias, OnEntries, Op, Output, Real, ZeroRule};
 use crate::params::{ParamId, Params};
 use crate::tensor::{Shape, ShapeError, ViewMut};
 
@@ -256,8 +256,8 @@ impl<T: Real> Record<T> {
         for (k, input) in inputs.iter_mut().enumerate() {
             let node = &self.nodes[input.index()];
             if node.strides.is_some() && !op.takes_strides(k) {
-                let copy = Reshape { to: node.shape.clone() };
-                *input = self.apply(&copy.into(), std::iter::once(*input), params, at)?;
+                let copy = Op::contiguous(node.shape.clone());
+                *input = self.apply(&copy, std::iter::once(*input), params, at)?;
                 copied = true;
             }
         }
