@@ -29,7 +29,6 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 ///
 /// # Panics
 /// If `QUIETGRAD_THREADS` is not a whole number.
-#[track_caller]
 pub fn threads() -> usize {
     match THREADS.load(Ordering::Relaxed) {
         0 => detect(),
@@ -50,7 +49,6 @@ pub fn set_threads(threads: usize) {
 }
 
 #[cold]
-#[track_caller]
 fn detect() -> usize {
     let asked = std::env::var_os("QUIETGRAD_THREADS").filter(|asked| !asked.is_empty());
     let threads = match asked {
