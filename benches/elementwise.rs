@@ -9,8 +9,8 @@ use std::time::Duration;
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
-use quietgrad::kernels::update::{self, Adam, AdamState};
 use quietgrad::kernels::{self, Each, isa::Isa, softmax};
+use quietgrad::optim::{Adam, Factors, Optimizer};
 use quietgrad::{Accum, Element};
 
 /// Two arrays of `f32` of this length fill a first-level cache of 32 KiB; those of `f64` reach into the second.
@@ -102,13 +102,15 @@ macro_rules! functions {
             on_every_isa(&mut rows, || softmax::softmax(black_box(&x), COLS, black_box(&mut y)));
             rows.finish();
 
-            let (mut m, mut v) = (vec![0.0; LEN], vec![0.0; LEN]);
-            let rule =
-                Adam { lr: 1e-3, beta1: 0.9, beta2: 0.999, eps: 1e-8, weight_decay: 0.0, decoupled: false };
+            let mut params = quietgrad::Params::new();
+            params.add("y", quietgrad::Tensor::from_fn([LEN], |i| x[i]));
+            let mut grads = params.zeros();
+            grads.data_mut().copy_from_slice(&x);
+            let mut adam = Adam::<$t>::new(1e-3);
+            adam.step(&mut params, &grads); // makes room for what it remembers
             let mut steps = group::<$t>(c, "adam");
             on_every_isa(&mut steps, || {
-                let state = AdamState { mean: &mut m, square: &mut v, largest: None };
-                update::adam(black_box(&mut y), black_box(&x), state, &rule, [0.35, 0.99])
+                adam.update(0..LEN, black_box(&mut y), black_box(&x), Factors::default())
             });
             steps.finish();
         }

@@ -23,7 +23,7 @@ struct Case {
     h: Vec<f32>,
     support: Support,
     values: Vec<f32>,
-    by_place: Vec<f32>,
+    by_row: Vec<f32>,
     w: Vec<f32>,
     dy: Vec<f32>,
     y: Vec<f32>,
@@ -40,18 +40,18 @@ impl Case {
         for h in &mut h {
             *h = if random.unit() < density { h.abs() } else { 0.0 };
         }
-        let (mut support, mut values, mut by_place) = (Support::default(), Vec::new(), Vec::new());
-        find(&h, k, &mut support, &mut values, &mut by_place);
+        let (mut support, mut values, mut by_row) = (Support::default(), Vec::new(), Vec::new());
+        find(&h, k, &mut support, &mut values, &mut by_row);
         let out = vec![0.0; values.len()];
         let [y, dw, dh] = [m * n, k * n, m * k].map(|len| vec![0.0; len]);
-        Case { size, h, support, values, by_place, w, dy, y, dw, dh, out }
+        Case { size, h, support, values, by_row, w, dy, y, dw, dh, out }
     }
 
     /// Runs a product once; its dense form has the same name after `dense `.
     fn run(&mut self, product: &str) {
         let [m, k, n] = self.size;
         let (w, dy) = (Mat::row_major(&self.w, n), Mat::row_major(&self.dy, n));
-        let a = Sparse { support: &self.support, values: &self.values, by_place: &self.by_place };
+        let a = Sparse { support: &self.support, values: &self.values, by_row: &self.by_row };
         let h = Mat::row_major(&self.h, k);
         let turned = |data| MatMut { data, row_stride: 1, col_stride: k };
         let (replace, none) = (Accum::Replace, Epilogue::None);
@@ -65,7 +65,7 @@ impl Case {
                 let dw = (MatMut::row_major(&mut self.dw, n), replace);
                 f32::spmm_t_sddmm(a, dy, w, n, dw, (&mut self.out, replace));
             }
-            "find" => find(&self.h, k, &mut self.support, &mut self.values, &mut self.by_place),
+            "find" => find(&self.h, k, &mut self.support, &mut self.values, &mut self.by_row),
             "gather" => gather(&self.h, &self.support, &mut self.out, replace),
             "scatter" => scatter(a, &mut self.dh, replace),
             "sum columns" => sum_columns(a, &mut self.dw[..k], replace),

@@ -62,6 +62,7 @@ pub mod pointwise;
 mod random;
 pub mod reg;
 pub mod scalar;
+mod state;
 mod tape;
 mod tensor;
 mod text;
@@ -71,10 +72,11 @@ pub use inspect::{Graph, OpSummary, Summary, terms};
 pub use kernels::cost::{Form, pays};
 pub use kernels::{set_threads, threads};
 pub use matrix::{Accum, Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
-pub use ops::{Entries, Real, Reduction};
-pub use params::{Grads, ParamId, Params};
+pub use ops::{Real, Reduction};
+pub use params::{Grads, ParamId, Params, Signature};
 pub use pointwise::Demand;
 pub use random::Random;
+pub use state::{State, StateError};
 pub use tape::{
     Cost, Cotangents, Indices, Kind, Node, NodeId, Obligation, Profile, Recording, SkipZeros, Skipping, Tape,
     Var,

@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use crate::element::Element;
-use crate::kernels;
+use crate::kernels::{self, length};
 use crate::tensor::{Shape, Tensor};
 
 /// A parameter of a [`Params`]: where it stands.
@@ -36,6 +36,33 @@ struct Entry {
 pub struct Params<T> {
     data: Vec<T>,
     entries: Vec<Entry>,
+    signature: Signature,
+}
+
+/// What names and shapes some parameters have, and in what order: equal for clones and averages of one model, and for
+/// models built by the same program, in another process or on another machine as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The number of elements of all parameters.
+    pub elements: u64,
+    /// A hash of names and shapes.
+    pub fingerprint: u64,
+}
+
+impl Signature {
+    /// Of no parameters. The number is FNV-1a's first hash (G. Fowler, L. C. Noll and K.-P. Vo, 1991).
+    const EMPTY: Signature = Signature { elements: 0, fingerprint: 0xcbf2_9ce4_8422_2325 };
+
+    /// One more parameter. Lengths are hashed first, so that no two lists of names and shapes read alike.
+    fn with(self, name: &str, shape: &[usize], elements: usize) -> Signature {
+        let sizes = [name.len(), shape.len()].into_iter().chain(shape.iter().copied());
+        let sizes = sizes.flat_map(|size| (size as u64).to_le_bytes());
+        let hash = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        Signature {
+            elements: self.elements + elements as u64,
+            fingerprint: sizes.chain(name.bytes()).fold(self.fingerprint, hash),
+        }
+    }
 }
 
 /// A gradient for every parameter, laid out like the [`Params`] it was made from by [`Params::zeros`].
@@ -45,7 +72,7 @@ pub struct Grads<T>(Params<T>);
 impl<T: Element> Params<T> {
     /// No parameters yet.
     pub fn new() -> Self {
-        Params { data: Vec::new(), entries: Vec::new() }
+        Params { data: Vec::new(), entries: Vec::new(), signature: Signature::EMPTY }
     }
 
     /// Adds a parameter with its initial value.
@@ -59,6 +86,7 @@ impl<T: Element> Params<T> {
         let shape = value.shape().clone();
         let start = self.data.len();
         self.data.extend(value.into_data());
+        self.signature = self.signature.with(&name, &shape, self.data.len() - start);
         self.entries.push(Entry { name, shape, range: start..self.data.len() });
         ParamId(self.entries.len() as u32 - 1)
     }
@@ -130,7 +158,16 @@ impl<T: Element> Params<T> {
 
     /// The same parameters as another kind of number: for example lifted to dual numbers.
     pub fn map<U: Element>(&self, f: impl FnMut(T) -> U) -> Params<U> {
-        Params { data: self.data.iter().copied().map(f).collect(), entries: self.entries.clone() }
+        Params {
+            data: self.data.iter().copied().map(f).collect(),
+            entries: self.entries.clone(),
+            signature: self.signature,
+        }
+    }
+
+    /// Names and shapes as one small value, to tell these parameters from others.
+    pub fn signature(&self) -> Signature {
+        self.signature
     }
 
     /// Gradients for these parameters, all zero.
@@ -179,6 +216,11 @@ impl<T: Element> Grads<T> {
         self.0.tensor(id)
     }
 
+    /// Names and shapes of the parameters that these are gradients of.
+    pub fn signature(&self) -> Signature {
+        self.0.signature()
+    }
+
     /// All gradients, one parameter after the other.
     pub fn data(&self) -> &[T] {
         self.0.data()
@@ -189,14 +231,21 @@ impl<T: Element> Grads<T> {
         self.0.data_mut()
     }
 
-    /// The Euclidean norm of all gradients together.
+    /// The Euclidean norm of all gradients together, without overflow or underflow on the way: NaN or infinite only if an
+    /// element is, or if no `f64` is as large.
     pub fn norm(&self) -> f64 {
-        kernels::sum_map([self.data()], &kernels::row(|[g]: [T; 1]| g * g)).to_f64().sqrt()
+        length(self.data()).value()
     }
 
     /// Shrinks all gradients by one factor so that their norm is at most `max`; gives the norm they had.
     ///
+    /// If an element is NaN or infinite, so is the norm, and the gradients are left as they are: look at the norm, and leave
+    /// the step out or stop.
+    ///
     /// Source: R. Pascanu, T. Mikolov and Y. Bengio, On the Difficulty of Training Recurrent Neural Networks, 2013.
+    ///
+    /// # Panics
+    /// If `max` is negative or NaN.
     ///
     /// ```
     /// use quietgrad::{Params, Tensor};
@@ -208,28 +257,53 @@ impl<T: Element> Grads<T> {
     /// assert_eq!(grads.clip_norm(2.5), 5.0);
     /// assert_eq!(grads.data(), [1.5, 2.0]);
     /// ```
+    #[track_caller]
     pub fn clip_norm(&mut self, max: f64) -> f64 {
-        let norm = self.norm();
-        if norm > max {
-            let factor = T::from_f64(max / norm);
+        assert!(max >= 0.0, "clip_norm: a norm of at most {max} makes no sense");
+        let length = length(self.data());
+        let norm = length.value();
+        if length.is_finite() && norm > max {
+            let [first, second] = length.factors_to(max).map(T::from_f64);
             for g in self.data_mut() {
-                *g = *g * factor;
+                *g = *g * first * second;
             }
         }
         norm
     }
 
-    /// Holds every element of the gradients between −`max` and `max`.
-    pub fn clip_value(&mut self, max: f64) {
-        let max = T::from_f64(max);
-        for g in self.data_mut() {
-            *g = if *g > max {
-                max
-            } else if *g < -max {
-                -max
-            } else {
-                *g
-            };
+    /// Holds every element of the gradients between −`max` and `max`; gives the largest absolute value they had.
+    ///
+    /// If an element is NaN or infinite, so is the largest, and the gradients are left as they are.
+    ///
+    /// # Panics
+    /// If `max` is negative or NaN.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tensor};
+    ///
+    /// let mut params = Params::new();
+    /// params.add("w", Tensor::from([0.0, 0.0]));
+    /// let mut grads = params.zeros();
+    /// grads.data_mut().copy_from_slice(&[3.0, -4.0]);
+    /// assert_eq!(grads.clip_value(3.5), 4.0);
+    /// assert_eq!(grads.data(), [3.0, -3.5]);
+    /// ```
+    #[track_caller]
+    pub fn clip_value(&mut self, max: f64) -> f64 {
+        assert!(max >= 0.0, "clip_value: a value of at most {max} makes no sense");
+        let largest = kernels::largest(self.data());
+        if largest.is_finite() && largest > max {
+            let max = T::from_f64(max);
+            for g in self.data_mut() {
+                *g = if *g > max {
+                    max
+                } else if *g < -max {
+                    -max
+                } else {
+                    *g
+                };
+            }
         }
+        largest
     }
 }

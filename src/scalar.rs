@@ -180,7 +180,7 @@ fn binary(tape: &Tape, rule: impl BinaryRule, a: impl Operand, b: impl Operand) 
 
 macro_rules! unary_methods {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range:tt,
-        kinks $kinks:tt, $demand:ident: |$x:ident, $y:tt| $f:expr => $df:expr;)*) => {
+        kinks $kinks:tt, $demand:ident: |$x:ident, $y:tt| $f:expr => $df:expr $(, |$g:ident| $pull:expr)?;)*) => {
         /// Functions of one number: a method for every line of their [table](crate::pointwise).
         #[allow(clippy::should_implement_trait)]
         impl Var<'_> {$(
@@ -196,7 +196,8 @@ unary_table!(unary_methods);
 
 macro_rules! binary_methods {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range_a:tt $range_b:tt,
-        kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr;)*) => {
+        kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr
+        $(, |$g:ident| $pull_a:expr, $pull_b:expr)?;)*) => {
         /// Functions of two numbers, of which the first is `self`. They panic if the two are on different tapes.
         #[allow(clippy::should_implement_trait)]
         impl Var<'_> {$(

@@ -163,14 +163,14 @@ fn warmed_sparse_products_allocate_nothing() {
     let mut numbers = |len: usize| -> Vec<f32> { (0..len).map(|_| random.normal() as f32).collect() };
     let (w, dy, mut y, mut dw) = (numbers(k * n), numbers(m * n), numbers(m * n), numbers(k * n));
     let h: Vec<_> = numbers(m * k).iter().map(|h| (h - 1.0).max(0.0)).collect();
-    let (mut support, mut values, mut by_place) = (Support::default(), Vec::new(), Vec::new());
+    let (mut support, mut values, mut by_row) = (Support::default(), Vec::new(), Vec::new());
     let mut dh = numbers(m * k);
     let (w, dy) = (Mat::row_major(&w, n), Mat::row_major(&dy, n));
 
     quietgrad::set_threads(1);
     let count = allocations(|| {
-        find(&h, k, &mut support, &mut values, &mut by_place);
-        let a = Sparse { support: &support, values: &values, by_place: &by_place };
+        find(&h, k, &mut support, &mut values, &mut by_row);
+        let a = Sparse { support: &support, values: &values, by_row: &by_row };
         f32::spmm(a, w, n, &mut y, Accum::Replace, Epilogue::None);
         let dh = (&mut dh[..values.len()], Accum::Add);
         let turned = MatMut { data: &mut dw, row_stride: 1, col_stride: k };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The modules, lowest first. A module imports from the rows above its own, and from no other.
 const LAYERS: &[&[&str]] = &[
-    &["element", "text"],
+    &["element", "state", "text"],
     &["matrix", "random"],
     &["kernels"],
     &["pointwise", "tensor"],

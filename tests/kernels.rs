@@ -231,7 +231,7 @@ fn relu_layers<T: Products>(isa: Isa, random: &mut Random) {
                     x: Mat { data: &x, row_stride, col_stride },
                     y: &y,
                     gy: &gy,
-                    uniform: T::from_f64(3.0),
+                    plus: T::from_f64(3.0),
                 };
                 let [of_w, of_b] = [(); 2].map(|()| [Accum::Replace, Accum::Add][random.below(2)]);
                 let place = |len: usize, accum: Accum, random: &mut Random| match accum {

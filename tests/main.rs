@@ -1,13 +1,15 @@
 //! All integration tests, as modules of one binary, which links once.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use quietgrad::kernels::isa::Isa;
 
 mod architecture;
+mod chains;
 mod derivatives;
 mod golden;
 mod gradcheck;
+mod graphs;
 mod kernels;
 mod math;
 mod operands;
@@ -15,20 +17,28 @@ mod ops;
 mod optimizers;
 mod penalties;
 mod random;
+mod resume;
 mod scalar;
 mod screen;
 mod seeing;
+mod settings;
 mod softmax;
 mod sparse;
 mod stale;
+mod tails;
+mod tiny;
 mod update;
 mod zeros;
 
-/// Runs `test` under each instruction set of this machine, the best last. The choice is process-wide, so such tests
-/// take turns.
-fn on_every_isa(mut test: impl FnMut(Isa)) {
+/// The choice of an instruction set is process-wide: tests that change it, or compare bits, take turns.
+fn turn() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
-    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Runs `test` under each instruction set of this machine, the best last.
+fn on_every_isa(mut test: impl FnMut(Isa)) {
+    let _turn = turn();
     for isa in Isa::available() {
         Isa::force(isa);
         test(isa);

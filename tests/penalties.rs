@@ -222,6 +222,38 @@ fn the_controller_reaches_the_wanted_density() {
 }
 
 #[test]
+fn a_controller_of_a_density_out_of_reach_does_not_wind_up() {
+    // Always too much is active, then always too little, for very long.
+    for (density, bound) in [(1.0, 1e-3 * 1e4), (0.0, 1e-3 / 1e4)] {
+        let mut lambda = DensityController::new(1e-3, 0.1);
+        for _ in 0..100_000 {
+            lambda.observe(density);
+            assert!((1e-3 / 1e4 * 0.999..=1e-3 * 1e4 * 1.001).contains(&lambda.coefficient()));
+        }
+        approx::assert_relative_eq!(lambda.coefficient(), bound, max_relative = 1e-12);
+        // And back, as fast as it came: within a thousand steps it is beyond where it began.
+        let back = (0..1000).position(|_| {
+            lambda.observe(1.0 - density);
+            (lambda.coefficient() > 1e-3) == (density == 0.0)
+        });
+        assert!(back.is_some(), "{}", lambda.coefficient());
+    }
+}
+
+#[test]
+fn a_density_that_is_no_number_changes_nothing() {
+    let mut lambda = DensityController::new(1e-3, 0.1);
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert!(!lambda.observe(bad));
+        assert_eq!(lambda.state(), DensityController::new(1e-3, 0.1).state());
+    }
+    assert!(lambda.observe(0.5));
+    let (state, coefficient) = (lambda.state(), lambda.coefficient());
+    assert!(!lambda.observe(f64::NAN));
+    assert_eq!((lambda.state(), lambda.coefficient()), (state, coefficient));
+}
+
+#[test]
 fn schedules_go_where_they_say() {
     let values = |schedule: &Schedule, steps: &[usize]| -> Vec<f64> {
         steps.iter().map(|&step| schedule.at(step)).collect()

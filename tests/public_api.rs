@@ -21,6 +21,9 @@ mod pointwise {
 mod random {
     pub use quietgrad::Random;
 }
+mod state {
+    pub use quietgrad::{State, StateError};
+}
 mod tensor {
     pub use quietgrad::{Axes, Shape, ShapeError, Tensor};
 }

@@ -38,18 +38,18 @@ struct Found<T> {
     dense: Vec<T>,
     support: Support,
     values: Vec<T>,
-    by_place: Vec<T>,
+    by_row: Vec<T>,
 }
 
 impl<T: Products> Found<T> {
     fn in_matrix(dense: Vec<T>, cols: usize) -> Self {
-        let (mut support, mut values, mut by_place) = (Support::default(), Vec::new(), Vec::new());
-        find(&dense, cols, &mut support, &mut values, &mut by_place);
-        Found { dense, support, values, by_place }
+        let (mut support, mut values, mut by_row) = (Support::default(), Vec::new(), Vec::new());
+        find(&dense, cols, &mut support, &mut values, &mut by_row);
+        Found { dense, support, values, by_row }
     }
 
     fn matrix(&self) -> Sparse<'_, T> {
-        Sparse { support: &self.support, values: &self.values, by_place: &self.by_place }
+        Sparse { support: &self.support, values: &self.values, by_row: &self.by_row }
     }
 }
 
@@ -232,12 +232,12 @@ fn any_number_of_threads_gives_the_same_bits_of_sparse_products() {
 fn a_support_is_where_the_matrix_is_not_zero() {
     on_every_isa(|isa| {
         let mut random = Random(0x2545_f491_4f6c_dd1d);
-        let (mut support, mut values, mut by_place) = (Support::default(), Vec::new(), Vec::new());
+        let (mut support, mut values, mut by_row) = (Support::default(), Vec::new(), Vec::new());
         let shapes = [[0, 5], [5, 0], [1, 1], [3, 63], [9, 64], [7, 65], [40, 130], [300, 1500], [2, 5000]];
         for [rows, cols] in shapes {
             for density in DENSITIES {
                 let x = random.sparse::<f32>(rows * cols, density);
-                find(&x, cols, &mut support, &mut values, &mut by_place);
+                find(&x, cols, &mut support, &mut values, &mut by_row);
                 // By column, then by row.
                 let not_zero = |&(i, j): &(usize, usize)| x[i * cols + j] != 0.0;
                 let places = (0..cols).flat_map(|j| (0..rows).map(move |i| (i, j))).filter(not_zero);
@@ -251,10 +251,10 @@ fn a_support_is_where_the_matrix_is_not_zero() {
                 assert_eq!(values, expected, "{isa:?} {rows} x {cols}, {density}");
                 // Panel by panel, by row.
                 let panels = (0..cols).step_by(support.width()).map(|j| j..cols.min(j + support.width()));
-                let by_row = panels.flat_map(|panel| (0..rows).map(move |i| (i, panel.clone())));
-                let values_of = by_row.flat_map(|(i, panel)| &x[i * cols..][panel]);
+                let rows_of = panels.flat_map(|panel| (0..rows).map(move |i| (i, panel.clone())));
+                let values_of = rows_of.flat_map(|(i, panel)| &x[i * cols..][panel]);
                 let expected: Vec<_> = values_of.copied().filter(|&x| x != 0.0).collect();
-                assert_eq!(by_place, expected, "{isa:?} {rows} x {cols}, {density}");
+                assert_eq!(by_row, expected, "{isa:?} {rows} x {cols}, {density}");
                 assert_eq!((support.entries(), support.cols()), (places.len(), cols));
                 assert!(support.width().is_power_of_two());
             }

@@ -1,6 +1,8 @@
 //! The optimizers' updates, each against its formulas written out for one number.
 
-use quietgrad::kernels::update::{self, Adam, AdamState, Lion, Momentum, RmsProp, RmsPropState};
+use quietgrad::kernels::update;
+use quietgrad::optim::{Adagrad, Adam, Average, Lion, Optimizer, RmsProp, Sgd};
+use quietgrad::{Params, Tensor};
 
 use crate::on_every_isa;
 
@@ -8,26 +10,43 @@ use crate::on_every_isa;
 const LEN: usize = 75;
 const STEPS: u64 = 5;
 
-/// Runs a few steps of `update(p, g, state, t)`, checks every number against `naive`, and every instruction set
-/// against the first.
-fn check<const N: usize>(
-    update: impl Fn(&mut [f64], &[f64], [&mut [f64]; N], u64),
+fn start() -> Vec<f64> {
+    (0..LEN).map(|i| (i as f64 * 0.7).sin()).collect()
+}
+
+fn gradient(t: u64) -> Vec<f64> {
+    (0..LEN).map(|i| ((i as f64 + 1.0) * t as f64).cos() * 0.3).collect()
+}
+
+/// Runs a few steps of an optimizer, checks every number against `naive`, and every instruction set against the first.
+fn check<O: Optimizer<f64>, const N: usize>(
+    make: impl Fn() -> O,
     naive: impl Fn(&mut f64, f64, &mut [f64; N], u64),
 ) {
-    let start: Vec<f64> = (0..LEN).map(|i| (i as f64 * 0.7).sin()).collect();
-    let gradient =
-        |t: u64| -> Vec<f64> { (0..LEN).map(|i| ((i as f64 + 1.0) * t as f64).cos() * 0.3).collect() };
+    check_run(
+        |p| {
+            let mut params = Params::new();
+            params.add("p", Tensor::from_fn([LEN], |i| p[i]));
+            let (mut grads, mut optimizer) = (params.zeros(), make());
+            for t in 1..=STEPS {
+                grads.data_mut().copy_from_slice(&gradient(t));
+                optimizer.step(&mut params, &grads);
+            }
+            p.copy_from_slice(params.data());
+        },
+        naive,
+    );
+}
 
+/// Checks a run of a few steps, which changes the numbers that it is given.
+fn check_run<const N: usize>(run: impl Fn(&mut [f64]), naive: impl Fn(&mut f64, f64, &mut [f64; N], u64)) {
     let mut results = Vec::new();
     on_every_isa(|_| {
-        let mut p = start.clone();
-        let mut state: [Vec<f64>; N] = std::array::from_fn(|_| vec![0.0; LEN]);
-        for t in 1..=STEPS {
-            update(&mut p, &gradient(t), state.each_mut().map(|s| &mut s[..]), t);
-        }
+        let mut p = start();
+        run(&mut p);
         results.push(p);
     });
-    for (i, &start) in start.iter().enumerate() {
+    for (i, &start) in start().iter().enumerate() {
         let (mut p, mut state) = (start, [0.0; N]);
         for t in 1..=STEPS {
             naive(&mut p, gradient(t)[i], &mut state, t);
@@ -37,16 +56,21 @@ fn check<const N: usize>(
     assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "instruction sets differ");
 }
 
+/// An optimizer with some settings changed.
+fn with<O>(mut optimizer: O, change: impl Fn(&mut O)) -> O {
+    change(&mut optimizer);
+    optimizer
+}
+
 #[test]
 fn sgd_steps_down_the_gradient() {
-    check(|p, g, [], _| update::sgd(p, g, 0.1, 0.01), |p, g, [], _| *p -= 0.1 * (g + 0.01 * *p));
+    check(|| with(Sgd::new(0.1), |sgd| sgd.weight_decay = 0.01), |p, g, [], _| *p -= 0.1 * (g + 0.01 * *p));
 }
 
 #[test]
 fn momentum_steps_along_the_velocity() {
-    let rule = Momentum { lr: 0.1, momentum: 0.9, weight_decay: 0.01, nesterov: false };
     check(
-        |p, g, [v], _| update::momentum(p, g, v, rule),
+        || with(Sgd::momentum(0.1, 0.9), |sgd| sgd.weight_decay = 0.01),
         |p, g, [v], _| {
             *v = 0.9 * *v + g + 0.01 * *p;
             *p -= 0.1 * *v;
@@ -56,9 +80,8 @@ fn momentum_steps_along_the_velocity() {
 
 #[test]
 fn nesterov_steps_along_the_velocity_to_come() {
-    let rule = Momentum { lr: 0.1, momentum: 0.9, weight_decay: 0.01, nesterov: true };
     check(
-        |p, g, [v], _| update::momentum(p, g, v, rule),
+        || with(Sgd::nesterov(0.1, 0.9), |sgd| sgd.weight_decay = 0.01),
         |p, g, [v], _| {
             let g = g + 0.01 * *p;
             *v = 0.9 * *v + g;
@@ -67,24 +90,26 @@ fn nesterov_steps_along_the_velocity_to_come() {
     );
 }
 
-const ADAM: Adam = Adam { lr: 0.02, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.1, decoupled: false };
-
-/// Of the decays of [`ADAM`].
-fn powers(t: u64) -> [f64; 2] {
-    [0.9, 0.99].map(|beta: f64| beta.powi(t as i32))
+fn adam() -> Adam<f64> {
+    with(Adam::new(0.02), |adam| (adam.beta2, adam.weight_decay) = (0.99, 0.1))
 }
 
 #[test]
 fn adams_powers_follow_one_another_until_they_vanish() {
-    let mut last = [1.0; 2];
+    let mut params = Params::new();
+    params.add("p", Tensor::from([1.0]));
+    let (grads, mut adam) = (params.zeros(), adam());
     for t in 1..10_000 {
-        last = ADAM.next_powers(last);
-        for (power, expected) in last.into_iter().zip(powers(t)) {
+        adam.step(&mut params, &grads);
+        let state = adam.state();
+        for (name, beta) in [("power1", 0.9f64), ("power2", 0.99)] {
+            let power = state.numbers[name];
             assert!(power == 0.0 || power > f64::EPSILON / 8.0, "step {t}: {power}");
-            approx::assert_relative_eq!(1.0 - power, 1.0 - expected, max_relative = 1e-13);
+            approx::assert_relative_eq!(1.0 - power, 1.0 - beta.powi(t), max_relative = 1e-13);
         }
     }
-    assert_eq!(last, [0.0; 2]);
+    let state = adam.state();
+    assert_eq!([state.numbers["power1"], state.numbers["power2"]], [0.0; 2]);
 }
 
 fn adam_step(g: f64, m: &mut f64, v: &mut f64, t: u64) -> f64 {
@@ -96,21 +121,13 @@ fn adam_step(g: f64, m: &mut f64, v: &mut f64, t: u64) -> f64 {
 
 #[test]
 fn adam_adds_weight_decay_to_the_gradient() {
-    check(
-        |p, g, [mean, square], t| {
-            update::adam(p, g, AdamState { mean, square, largest: None }, &ADAM, powers(t))
-        },
-        |p, g, [m, v], t| *p -= adam_step(g + 0.1 * *p, m, v, t),
-    );
+    check(adam, |p, g, [m, v], t| *p -= adam_step(g + 0.1 * *p, m, v, t));
 }
 
 #[test]
 fn adamw_takes_weight_decay_from_the_parameter() {
-    let rule = Adam { decoupled: true, ..ADAM };
     check(
-        |p, g, [mean, square], t| {
-            update::adam(p, g, AdamState { mean, square, largest: None }, &rule, powers(t))
-        },
+        || with(Adam::adamw(0.02, 0.1), |adam| adam.beta2 = 0.99),
         |p, g, [m, v], t| {
             *p -= 0.02 * 0.1 * *p;
             *p -= adam_step(g, m, v, t);
@@ -121,9 +138,7 @@ fn adamw_takes_weight_decay_from_the_parameter() {
 #[test]
 fn amsgrad_divides_by_the_largest_mean_square() {
     check(
-        |p, g, [mean, square, largest], t| {
-            update::adam(p, g, AdamState { mean, square, largest: Some(largest) }, &ADAM, powers(t))
-        },
+        || with(adam(), |adam| adam.amsgrad = true),
         |p, g, [m, v, largest], t| {
             let g = g + 0.1 * *p;
             *m = 0.9 * *m + 0.1 * g;
@@ -137,9 +152,8 @@ fn amsgrad_divides_by_the_largest_mean_square() {
 
 #[test]
 fn lion_steps_by_signs() {
-    let rule = Lion { lr: 0.01, beta1: 0.9, beta2: 0.99, weight_decay: 0.1 };
     check(
-        |p, g, [m], _| update::lion(p, g, m, rule),
+        || with(Lion::new(0.01), |lion| lion.weight_decay = 0.1),
         |p, g, [m], _| {
             let direction: f64 = 0.9 * *m + 0.1 * g;
             *m = 0.99 * *m + 0.01 * g;
@@ -150,35 +164,54 @@ fn lion_steps_by_signs() {
 
 #[test]
 fn a_moving_average_follows() {
-    check(|p, g, [], _| update::moving_average(p, g, 0.9), |p, g, [], _| *p = 0.9 * *p + 0.1 * g);
+    check_run(
+        |p| {
+            let mut params = Params::new();
+            params.add("p", Tensor::from_fn([LEN], |i| p[i]));
+            let mut average = Average::new(&params, 0.9);
+            for t in 1..=STEPS {
+                params.data_mut().copy_from_slice(&gradient(t));
+                average.update(&params);
+            }
+            p.copy_from_slice(average.params().data());
+        },
+        |p, g, [], _| *p = 0.9 * *p + 0.1 * g,
+    );
 }
 
 #[test]
 fn soft_threshold_moves_towards_zero_and_stops_there() {
-    let mut x = [2.0f32, -2.0, 0.3, -0.3, 0.0, 0.5, f32::NAN];
-    update::soft_threshold(&mut x, 0.5);
-    assert_eq!(x[..6], [1.5, -1.5, 0.0, 0.0, 0.0, 0.0]);
-    assert!(x[6].is_nan());
+    on_every_isa(|_| {
+        let mut x = [2.0f32, -2.0, 0.3, -0.3, 0.0, 0.5, f32::NAN, f32::INFINITY];
+        update::soft_threshold(&mut x, 0.5);
+        assert_eq!(x[..6], [1.5, -1.5, 0.0, 0.0, 0.0, 0.0]);
+        assert!(x[6].is_nan() && x[7] == f32::INFINITY);
+    });
 }
 
 #[test]
 fn a_first_step_of_adam_is_as_long_as_the_step_size() {
-    let (mut p, mut m, mut v) = ([1.0f32; 3], [0.0; 3], [0.0; 3]);
-    let state = AdamState { mean: &mut m, square: &mut v, largest: None };
-    update::adam(&mut p, &[1e-3, -1.0, 1e3], state, &Adam { lr: 0.5, weight_decay: 0.0, ..ADAM }, powers(1));
-    for (p, expected) in p.into_iter().zip([0.5, 1.5, 0.5]) {
-        approx::assert_relative_eq!(p, expected, max_relative = 1e-4);
+    let mut params = Params::new();
+    params.add("p", Tensor::from([1.0, 1.0, 1.0]));
+    let mut grads = params.zeros();
+    grads.data_mut().copy_from_slice(&[1e-3, -1.0, 1e3]);
+    Adam::new(0.5).step(&mut params, &grads);
+    for (p, expected) in params.data().iter().zip([0.5, 1.5, 0.5]) {
+        approx::assert_relative_eq!(*p, expected, max_relative = 1e-4);
     }
 }
 
-const RMSPROP: RmsProp<f64> = RmsProp { lr: 0.01, alpha: 0.9, eps: 1e-8, weight_decay: 0.1, momentum: 0.5 };
+fn rmsprop(momentum: f64, centered: bool) -> RmsProp<f64> {
+    with(RmsProp::new(0.01), |rmsprop| {
+        (rmsprop.alpha, rmsprop.weight_decay) = (0.9, 0.1);
+        (rmsprop.momentum, rmsprop.centered) = (momentum, centered);
+    })
+}
 
 #[test]
 fn rmsprop_divides_by_the_root_mean_square() {
     check(
-        |p, g, [square], _| {
-            update::rmsprop(p, g, RmsPropState { square, mean: None, velocity: None }, RMSPROP)
-        },
+        || rmsprop(0.0, false),
         |p, g, [s], _| {
             let g = g + 0.1 * *p;
             *s = 0.9 * *s + 0.1 * g * g;
@@ -190,9 +223,7 @@ fn rmsprop_divides_by_the_root_mean_square() {
 #[test]
 fn rmsprop_with_a_velocity_has_momentum() {
     check(
-        |p, g, [square, v], _| {
-            update::rmsprop(p, g, RmsPropState { square, mean: None, velocity: Some(v) }, RMSPROP)
-        },
+        || rmsprop(0.5, false),
         |p, g, [s, v], _| {
             let g = g + 0.1 * *p;
             *s = 0.9 * *s + 0.1 * g * g;
@@ -205,9 +236,7 @@ fn rmsprop_with_a_velocity_has_momentum() {
 #[test]
 fn rmsprop_with_a_mean_divides_by_the_standard_deviation() {
     check(
-        |p, g, [square, mean], _| {
-            update::rmsprop(p, g, RmsPropState { square, mean: Some(mean), velocity: None }, RMSPROP)
-        },
+        || rmsprop(0.0, true),
         |p, g, [s, mean], _| {
             let g = g + 0.1 * *p;
             *s = 0.9 * *s + 0.1 * g * g;
@@ -220,9 +249,7 @@ fn rmsprop_with_a_mean_divides_by_the_standard_deviation() {
 #[test]
 fn rmsprop_with_mean_and_velocity_does_both() {
     check(
-        |p, g, [square, mean, v], _| {
-            update::rmsprop(p, g, RmsPropState { square, mean: Some(mean), velocity: Some(v) }, RMSPROP)
-        },
+        || rmsprop(0.5, true),
         |p, g, [s, mean, v], _| {
             let g = g + 0.1 * *p;
             *s = 0.9 * *s + 0.1 * g * g;
@@ -236,7 +263,7 @@ fn rmsprop_with_mean_and_velocity_does_both() {
 #[test]
 fn adagrad_divides_by_the_root_of_all_squares() {
     check(
-        |p, g, [s], _| update::adagrad(p, g, s, 0.1, 1e-10, 0.01),
+        || with(Adagrad::new(0.1), |adagrad| adagrad.weight_decay = 0.01),
         |p, g, [s], _| {
             let g = g + 0.01 * *p;
             *s += g * g;
@@ -248,36 +275,5 @@ fn adagrad_divides_by_the_root_of_all_squares() {
 #[test]
 #[should_panic(expected = "differ in length")]
 fn slices_of_different_lengths_are_refused() {
-    update::sgd(&mut [1.0f32; 3], &[1.0; 2], 0.1, 0.0);
-}
-
-#[test]
-fn any_number_of_threads_updates_every_parameter_alike() {
-    // Enough for several parts, and no multiple of any.
-    const MANY: usize = 500_003;
-    let number = |i: usize, seed: f64| (i as f64 * 0.37 + seed).sin();
-    let rule = Adam { lr: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, weight_decay: 0.01, decoupled: false };
-    on_every_isa(|isa| {
-        for amsgrad in [false, true] {
-            let on = |threads: usize| {
-                quietgrad::set_threads(threads);
-                let slice = |seed: f64| (0..MANY).map(|i| number(i, seed)).collect::<Vec<f64>>();
-                let (mut p, g, mut mean) = (slice(0.0), slice(1.0), slice(2.0));
-                let squares = |seed: f64| slice(seed).into_iter().map(|x| x * x).collect::<Vec<f64>>();
-                let (mut square, mut largest) = (squares(3.0), squares(4.0));
-                let state = AdamState {
-                    mean: &mut mean,
-                    square: &mut square,
-                    largest: if amsgrad { Some(&mut largest) } else { None },
-                };
-                update::adam(&mut p, &g, state, &rule, powers(3));
-                quietgrad::set_threads(1);
-                [p, mean, square, largest]
-            };
-            let one = on(1);
-            for threads in [2, 3, 5] {
-                assert!(on(threads) == one, "{isa:?}, amsgrad {amsgrad}: {threads} threads differ from 1");
-            }
-        }
-    });
+    update::step(&mut [1.0f32; 3], &[1.0; 2], [], |p, g, []| (p - g, []));
 }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
-use crate::element::Element;
+use crate::element::{Element, slopes};
 
 /// A value and its derivative in one direction: `value + tangent ε` with ε² = 0.
 ///
@@ -33,10 +33,12 @@ impl<T: Element> Dual<T> {
         Dual { value, tangent }
     }
 
-    /// f(x) with f's value and slope at `self.value` at hand: the chain rule.
+    /// f(x) with f's value and slope at `self.value` at hand: the chain rule. What has no tangent gets none, be the
+    /// slope infinite.
     #[inline(always)]
     fn chain(self, value: T, slope: T) -> Self {
-        Dual { value, tangent: self.tangent * slope }
+        let tangent = if self.tangent.adds_nothing() { T::ZERO } else { self.tangent * slope };
+        Dual { value, tangent }
     }
 }
 
@@ -129,7 +131,7 @@ impl<T: Element> Element for Dual<T> {
     }
     fn tanh(self) -> Self {
         let y = self.value.tanh();
-        self.chain(y, (T::ONE - y) * (T::ONE + y))
+        self.chain(y, slopes::of_tanh(self.value, y))
     }
     fn sin(self) -> Self {
         self.chain(self.value.sin(), self.value.cos())
@@ -138,25 +140,34 @@ impl<T: Element> Element for Dual<T> {
         self.chain(self.value.cos(), -self.value.sin())
     }
     fn erf(self) -> Self {
-        let slope = T::from_f64(std::f64::consts::FRAC_2_SQRT_PI) * (-(self.value * self.value)).exp();
-        self.chain(self.value.erf(), slope)
+        self.chain(self.value.erf(), slopes::of_erf(self.value))
+    }
+    fn erfcx(self) -> Self {
+        let y = self.value.erfcx();
+        let slope = (self.value + self.value) * y - T::from_f64(std::f64::consts::FRAC_2_SQRT_PI);
+        self.chain(y, slope)
+    }
+    fn gauss(self) -> Self {
+        let y = self.value.gauss();
+        self.chain(y, -(self.value + self.value) * y)
     }
     fn sigmoid(self) -> Self {
         let y = self.value.sigmoid();
-        self.chain(y, y * (T::ONE - y))
+        self.chain(y, slopes::of_sigmoid(self.value, y))
     }
     fn softplus(self) -> Self {
         self.chain(self.value.softplus(), self.value.sigmoid())
     }
-    /// d(xʸ) = y xʸ⁻¹ dx + xʸ ln x dy; a constant exponent (tangent 0) asks nothing of ln x.
+    /// d(xʸ) = y xʸ⁻¹ dx + xʸ ln x dy; a constant exponent (tangent 0) asks nothing of ln x, and x⁰ is constant even
+    /// at 0.
     fn powf(self, y: Self) -> Self {
         let value = self.value.powf(y.value);
         let mut tangent = T::ZERO;
-        if self.tangent != T::ZERO {
+        if !self.tangent.adds_nothing() && !y.value.adds_nothing() {
             tangent += y.value * self.value.powf(y.value - T::ONE) * self.tangent;
         }
-        if y.tangent != T::ZERO {
-            tangent += value * self.value.ln() * y.tangent;
+        if !y.tangent.adds_nothing() {
+            tangent += slopes::of_exponent(self.value, y.value, value) * y.tangent;
         }
         Dual { value, tangent }
     }
@@ -167,6 +178,9 @@ impl<T: Element> Element for Dual<T> {
             Some(Ordering::Equal) => Dual { value: T::ZERO, tangent: T::ZERO },
             _ => self,
         }
+    }
+    fn normal_or_zero(self) -> Self {
+        Dual { value: self.value.normal_or_zero(), tangent: self.tangent.normal_or_zero() }
     }
     fn adds_nothing(self) -> bool {
         self.value.adds_nothing() && self.tangent.adds_nothing()

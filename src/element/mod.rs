@@ -7,6 +7,7 @@ use std::fmt::{Debug, Display};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
 mod dual;
+pub(crate) mod slopes;
 
 pub use dual::Dual;
 
@@ -39,6 +40,11 @@ pub trait Element:
     /// Whether loops over this type are worth compiling once for every instruction set.
     const VECTORIZED: bool = false;
 
+    /// Numbers that a training run keeps become 0 below this (see [`kernels::update`](crate::kernels::update)); 0 if none do.
+    const TINY: Self = Self::ZERO;
+    /// The root of [`TINY`](Element::TINY): a number whose square is kept is as large.
+    const TINY_ROOT: Self = Self::ZERO;
+
     /// The nearest number of this type, with tangent 0.
     fn from_f64(x: f64) -> Self;
     /// The value; a tangent is dropped.
@@ -61,6 +67,10 @@ pub trait Element:
     fn cos(self) -> Self;
     /// Error function 2/√π ∫₀ˣ e^(−t²) dt.
     fn erf(self) -> Self;
+    /// e^(x²) (1 − erf x) for x ≥ 0: the complementary error function without its tail's decay.
+    fn erfcx(self) -> Self;
+    /// e^(−x²); that x² is rounded costs no accuracy.
+    fn gauss(self) -> Self;
     /// xʸ
     fn powf(self, y: Self) -> Self;
     /// |x|
@@ -87,6 +97,12 @@ pub trait Element:
     fn is_nan(self) -> bool {
         self.to_f64().is_nan()
     }
+
+    /// 0 where the size is below the smallest normal number of the type, the number itself elsewhere.
+    ///
+    /// What is made of exponentials ends with it, so that no subnormal number, which is slow on some processors,
+    /// goes from a saturated unit into what follows.
+    fn normal_or_zero(self) -> Self;
 
     /// Whether nothing comes of adding it: the value is 0, and so is a tangent.
     fn adds_nothing(self) -> bool {

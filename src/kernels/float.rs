@@ -8,11 +8,13 @@ use crate::kernels::matmul::{gemm, gemm_batch};
 use crate::matrix::{Accum, Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
 
 macro_rules! float {
-    ($t:ty, $math:ident $(, $screen:item)?) => {
+    ($t:ty, $math:ident, $tiny_root:expr $(, $screen:item)?) => {
         impl Element for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const VECTORIZED: bool = true;
+            const TINY: Self = $tiny_root * $tiny_root;
+            const TINY_ROOT: Self = $tiny_root;
 
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
@@ -59,6 +61,18 @@ macro_rules! float {
                 $math::erf(self)
             }
             #[inline(always)]
+            fn erfcx(self) -> Self {
+                $math::erfcx(self)
+            }
+            #[inline(always)]
+            fn gauss(self) -> Self {
+                $math::gauss(self)
+            }
+            #[inline(always)]
+            fn normal_or_zero(self) -> Self {
+                if self.abs() < <$t>::MIN_POSITIVE { 0.0 } else { self }
+            }
+            #[inline(always)]
             fn powf(self, y: Self) -> Self {
                 $math::powf(self, y)
             }
@@ -101,9 +115,9 @@ macro_rules! float {
                 cols: usize,
                 support: &mut Support,
                 values: &mut Vec<Self>,
-                by_place: &mut Vec<Self>,
+                by_row: &mut Vec<Self>,
             ) {
-                sparse::find(x, cols, support, values, by_place);
+                sparse::find(x, cols, support, values, by_row);
             }
             fn spmm(
                 a: Sparse<Self>,
@@ -160,8 +174,20 @@ macro_rules! float {
 float!(
     f32,
     single,
-    fn screen(size: [usize; 3], x: Mat<Self>, w: Mat<Self>, bias: &[Self], y: &mut [Self]) -> Option<usize> {
-        super::screen::linear_relu(size, x, w, bias, y)
+    f32::from_bits((127 - 51) << 23), // 2⁻⁵¹
+    fn screen(
+        size: [usize; 3],
+        x: Mat<Self>,
+        w: Mat<Self>,
+        bias: &[Self],
+        y: &mut [Self],
+        always: bool,
+    ) -> Option<usize> {
+        if always || super::screen::pays_here(size, x, w, bias) {
+            super::screen::linear_relu(size, x, w, bias, y)
+        } else {
+            None
+        }
     }
 );
-float!(f64, double);
+float!(f64, double, f64::from_bits((1023 - 485) << 52)); // 2⁻⁴⁸⁵

@@ -118,28 +118,48 @@ vectorize! {
     }
 }
 
-/// `[y, g] -> g + uniform` where y is above 0, and 0 elsewhere. It selects: whatever stood there is gone, be it NaN.
+/// `[y, g] -> g + plus` where y is above 0, and 0 elsewhere. It selects: whatever stood there is gone, be it NaN.
 #[derive(Clone, Copy, Debug)]
 pub struct WherePositive<T> {
     /// To be added.
-    pub uniform: T,
+    pub plus: T,
 }
 
 impl<T: Element> Each<T, 2> for WherePositive<T> {
     #[inline(always)]
     fn at(self, [y, g]: [T; 2]) -> T {
-        if y > T::ZERO { g + self.uniform } else { T::ZERO }
+        if y > T::ZERO { g + self.plus } else { T::ZERO }
     }
 }
 
 vectorize! {
     /// [`WherePositive`], in place.
-    pub fn keep_where_positive [T: Element] (y: &[T], g: &mut [T], uniform: T) {
+    pub fn keep_where_positive [T: Element] (y: &[T], g: &mut [T], plus: T) {
         let y = &y[..g.len()];
         for i in 0..g.len() {
-            g[i] = WherePositive { uniform }.at([y[i], g[i]]);
+            g[i] = WherePositive { plus }.at([y[i], g[i]]);
         }
     }
+}
+
+/// `[y] -> plus · sign(y)`: what an l1 penalty on y adds to the cotangent of y.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signs<T> {
+    pub plus: T,
+}
+
+impl<T: Element> Each<T, 1> for Signs<T> {
+    #[inline(always)]
+    fn at(self, [y]: [T; 1]) -> T {
+        // Of 0 it is 0, of NaN it is NaN.
+        let not_above = if y < T::ZERO { -self.plus } else { self.plus * y };
+        if y > T::ZERO { self.plus } else { not_above }
+    }
+}
+
+/// `g += plus · sign(y)`
+pub(crate) fn add_signs<T: Element>(y: &[T], g: &mut [T], plus: T) {
+    map([y], g, Accum::Add, Signs { plus });
 }
 
 /// Elements gathered at a time where an operand does not stand row-major.

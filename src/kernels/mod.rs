@@ -6,6 +6,7 @@
 pub mod dropout;
 mod float;
 pub mod isa;
+mod length;
 mod map;
 pub mod math;
 mod matmul;
@@ -21,7 +22,9 @@ mod threads;
 pub mod top_k;
 pub mod update;
 
+pub use length::{Length, largest, length};
 pub use map::{Each, Row, Strided, WherePositive, for_each_offset, keep_where_positive, map, map_strided};
+pub(crate) use map::{Signs, add_signs};
 pub use matmul::blocked::Blocks;
 pub use micro::THIN;
 pub use reduce::{sum, sum_each, sum_map, sum_rows, sum_strided};

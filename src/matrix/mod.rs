@@ -83,10 +83,10 @@ pub struct ReluLayer<'a, T> {
     pub x: Mat<'a, T>,
     /// Its output.
     pub y: &'a [T],
-    /// The cotangent of y, less what is `uniform`.
+    /// The cotangent of y, less `plus`.
     pub gy: &'a [T],
     /// To be added to every element of the cotangent.
-    pub uniform: T,
+    pub plus: T,
 }
 
 /// The matrix products of a number type. The provided methods are the [`reference`](mod@reference); `f32` and `f64` override them with
@@ -111,14 +111,8 @@ pub trait Products: Element {
 
     /// See [`find`](crate::kernels::support::find).
     #[doc(hidden)]
-    fn find(
-        x: &[Self],
-        cols: usize,
-        support: &mut Support,
-        values: &mut Vec<Self>,
-        by_place: &mut Vec<Self>,
-    ) {
-        reference::find(x, cols, support, values, by_place);
+    fn find(x: &[Self], cols: usize, support: &mut Support, values: &mut Vec<Self>, by_row: &mut Vec<Self>) {
+        reference::find(x, cols, support, values, by_row);
     }
 
     /// `c (=, +=) epilogue(a b)` with a sparse `a`, and `c` row-major with `n` columns.
@@ -154,13 +148,15 @@ pub trait Products: Element {
     }
 
     /// `y = max(x w + bias, 0)` by [screening](crate::kernels::screen): the elements that are zero for certain are not
-    /// computed. Gives how many were, or `None`, having done nothing, where that is not possible.
+    /// computed. Gives how many were, or `None`, having done nothing, where that is not possible or, unless it is to be
+    /// done `always`, does not pay.
     fn screen(
         _size: [usize; 3],
         _x: Mat<Self>,
         _w: Mat<Self>,
         _bias: &[Self],
         _y: &mut [Self],
+        _always: bool,
     ) -> Option<usize> {
         None
     }

@@ -47,22 +47,22 @@ pub fn find<T: Element>(
     cols: usize,
     support: &mut Support,
     values: &mut Vec<T>,
-    by_place: &mut Vec<T>,
+    by_row: &mut Vec<T>,
 ) {
     let (rows, width) = (x.len() / cols.max(1), 1 << 10);
     *support = Support { rows, cols, width, ..Support::default() };
     values.clear();
-    by_place.clear();
+    by_row.clear();
     support.row_starts.push(0);
     support.col_starts.push(0);
     for panel in 0..support.panels() {
         let columns = support.columns_of(panel);
         for i in 0..rows {
             for j in columns.clone().filter(|j| x[i * cols + j] != T::ZERO) {
-                by_place.push(x[i * cols + j]);
+                by_row.push(x[i * cols + j]);
                 support.column_of.push((j - columns.start) as u16);
             }
-            support.row_starts.push(by_place.len() as u32);
+            support.row_starts.push(by_row.len() as u32);
         }
         for j in columns {
             for i in (0..rows).filter(|i| x[i * cols + j] != T::ZERO) {
@@ -137,8 +137,8 @@ pub fn relu_layer_vjp<T: Element>(
     (gw, gw_accum): (&mut [T], Accum),
     (gb, gb_accum): (&mut [T], Accum),
 ) {
-    let ReluLayer { size: [m, k, n], x, y, gy, uniform } = layer;
-    let g = |i: usize, j: usize| if y[i * n + j] > T::ZERO { gy[i * n + j] + uniform } else { T::ZERO };
+    let ReluLayer { size: [m, k, n], x, y, gy, plus } = layer;
+    let g = |i: usize, j: usize| if y[i * n + j] > T::ZERO { gy[i * n + j] + plus } else { T::ZERO };
     let put = |place: &mut T, sum: T, accum: Accum| match accum {
         Accum::Replace => *place = sum,
         Accum::Add => *place += sum,

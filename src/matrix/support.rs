@@ -44,6 +44,11 @@ impl Support {
         self.width
     }
 
+    /// How many elements the matrix has.
+    pub(crate) fn elements(&self) -> usize {
+        self.rows * self.cols
+    }
+
     /// How many elements are not zero.
     pub fn entries(&self) -> usize {
         self.row_of.len()
@@ -51,7 +56,7 @@ impl Support {
 
     /// The part of the elements that is not zero; NaN if there are none.
     pub fn density(&self) -> f64 {
-        self.entries() as f64 / (self.rows * self.cols) as f64
+        self.entries() as f64 / self.elements() as f64
     }
 
     /// Row and column of each entry, by its number.
@@ -89,12 +94,12 @@ pub struct Sparse<'a, T> {
     /// Their values.
     pub values: &'a [T],
     /// The same values by place: panel by panel, row by row. Empty if nobody has brought them into this order.
-    pub by_place: &'a [T],
+    pub by_row: &'a [T],
 }
 
 impl<'a, T> Sparse<'a, T> {
     /// The matrix with these values at the entries of a support.
     pub fn new(support: &'a Support, values: &'a [T]) -> Self {
-        Sparse { support, values, by_place: &[] }
+        Sparse { support, values, by_row: &[] }
     }
 }

@@ -4,8 +4,7 @@
 use crate::element::Element;
 use crate::kernels::{self, Each, Strided};
 use crate::matrix::Accum;
-use crate::ops::Entries;
-use crate::ops::{Real, Rule, Sample};
+use crate::ops::{OnEntries, Real, Rule, Sample, ZeroRule};
 use crate::pointwise::{self, Binary, BinaryRule, BinaryVisitor, SlopeA, SlopeB, Value, binary_table};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{broadcast_strides, row_major};
@@ -103,20 +102,24 @@ impl Rule for Pairwise {
     }
 
     /// A sum hands entries on; so does the sum with a row, such as a bias.
-    fn entries(&self, x: &[&[usize]]) -> Entries {
+    fn zeros(&self, x: &[&[usize]]) -> ZeroRule {
         let row_or_whole = |a: &[usize], b: &[usize]| a == b || (a.len() == 1 && a.last() == b.last());
         let fits = row_or_whole(x[0], x[1]) || row_or_whole(x[1], x[0]);
-        if fits && matches!(self.0, Binary::Add(_)) { Entries::Linear } else { Entries::Unseen }
+        let hands_on = fits && matches!(self.0, Binary::Add(_));
+        let entries = if hands_on { OnEntries::PassesOn } else { OnEntries::Ignores };
+        ZeroRule { entries, ..ZeroRule::DENSE }
     }
 
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         if let Some(&entries) = gy.sparse {
             for (k, x) in x.iter().enumerate() {
-                if x.shape == gy.shape {
-                    gx.add_entries(k, |_, g, accum| kernels::copy([entries.values], g, accum));
-                } else {
-                    gx.add(k, |g, accum| kernels::support::sum_columns(entries, g.data, accum));
-                }
+                gx.add(k, |g, accum| {
+                    if x.shape == gy.shape {
+                        kernels::copy([entries.values], g.data, accum);
+                    } else {
+                        kernels::support::sum_columns(entries, g.data, accum);
+                    }
+                });
             }
             return;
         }
@@ -158,7 +161,8 @@ impl Rule for Pairwise {
 
 macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range_a:tt $range_b:tt,
-        kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr;)*) => {
+        kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr
+        $(, |$g:ident| $pull_a:expr, $pull_b:expr)?;)*) => {
         /// Elementwise functions of two arguments, a method for every line of the binary table. Shapes broadcast.
         ///
         /// ```

@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::element::{Dual, Element};
-use crate::ops::{Op, Real, Rule, Sample};
+use crate::element::Dual;
+use crate::ops::{Op, Real, Rule, Sample, ZeroRule};
 use crate::tape::Cotangents;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
@@ -59,11 +59,18 @@ pub trait CustomRule: Debug + Send + Sync + 'static {
     /// If the inputs' shapes do not fit the op, or each other; the text is what the panic says.
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError>;
 
+    /// What it makes of zeros, for inputs of these shapes. [`ZeroRule::RELU`] for an activation function of one input that,
+    /// as relu does, makes many zeros, and lets nothing through where it has made one: then products skip them, forward
+    /// and backward. The vjp is run on the entries of y alone then, as if they were all, and its x is y.
+    fn zeros(&self, _x: &[&[usize]]) -> ZeroRule {
+        ZeroRule::DENSE
+    }
+
     /// y = f(x); must write every element of y, whose memory holds anything.
-    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>);
+    fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>);
 
     /// gx (=, +=) Jᵀ gy for each input that wants it, by [`Cotangents::add`].
-    fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>);
+    fn vjp<T: Real>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>);
 }
 
 /// A [`CustomRule`] as an op. Two are equal if they are clones of one.
@@ -89,6 +96,7 @@ pub(super) trait AnyRule:
 {
     fn name(&self) -> &'static str;
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError>;
+    fn zeros(&self, x: &[&[usize]]) -> ZeroRule;
 }
 
 pub(super) trait RuleFor<T> {
@@ -104,9 +112,13 @@ impl<R: CustomRule> AnyRule for R {
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         CustomRule::shape(self, x)
     }
+
+    fn zeros(&self, x: &[&[usize]]) -> ZeroRule {
+        CustomRule::zeros(self, x)
+    }
 }
 
-impl<R: CustomRule, T: Element> RuleFor<T> for R {
+impl<R: CustomRule, T: Real> RuleFor<T> for R {
     fn forward(&self, x: &[View<T>], y: ViewMut<T>) {
         CustomRule::forward(self, x, y);
     }
@@ -130,6 +142,10 @@ impl Rule for Custom {
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         self.0.shape(x)
+    }
+
+    fn zeros(&self, x: &[&[usize]]) -> ZeroRule {
+        self.0.zeros(x)
     }
 
     fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>) {

@@ -3,8 +3,7 @@
 use crate::element::Element;
 use crate::kernels::dropout::{dropout, dropout_entries};
 use crate::matrix::Accum;
-use crate::ops::Entries;
-use crate::ops::{Real, Rule, Sample};
+use crate::ops::{OnEntries, Output, Real, Rule, Sample, ZeroRule};
 use crate::random::Random;
 use crate::tape::{Cotangents, Var};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
@@ -42,18 +41,14 @@ impl Rule for Dropout {
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         match gy.sparse {
             Some(&gy) => {
-                gx.add_entries(0, |_, g, accum| dropout_entries(gy, self.rate, self.seed, g, accum));
+                gx.add(0, |gx, accum| dropout_entries(gy, self.rate, self.seed, gx.data, accum));
             }
             None => gx.add(0, |gx, accum| dropout(gy.data, self.rate, self.seed, gx.data, accum)),
         }
     }
 
-    fn entries(&self, _: &[&[usize]]) -> Entries {
-        Entries::Linear
-    }
-
-    fn keeps_zeros(&self) -> bool {
-        true
+    fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
+        ZeroRule { output: Output::KeepsZeros, entries: OnEntries::PassesOn, ..ZeroRule::DENSE }
     }
 
     fn samples() -> Vec<Sample> {

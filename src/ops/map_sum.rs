@@ -5,8 +5,7 @@
 use crate::element::Element;
 use crate::kernels;
 use crate::matrix::Accum;
-use crate::ops::Entries;
-use crate::ops::{Real, Reduction, Rule, Sample};
+use crate::ops::{OnEntries, Output, Real, Reduction, Rule, Sample, ZeroRule};
 use crate::pointwise::{Pull, Unary, UnaryRule, UnaryVisitor, Value};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
@@ -71,19 +70,15 @@ impl Rule for MapSum {
 
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let g = gy.data[0] * T::from_f64(self.reduction.factor(x[0].shape));
-        // Where nothing is negative, and the cotangent counts where something is positive alone, |x| has the slope 1.
-        if matches!(self.f, Unary::Abs(_)) && gx.add_uniform(0, g) {
-            return;
+        if matches!(self.f, Unary::Abs(_)) {
+            return gx.add_signs(0, g, x[0].data);
         }
         gx.add(0, |gx, accum| self.f.accept(Vjp { x: x[0].data, g, gx: gx.data, accum }));
     }
 
-    fn entries(&self, _: &[&[usize]]) -> Entries {
-        Entries::Sum
-    }
-
-    fn keeps_zeros(&self) -> bool {
-        self.f.at_zero() == 0.0
+    fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
+        let output = if self.f.at_zero() == 0.0 { Output::KeepsZeros } else { Output::Any };
+        ZeroRule { output, entries: OnEntries::SumOfEach, ..ZeroRule::DENSE }
     }
 
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {

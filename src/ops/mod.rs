@@ -36,15 +36,16 @@ pub mod top_k;
 pub mod unary;
 pub mod variance;
 pub mod where_cond;
+mod zero_rule;
 
 pub use custom::{Custom, CustomRule};
 pub use matmul::linear;
 pub use reduction::Reduction;
-pub use rule::{Alias, Entries, Layout, Rule, Sample, SampleInput};
+pub use rule::{Alias, Layout, Rule, Sample, SampleInput};
+pub use zero_rule::{OnEntries, Output, ZeroRule};
 
 use crate::element::{Dual, Element};
 use crate::matrix::Products;
-use crate::pointwise::Demand;
 use crate::tape::Cotangents;
 use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
 
@@ -156,29 +157,8 @@ impl Op {
         each!(self, rule => rule.differentiable())
     }
 
-    pub(crate) fn demand(&self) -> Demand {
-        each!(self, rule => rule.demand())
-    }
-
-    pub(crate) fn takes_uniform(&self) -> bool {
-        each!(self, rule => rule.takes_uniform())
-    }
-
-    pub(crate) fn entries(&self, x: &[&[usize]]) -> Entries {
-        each!(self, rule => rule.entries(x))
-    }
-
-    /// m, k and n, for inputs of these shapes, if it is a product that makes something of its first input's entries.
-    pub(crate) fn product(&self, x: &[&[usize]]) -> Option<[usize; 3]> {
-        let known = matches!(self, Op::MatMul(_) | Op::Linear(_)) && self.entries(x) == Entries::Product;
-        known.then(|| {
-            let k = x[0].last().copied().unwrap_or(1);
-            [x[0].iter().product::<usize>() / k.max(1), k, x[1][1]]
-        })
-    }
-
-    pub(crate) fn keeps_zeros(&self) -> bool {
-        each!(self, rule => rule.keeps_zeros())
+    pub(crate) fn zeros(&self, x: &[&[usize]]) -> ZeroRule {
+        each!(self, rule => rule.zeros(x))
     }
 
     pub(crate) fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
@@ -194,6 +174,8 @@ pub trait Real: Products {
     #[doc(hidden)]
     fn forward(op: &Op, x: &[View<Self>], y: ViewMut<Self>);
     #[doc(hidden)]
+    fn forward_screened(op: &Op, x: &[View<Self>], y: ViewMut<Self>, always: bool) -> Option<f32>;
+    #[doc(hidden)]
     fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: Cotangent<Self>, gx: &mut Cotangents<Self>);
     #[doc(hidden)]
     #[allow(private_interfaces)]
@@ -205,6 +187,10 @@ macro_rules! real {
         $(impl Real for $t {
             fn forward(op: &Op, x: &[View<Self>], y: ViewMut<Self>) {
                 each!(op, rule => rule.forward(x, y))
+            }
+
+            fn forward_screened(op: &Op, x: &[View<Self>], y: ViewMut<Self>, always: bool) -> Option<f32> {
+                each!(op, rule => rule.screen(x, y, always))
             }
 
             fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: Cotangent<Self>, gx: &mut Cotangents<Self>) {

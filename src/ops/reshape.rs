@@ -3,8 +3,7 @@
 use crate::element::Element;
 use crate::kernels::{self, Strided};
 use crate::matrix::Accum;
-use crate::ops::Entries;
-use crate::ops::{Alias, Layout, Real, Rule, Sample};
+use crate::ops::{Alias, Layout, OnEntries, Output, Real, Rule, Sample, ZeroRule};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Show;
 use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};
@@ -42,8 +41,8 @@ impl Rule for Reshape {
         kernels::map_strided(x[0].shape, [x_strided], y.data, Accum::Replace, &kernels::copy);
     }
 
-    fn entries(&self, _: &[&[usize]]) -> Entries {
-        Entries::Elementwise
+    fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
+        ZeroRule { output: Output::KeepsZeros, entries: OnEntries::EachAlone, ..ZeroRule::DENSE }
     }
 
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {

@@ -2,8 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::{Op, Real};
-use crate::pointwise::Demand;
+use super::{Op, Real, ZeroRule};
 use crate::tape::Cotangents;
 use crate::tensor::shape::Strides;
 use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
@@ -33,32 +32,22 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// gx += Jᵀ gy, for each input that wants it.
     fn vjp<T: Real>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>);
 
-    /// The same, handed the cotangent to do with as it likes, since nothing else reads it: for an op y = f(z) that ends
-    /// with an elementwise function, and can turn it into that of z in place.
+    /// As [`vjp`](Rule::vjp), but may change the cotangent, since nothing else reads it: for an op y = f(z) that ends with
+    /// an elementwise function, and can turn the cotangent of y into that of z in place.
     fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
-        gy.read(|gy| self.vjp(x, y, gy, gx));
+        gy.read(y, |gy| self.vjp(x, y, gy, gx));
     }
 
-    /// Whether the output is nowhere below 0, its cotangent is read where it is above 0 alone, and
-    /// [`vjp_in_place`](Rule::vjp_in_place) adds there what is the same at every element (`docs/adr/0014`).
-    fn takes_uniform(&self) -> bool {
-        false
+    /// What it makes of zeros, for inputs of these shapes.
+    fn zeros(&self, _x: &[&[usize]]) -> ZeroRule {
+        ZeroRule::DENSE
     }
 
-    /// Where the output's cotangent is read by `vjp`.
-    fn demand(&self) -> Demand {
-        Demand::Everywhere
-    }
-
-    /// What it makes of entries, for inputs of these shapes.
-    fn entries(&self, _x: &[&[usize]]) -> Entries {
-        Entries::Unseen
-    }
-
-    /// Whether the output is 0 wherever the first input is, an input of its shape; or, if the output is one number,
-    /// whether zeros add nothing to it.
-    fn keeps_zeros(&self) -> bool {
-        false
+    /// y = f(x) without computing most of it, for an op that can find out beforehand where y will be zero. Gives the part
+    /// of y that was computed, or `None`, having done nothing, where that is not possible or, unless it is to be done
+    /// `always`, not faster. The decision depends on shapes and on the values of x alone.
+    fn screen<T: Real>(&self, _x: &[View<T>], _y: ViewMut<T>, _always: bool) -> Option<f32> {
+        None
     }
 
     /// How the output can share the first input's memory, if it can: then `forward` is not called.
@@ -96,24 +85,6 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// Inputs to check the gradient at: at least an ordinary shape, and size-1, rank-0 and empty ones where the op
     /// takes them.
     fn samples() -> Vec<Sample>;
-}
-
-/// What an op makes of entries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entries {
-    /// Nothing: it is handed all elements.
-    Unseen,
-    /// What it does at an element depends on that element alone, so that its vjp can be run on the entries as if they
-    /// were all.
-    Elementwise,
-    /// The same for each summand of a sum that is its output.
-    Sum,
-    /// It is a matrix product of its first two inputs, and looks for them in the views of the first and of its
-    /// cotangent.
-    Product,
-    /// Its vjp looks for them in the view of its cotangent, and hands the same entries on to the inputs that have the
-    /// output's shape.
-    Linear,
 }
 
 /// How a tensor stands in memory: its shape, and its strides unless it is row-major without gaps.

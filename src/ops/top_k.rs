@@ -2,9 +2,7 @@
 
 use crate::element::Element;
 use crate::kernels::{self, top_k::top_k};
-use crate::ops::Entries;
-use crate::ops::{Real, Rule, Sample};
-use crate::pointwise::Demand;
+use crate::ops::{Real, Rule, Sample, ZeroRule};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::size_of;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
@@ -48,12 +46,8 @@ impl Rule for TopK {
         });
     }
 
-    fn demand(&self) -> Demand {
-        Demand::Support
-    }
-
-    fn entries(&self, _: &[&[usize]]) -> Entries {
-        Entries::Elementwise
+    fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
+        ZeroRule::RELU
     }
 
     /// Which elements are kept.

@@ -4,8 +4,7 @@
 use crate::element::Element;
 use crate::kernels::{self, Strided, WherePositive};
 use crate::matrix::Accum;
-use crate::ops::Entries;
-use crate::ops::{Real, Rule, Sample};
+use crate::ops::{OnEntries, Output, Real, Rule, Sample, ZeroRule};
 use crate::pointwise::Demand;
 use crate::pointwise::{self, Slope, Unary, UnaryRule, UnaryVisitor, Value, unary_table};
 use crate::tape::{Cotangents, Var};
@@ -97,29 +96,22 @@ impl Rule for Elementwise {
         });
     }
 
-    fn takes_uniform(&self) -> bool {
-        matches!(self.0, Unary::Relu(_))
-    }
-
+    /// Relu selects where y > 0, and y's sign is 1 there: what waits is added in passing.
     fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
-        let uniform = *gy.uniform;
-        if uniform.adds_nothing() {
-            return gy.read(|gy| self.vjp(x, y, gy, gx));
+        if !matches!(self.0, Unary::Relu(_)) || gy.signs.adds_nothing() {
+            return gy.read(y, |gy| self.vjp(x, y, gy, gx));
         }
-        // Of relu, the only one that takes it.
-        gx.add(0, |gx, accum| kernels::map([y.data, gy.data], gx.data, accum, WherePositive { uniform }));
+        let plus = *gy.signs;
+        gx.add(0, |gx, accum| kernels::map([y.data, gy.data], gx.data, accum, WherePositive { plus }));
     }
 
-    fn demand(&self) -> Demand {
-        self.0.demand()
-    }
-
-    fn entries(&self, _: &[&[usize]]) -> Entries {
-        Entries::Elementwise
-    }
-
-    fn keeps_zeros(&self) -> bool {
-        self.0.at_zero() == 0.0
+    fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
+        let output = match self.0.demand() {
+            Demand::Support => Output::Sparse,
+            Demand::Everywhere if self.0.at_zero() == 0.0 => Output::KeepsZeros,
+            Demand::Everywhere => Output::Any,
+        };
+        ZeroRule { output, reads: self.0.demand(), entries: OnEntries::EachAlone }
     }
 
     /// How many kinks lie to the left, twice, plus one on a kink.
@@ -141,7 +133,7 @@ impl Rule for Elementwise {
 
 macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range:tt,
-        kinks $kinks:tt, $demand:ident: |$x:ident, $y:tt| $f:expr => $df:expr;)*) => {
+        kinks $kinks:tt, $demand:ident: |$x:ident, $y:tt| $f:expr => $df:expr $(, |$g:ident| $pull:expr)?;)*) => {
         /// Elementwise functions of one argument, a method for every line of the unary table.
         ///
         /// ```

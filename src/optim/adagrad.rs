@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
-use super::{Factors, Optimizer, start};
+use super::fields::{demand, fields, rate};
+use super::{Factors, Optimizer};
 use crate::element::Element;
-use crate::kernels::update;
+use crate::kernels::update::{self, kept_squared, ratio};
+use crate::params::Signature;
 
 /// Adagrad: the gradient divided by the root of the sum of all its squares so far, so that rare features keep large
 /// steps.
@@ -34,32 +36,35 @@ pub struct Adagrad<T> {
     pub eps: f64,
     /// Added to the gradient, times the parameter.
     pub weight_decay: f64,
+    of: Option<Signature>,
     sum: Vec<T>,
 }
 
 impl<T: Element> Adagrad<T> {
     /// Adagrad with this step size, ε = 1e-10 and no weight decay.
+    ///
+    /// # Panics
+    /// If the step size is negative, infinite or NaN.
+    #[track_caller]
     pub fn new(lr: f64) -> Self {
-        Adagrad { lr, eps: 1e-10, weight_decay: 0.0, sum: Vec::new() }
+        demand("Adagrad::new", [rate("lr", lr)]);
+        Adagrad { lr, eps: 1e-10, weight_decay: 0.0, of: None, sum: Vec::new() }
     }
 }
 
 impl<T: Element> Optimizer<T> for Adagrad<T> {
-    fn lr(&self) -> f64 {
-        self.lr
-    }
+    fields! { Adagrad { lr: Rate, eps: Rate, weight_decay: Rate, of: Parameters, sum: Array(true) } }
 
-    fn set_lr(&mut self, lr: f64) {
-        self.lr = lr;
-    }
-
-    fn begin(&mut self, len: usize) {
-        start(&mut self.sum, len);
-    }
-
+    /// `s += g²`, `p −= lr g / (√s + eps)`; g with weight decay.
     fn update(&mut self, part: Range<usize>, p: &mut [T], g: &[T], factors: Factors) {
         let lr = T::from_f64(self.lr * factors.lr);
         let weight_decay = T::from_f64(self.weight_decay * factors.weight_decay);
-        update::adagrad(p, g, &mut self.sum[part], lr, T::from_f64(self.eps), weight_decay);
+        let eps = T::from_f64(self.eps);
+        update::step(p, g, [&mut self.sum[part]], move |p, g, [sum]| {
+            let g = g + weight_decay * p;
+            let squared = kept_squared(g);
+            let sum = sum + squared * squared;
+            (p - ratio(lr * g, sum.sqrt() + eps), [sum])
+        });
     }
 }

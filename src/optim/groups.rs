@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::fields::{demand, rate};
 use crate::element::Element;
-use crate::params::Params;
+use crate::params::{Params, Signature};
 use crate::tensor::Shape;
 
 /// What an optimizer's own settings are multiplied by for some parameters.
@@ -43,28 +44,34 @@ impl Default for Factors {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Groups {
     parts: Vec<(Range<usize>, Factors)>,
+    of: Signature,
 }
 
 impl Groups {
-    /// The factors of each parameter, by its name and shape. Neighbours with the same factors step together.
+    /// The factors of each parameter, by its name and shape. Neighbours with equal factors step together.
+    ///
+    /// # Panics
+    /// If a factor is negative, infinite or NaN.
+    #[track_caller]
     pub fn new<T: Element>(params: &Params<T>, factors: impl Fn(&str, &Shape) -> Factors) -> Self {
         let mut parts: Vec<(Range<usize>, Factors)> = Vec::new();
         let mut start = 0;
         for id in params.ids() {
             let end = start + params.get(id).len();
             let factors = factors(params.name(id), params.shape(id));
+            demand("Groups::new", [rate("lr", factors.lr), rate("weight_decay", factors.weight_decay)]);
             match parts.last_mut() {
                 Some((part, of_part)) if *of_part == factors => part.end = end,
                 _ => parts.push((start..end, factors)),
             }
             start = end;
         }
-        Groups { parts }
+        Groups { parts, of: params.signature() }
     }
 
-    /// The number of elements of all parameters.
-    pub(super) fn len(&self) -> usize {
-        self.parts.last().map_or(0, |(part, _)| part.end)
+    /// Names and shapes of the parameters that these are groups of.
+    pub(super) fn signature(&self) -> Signature {
+        self.of
     }
 
     pub(super) fn parts(&self) -> &[(Range<usize>, Factors)] {

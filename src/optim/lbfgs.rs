@@ -2,8 +2,11 @@
 
 use std::collections::VecDeque;
 
+use super::fields::{self, demand, rate};
+use super::line_search::{Point, add, dot, norm1, search};
 use crate::element::Element;
-use crate::params::{Grads, Params};
+use crate::params::{Grads, Params, Signature};
+use crate::state::{State, StateError};
 
 /// L-BFGS with a line search that satisfies the strong Wolfe conditions.
 ///
@@ -44,13 +47,14 @@ pub struct Lbfgs {
 pub struct Minimum {
     /// The loss there.
     pub loss: f64,
-    /// The largest element of the gradient there.
+    /// The largest element of the gradient there; NaN if one is.
     pub gradient: f64,
-    /// Whether that is below the tolerance. If not, it ran out of steps, or rounding hides any further descent.
+    /// Whether that is below the tolerance, and the loss a finite number. If not, it ran out of steps, or rounding hides any
+    /// further descent, or the loss or the gradient was NaN or infinite where it started.
     pub converged: bool,
-    /// Steps taken.
+    /// Steps taken by this call.
     pub steps: usize,
-    /// How often the loss was computed.
+    /// How often this call computed the loss.
     pub evaluations: usize,
 }
 
@@ -67,13 +71,33 @@ impl Lbfgs {
     }
 
     /// Moves the parameters to a minimum of `loss`, which gives the loss of some parameters and fills in its gradients.
+    ///
+    /// # Panics
+    /// If the tolerance is negative, infinite or NaN.
+    #[track_caller]
     pub fn minimize<T: Element>(
         &self,
         params: &mut Params<T>,
+        loss: impl FnMut(&Params<T>, &mut Grads<T>) -> T,
+    ) -> Minimum {
+        self.resume(&mut Descent::new(), params, loss)
+    }
+
+    /// As [`minimize`](Lbfgs::minimize), going on with what an earlier call left in `descent`: 20 steps and 80 more end
+    /// with the bits of 100. If the parameters were changed in between, it begins anew from where they are now.
+    ///
+    /// # Panics
+    /// If the tolerance is negative, infinite or NaN, or if the descent is of other parameters.
+    #[track_caller]
+    pub fn resume<T: Element>(
+        &self,
+        descent: &mut Descent,
+        params: &mut Params<T>,
         mut loss: impl FnMut(&Params<T>, &mut Grads<T>) -> T,
     ) -> Minimum {
+        demand("Lbfgs", [rate("tolerance", self.tolerance)]);
+        descent.begin(params);
         let mut grads = params.zeros();
-        let start: Vec<f64> = params.data().iter().map(|p| p.to_f64()).collect();
         let mut evaluations = 0;
         let mut evaluate = |x: Vec<f64>| {
             for (p, &x) in params.data_mut().iter_mut().zip(&x) {
@@ -83,46 +107,140 @@ impl Lbfgs {
             let loss = loss(params, &mut grads).to_f64();
             Point { x, loss, gradient: grads.data().iter().map(|g| g.to_f64()).collect() }
         };
-        let mut point = evaluate(start);
-        let mut history = VecDeque::new();
+        let mut point = evaluate(std::mem::take(&mut descent.x));
         let mut steps = 0;
-        while steps < self.steps && point.largest_slope() > self.tolerance {
-            let direction = newton_direction(&point.gradient, &history);
-            let first = if steps > 0 { 1.0 } else { (1.0 / norm1(&point.gradient)).min(1.0) };
+        // A loss or a gradient that is no number leads nowhere; the search steps on no other point like that.
+        while steps < self.steps && point.is_finite() && point.largest_slope() > self.tolerance {
+            let mut direction = newton_direction(&point.gradient, &descent.history);
+            let slope = dot(&point.gradient, &direction);
+            if !(slope < 0.0 && slope.is_finite()) {
+                // Overflow among what is remembered: straight down is always downhill.
+                descent.history.clear();
+                direction = newton_direction(&point.gradient, &descent.history);
+            }
+            let first =
+                if descent.history.is_empty() { (1.0 / norm1(&point.gradient)).min(1.0) } else { 1.0 };
             let Some(next) = search(&mut evaluate, &point, &direction, first) else { break };
             let pair = Pair::between(&point, &next);
             if pair.curvature > 0.0 {
-                history.push_back(pair);
+                descent.history.push_back(pair);
             }
-            if history.len() > self.memory {
-                history.pop_front();
+            if descent.history.len() > self.memory {
+                descent.history.pop_front();
             }
             point = next;
             steps += 1;
         }
         // The line search may have looked further than where it stopped.
-        let (loss, gradient) = (point.loss, point.largest_slope());
         for (p, &x) in params.data_mut().iter_mut().zip(&point.x) {
             *p = T::from_f64(x);
         }
-        Minimum { loss, gradient, converged: gradient <= self.tolerance, steps, evaluations }
+        let (loss, gradient) = (point.loss, point.largest_slope());
+        let converged = point.is_finite() && gradient <= self.tolerance;
+        descent.x = point.x;
+        Minimum { loss, gradient, converged, steps, evaluations }
     }
 }
 
-/// A place, and what is known of the loss there.
-struct Point {
+/// What [`Lbfgs`] remembers from one call to the next: where it is, and the last steps.
+///
+/// ```
+/// use quietgrad::{Grads, Params, Tape, Tensor, optim::{Descent, Lbfgs}};
+///
+/// let mut tape = Tape::<f64>::new();
+/// let mut loss = |params: &Params<f64>, grads: &mut Grads<f64>| {
+///     let x = tape.record(params).param(params.find("x").unwrap());
+///     let loss = x.square().square().sum();
+///     loss.backward(grads);
+///     loss.item()
+/// };
+/// let mut params = Params::new();
+/// params.add("x", Tensor::from([3.0, -2.0]));
+/// let (mut at_once, mut descent) = (params.clone(), Descent::new());
+/// Lbfgs { steps: 8, ..Lbfgs::new() }.minimize(&mut at_once, &mut loss);
+///
+/// let lbfgs = Lbfgs { steps: 4, ..Lbfgs::new() };
+/// lbfgs.resume(&mut descent, &mut params, &mut loss);
+/// let saved = descent.state();
+/// let mut descent = Descent::new();
+/// descent.restore(&params, &saved)?;
+/// lbfgs.resume(&mut descent, &mut params, &mut loss);
+/// assert_eq!(params, at_once);
+/// # Ok::<(), quietgrad::StateError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Descent {
+    of: Option<Signature>,
+    /// The place, in double precision whatever the parameters are.
     x: Vec<f64>,
-    loss: f64,
-    gradient: Vec<f64>,
+    history: VecDeque<Pair>,
 }
 
-impl Point {
-    fn largest_slope(&self) -> f64 {
-        self.gradient.iter().fold(0.0, |largest, g| g.abs().max(largest))
+/// The name that a descent's state bears.
+const KIND: &str = "Lbfgs";
+
+impl Descent {
+    /// Nothing remembered yet.
+    pub fn new() -> Self {
+        Descent::default()
+    }
+
+    /// Begins at the parameters: where it stopped, if they are still there, else anew.
+    #[track_caller]
+    fn begin<T: Element>(&mut self, params: &Params<T>) {
+        let of = *self.of.get_or_insert(params.signature());
+        assert!(of == params.signature(), "Lbfgs: the descent is of other parameters");
+        let still = |(&p, &x): (&T, &f64)| p == T::from_f64(x);
+        if self.x.len() != params.len() || !params.data().iter().zip(&self.x).all(still) {
+            self.history.clear();
+            self.x = params.data().iter().map(|p| p.to_f64()).collect();
+        }
+    }
+
+    /// What it remembers, to be saved.
+    pub fn state(&self) -> State<f64> {
+        let mut state = State::new(KIND);
+        fields::put_signature(&mut state, self.of);
+        state.arrays.insert("x".to_owned(), self.x.clone());
+        let all = |of: fn(&Pair) -> &Vec<f64>| self.history.iter().flat_map(of).copied().collect();
+        state.arrays.insert("steps".to_owned(), all(|pair| &pair.step));
+        state.arrays.insert("changes".to_owned(), all(|pair| &pair.change));
+        state
+    }
+
+    /// Goes on from a state of a descent with these parameters.
+    ///
+    /// # Errors
+    /// If the state is of something else or of other parameters, or not whole. Then nothing has changed.
+    pub fn restore<T: Element>(&mut self, params: &Params<T>, state: &State<f64>) -> Result<(), StateError> {
+        state.expect_kind(KIND)?;
+        fields::expect_signature(state, params.signature())?;
+        state.expect_sizes(KIND, [0, 2, 3])?;
+        let [x, steps, changes] = [state.array("x")?, state.array("steps")?, state.array("changes")?];
+        let length = |name: &str, found: usize, expected: usize| {
+            let (expected, found) = (expected as u64, found as u64);
+            Err(StateError::Length { name: name.to_owned(), expected, found })
+        };
+        let elements = params.len();
+        if !x.is_empty() && x.len() != elements {
+            return length("x", x.len(), elements);
+        }
+        if !steps.len().is_multiple_of(elements.max(1)) {
+            return length("steps", steps.len(), steps.len().next_multiple_of(elements.max(1)));
+        }
+        if changes.len() != steps.len() {
+            return length("changes", changes.len(), steps.len());
+        }
+        let rows = |all: &[f64]| all.chunks(elements.max(1)).map(<[f64]>::to_vec).collect::<Vec<_>>();
+        let pairs = rows(steps).into_iter().zip(rows(changes)).map(|(step, change)| Pair::new(step, change));
+        let history = pairs.collect();
+        *self = Descent { of: fields::signature(state)?, x: x.to_vec(), history };
+        Ok(())
     }
 }
 
 /// A step s, the change y of the gradient over it, and sᵀy.
+#[derive(Clone, Debug)]
 struct Pair {
     step: Vec<f64>,
     change: Vec<f64>,
@@ -130,10 +248,13 @@ struct Pair {
 }
 
 impl Pair {
+    fn new(step: Vec<f64>, change: Vec<f64>) -> Self {
+        Pair { curvature: dot(&step, &change), step, change }
+    }
+
     fn between(a: &Point, b: &Point) -> Self {
         let difference = |a: &[f64], b: &[f64]| -> Vec<f64> { b.iter().zip(a).map(|(b, a)| b - a).collect() };
-        let (step, change) = (difference(&a.x, &b.x), difference(&a.gradient, &b.gradient));
-        Pair { curvature: dot(&step, &change), step, change }
+        Pair::new(difference(&a.x, &b.x), difference(&a.gradient, &b.gradient))
     }
 }
 
@@ -155,90 +276,4 @@ fn newton_direction(gradient: &[f64], history: &VecDeque<Pair>) -> Vec<f64> {
         add(&mut direction, correction, &pair.step);
     }
     direction
-}
-
-/// The loss must fall by at least this part of what its slope promises,
-const SUFFICIENT_DECREASE: f64 = 1e-4;
-/// and the slope to at most this part of itself.
-const CURVATURE: f64 = 0.9;
-/// How often a line search looks, at most.
-const TRIALS: usize = 25;
-
-/// A point on the line, `length` directions away from the start, and the slope of the loss along the line there.
-struct Trial {
-    length: f64,
-    slope: f64,
-    point: Point,
-}
-
-/// A point along the direction that satisfies the strong Wolfe conditions, or at least lies lower; none if there is none.
-fn search(
-    mut evaluate: impl FnMut(Vec<f64>) -> Point,
-    from: &Point,
-    direction: &[f64],
-    first: f64,
-) -> Option<Point> {
-    let start_slope = dot(&from.gradient, direction);
-    let mut look = |length: f64| {
-        let mut x = from.x.clone();
-        add(&mut x, length, direction);
-        let point = evaluate(x);
-        Trial { length, slope: dot(&point.gradient, direction), point }
-    };
-    let too_high = |trial: &Trial, lowest: &Trial| {
-        let promised = from.loss + SUFFICIENT_DECREASE * trial.length * start_slope;
-        // A NaN is too high.
-        !matches!(trial.point.loss.partial_cmp(&promised), Some(std::cmp::Ordering::Less))
-            || trial.point.loss >= lowest.point.loss
-    };
-    let flat = |trial: &Trial| trial.slope.abs() <= -CURVATURE * start_slope;
-
-    let start = Point { x: from.x.clone(), loss: from.loss, gradient: from.gradient.clone() };
-    let mut low = Trial { length: 0.0, slope: start_slope, point: start };
-    let mut high: Option<Trial> = None;
-    let mut length = first;
-    for _ in 0..TRIALS {
-        let trial = look(length);
-        if too_high(&trial, &low) {
-            high = Some(trial);
-        } else if flat(&trial) {
-            return Some(trial.point);
-        } else {
-            let far = high.as_ref().map_or(f64::INFINITY, |high| high.length);
-            // The minimum lies between the new lowest point and the end that the slope there falls towards.
-            let previous = std::mem::replace(&mut low, trial);
-            if low.slope * (far - previous.length) >= 0.0 {
-                high = Some(previous);
-            }
-        }
-        length = match &high {
-            None => 2.0 * low.length,
-            Some(high) => between(&low, high),
-        };
-    }
-    (low.length > 0.0).then_some(low.point)
-}
-
-/// Where the cubic through two trials is lowest, kept away from both.
-fn between(a: &Trial, b: &Trial) -> f64 {
-    let width = b.length - a.length;
-    let bend = a.slope + b.slope - 3.0 * (b.point.loss - a.point.loss) / width;
-    let root = (bend * bend - a.slope * b.slope).sqrt() * width.signum();
-    let part = 1.0 - (b.slope + root - bend) / (b.slope - a.slope + 2.0 * root);
-    a.length + width * if (0.1..=0.9).contains(&part) { part } else { 0.5 }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-fn norm1(x: &[f64]) -> f64 {
-    x.iter().map(|x| x.abs()).sum()
-}
-
-/// y += a x
-fn add(y: &mut [f64], a: f64, x: &[f64]) {
-    for (y, x) in y.iter_mut().zip(x) {
-        *y += a * x;
-    }
 }

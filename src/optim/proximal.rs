@@ -1,7 +1,8 @@
 //! Proximal steps: exact zeros among the parameters.
 
+use super::fields::{demand, rate};
 use crate::element::Element;
-use crate::kernels::update;
+use crate::kernels::{length, update};
 use crate::params::{ParamId, Params};
 
 /// p ← sign(p) max(|p| − `lr` `lambda`, 0), after an optimizer's step with step size `lr`: the l1 penalty λ Σ|p| on a
@@ -18,6 +19,9 @@ use crate::params::{ParamId, Params};
 ///
 /// Source: I. Daubechies, M. Defrise and C. De Mol, An Iterative Thresholding Algorithm for Linear Inverse Problems with a
 /// Sparsity Constraint, 2004.
+///
+/// # Panics
+/// If the step size or the coefficient is negative, infinite or NaN. A NaN among the parameters stays.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, optim::{Optimizer, Sgd, proximal_l1}};
@@ -38,6 +42,7 @@ use crate::params::{ParamId, Params};
 /// ```
 #[track_caller]
 pub fn proximal_l1<T: Element>(params: &mut Params<T>, id: ParamId, lr: f64, lambda: f64) {
+    demand("proximal_l1", [rate("lr", lr), rate("lambda", lambda)]);
     update::soft_threshold(params.get_mut(id), T::from_f64(lr * lambda));
 }
 
@@ -47,7 +52,7 @@ pub fn proximal_l1<T: Element>(params: &mut Params<T>, id: ParamId, lr: f64, lam
 /// Source: M. Yuan and Y. Lin, Model Selection and Estimation in Regression with Grouped Variables, 2006.
 ///
 /// # Panics
-/// If the parameter is a scalar.
+/// If the parameter is a scalar, or the step size or the coefficient negative, infinite or NaN. A row with a NaN becomes NaN.
 ///
 /// ```
 /// use quietgrad::{Params, Tensor, optim::proximal_group_lasso};
@@ -60,14 +65,16 @@ pub fn proximal_l1<T: Element>(params: &mut Params<T>, id: ParamId, lr: f64, lam
 /// ```
 #[track_caller]
 pub fn proximal_group_lasso<T: Element>(params: &mut Params<T>, id: ParamId, lr: f64, lambda: f64) {
+    demand("proximal_group_lasso", [rate("lr", lr), rate("lambda", lambda)]);
     let shape = params.shape(id).clone();
     assert!(shape.rank() > 0, "proximal_group_lasso: a scalar has no rows");
     let width = shape[1..].iter().product::<usize>();
+    let threshold = lr * lambda;
     for row in params.get_mut(id).chunks_exact_mut(width.max(1)) {
-        let norm = row.iter().fold(0.0, |sum, p| sum + p.to_f64() * p.to_f64()).sqrt();
-        let keep = if norm > lr * lambda { 1.0 - lr * lambda / norm } else { 0.0 };
+        let length = length(row).value();
+        let keep = T::from_f64(if length <= threshold { 0.0 } else { 1.0 - threshold / length });
         for p in row {
-            *p = *p * T::from_f64(keep);
+            *p = update::kept(*p * keep);
         }
     }
 }

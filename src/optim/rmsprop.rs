@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
-use super::{Factors, Optimizer, start};
+use super::fields::{demand, fields, rate};
+use super::{Factors, Optimizer};
 use crate::element::Element;
-use crate::kernels::update::{self, RmsPropState};
+use crate::kernels::update::{self, kept_squared, ratio};
+use crate::params::Signature;
 
 /// RMSprop: the gradient divided by the root of a running mean of its square.
 ///
@@ -39,6 +41,7 @@ pub struct RmsProp<T> {
     pub momentum: f64,
     /// Whether to divide by the standard deviation, not the root mean square.
     pub centered: bool,
+    of: Option<Signature>,
     square: Vec<T>,
     mean: Vec<T>,
     velocity: Vec<T>,
@@ -46,7 +49,12 @@ pub struct RmsProp<T> {
 
 impl<T: Element> RmsProp<T> {
     /// RMSprop with this step size, α = 0.99, ε = 1e-8 and nothing else.
+    ///
+    /// # Panics
+    /// If the step size is negative, infinite or NaN.
+    #[track_caller]
     pub fn new(lr: f64) -> Self {
+        demand("RmsProp::new", [rate("lr", lr)]);
         RmsProp {
             lr,
             alpha: 0.99,
@@ -54,6 +62,7 @@ impl<T: Element> RmsProp<T> {
             weight_decay: 0.0,
             momentum: 0.0,
             centered: false,
+            of: None,
             square: Vec::new(),
             mean: Vec::new(),
             velocity: Vec::new(),
@@ -62,37 +71,70 @@ impl<T: Element> RmsProp<T> {
 }
 
 impl<T: Element> Optimizer<T> for RmsProp<T> {
-    fn lr(&self) -> f64 {
-        self.lr
-    }
+    fields! { RmsProp {
+        lr: Rate,
+        alpha: Decay,
+        eps: Rate,
+        weight_decay: Rate,
+        momentum: Decay,
+        centered: Switch,
+        of: Parameters,
+        square: Array(true),
+        mean: Array(*centered),
+        velocity: Array(*momentum != 0.0),
+    } }
 
-    fn set_lr(&mut self, lr: f64) {
-        self.lr = lr;
-    }
-
-    fn begin(&mut self, len: usize) {
-        start(&mut self.square, len);
-        if self.centered {
-            start(&mut self.mean, len);
-        }
-        if self.momentum != 0.0 {
-            start(&mut self.velocity, len);
-        }
-    }
-
+    /// `s = alpha s + (1 − alpha) g²`, `p −= lr g / (√s + eps)`; g with weight decay.
+    ///
+    /// Centered, `√(s − mean²)` takes the place of √s, with `mean = alpha mean + (1 − alpha) g`; with momentum,
+    /// `v = momentum v + g / (√s + eps)`, `p −= lr v`.
     fn update(&mut self, part: Range<usize>, p: &mut [T], g: &[T], factors: Factors) {
-        let state = RmsPropState {
-            square: &mut self.square[part.clone()],
-            mean: if self.centered { Some(&mut self.mean[part.clone()]) } else { None },
-            velocity: if self.momentum == 0.0 { None } else { Some(&mut self.velocity[part]) },
+        let lr = T::from_f64(self.lr * factors.lr);
+        let weight_decay = T::from_f64(self.weight_decay * factors.weight_decay);
+        let [alpha, eps, momentum] = [self.alpha, self.eps, self.momentum].map(T::from_f64);
+        let rest = T::ONE - alpha;
+        let mean_square = move |square: T, g: T| {
+            let squared = kept_squared(g);
+            alpha * square + rest * squared * squared
         };
-        let rule = update::RmsProp {
-            lr: T::from_f64(self.lr * factors.lr),
-            alpha: T::from_f64(self.alpha),
-            eps: T::from_f64(self.eps),
-            weight_decay: T::from_f64(self.weight_decay * factors.weight_decay),
-            momentum: T::from_f64(self.momentum),
+        let variance = move |square: T, mean: T| {
+            let squared = kept_squared(mean);
+            let variance = square - squared * squared;
+            // Rounding may bring the variance of a constant gradient below 0, which has no root.
+            if variance < T::ZERO { T::ZERO } else { variance }
         };
-        update::rmsprop(p, g, state, rule);
+        let divided = move |g: T, moment: T| ratio(g, moment.sqrt() + eps);
+        let square = &mut self.square[part.clone()];
+        match (self.centered, self.momentum != 0.0) {
+            (false, false) => update::step(p, g, [square], move |p, g, [square]| {
+                let g = g + weight_decay * p;
+                let square = mean_square(square, g);
+                (p - lr * divided(g, square), [square])
+            }),
+            (false, true) => {
+                update::step(p, g, [square, &mut self.velocity[part]], move |p, g, [square, v]| {
+                    let g = g + weight_decay * p;
+                    let square = mean_square(square, g);
+                    let v = divided(g, square) + momentum * v;
+                    (p - lr * v, [square, v])
+                });
+            }
+            (true, false) => {
+                update::step(p, g, [square, &mut self.mean[part]], move |p, g, [square, mean]| {
+                    let g = g + weight_decay * p;
+                    let (square, mean) = (mean_square(square, g), alpha * mean + rest * g);
+                    (p - lr * divided(g, variance(square, mean)), [square, mean])
+                });
+            }
+            (true, true) => {
+                let state = [square, &mut self.mean[part.clone()], &mut self.velocity[part]];
+                update::step(p, g, state, move |p, g, [square, mean, v]| {
+                    let g = g + weight_decay * p;
+                    let (square, mean) = (mean_square(square, g), alpha * mean + rest * g);
+                    let v = divided(g, variance(square, mean)) + momentum * v;
+                    (p - lr * v, [square, mean, v])
+                });
+            }
+        }
     }
 }

@@ -27,7 +27,7 @@ use crate::element::Element;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Schedule {
-    /// Always the same.
+    /// One value for ever.
     Constant(f64),
     /// Multiplied by a factor once every so many steps.
     Step {
@@ -76,33 +76,39 @@ pub enum Schedule {
 
 impl Schedule {
     /// Always `value`.
+    ///
+    /// # Panics
+    /// Here and below: if a value is infinite or NaN, or a factor negative as well.
+    #[track_caller]
     pub fn constant(value: f64) -> Self {
-        Schedule::Constant(value)
+        Schedule::Constant(value).checked()
     }
 
     /// `from`, multiplied by `factor` once every `every` steps.
     ///
     /// # Panics
-    /// If `every` is 0.
+    /// If `every` is 0 as well.
     #[track_caller]
     pub fn step(from: f64, factor: f64, every: usize) -> Self {
-        assert!(every > 0, "step: a value must stay for at least one step");
-        Schedule::Step { from, factor, every }
+        Schedule::Step { from, factor, every }.checked()
     }
 
     /// `from`, multiplied by `factor` at each step.
+    #[track_caller]
     pub fn exponential(from: f64, factor: f64) -> Self {
-        Schedule::Exponential { from, factor }
+        Schedule::Exponential { from, factor }.checked()
     }
 
     /// Straight from `from` to `to` within so many steps, then `to`.
+    #[track_caller]
     pub fn linear(from: f64, to: f64, steps: usize) -> Self {
-        Schedule::Linear { from, to, steps }
+        Schedule::Linear { from, to, steps }.checked()
     }
 
     /// From `from` to `to` along half a period of a cosine within so many steps, then `to`.
+    #[track_caller]
     pub fn cosine(from: f64, to: f64, steps: usize) -> Self {
-        Schedule::Cosine { from, to, steps }
+        Schedule::Cosine { from, to, steps }.checked()
     }
 
     /// This schedule for so many steps, then another from its beginning.
@@ -112,6 +118,7 @@ impl Schedule {
 
     /// First a straight line up to this schedule's own first value, which is reached with the last of so many steps;
     /// then this schedule from its beginning.
+    #[track_caller]
     pub fn warm_up(self, steps: usize) -> Self {
         let top = self.at(0);
         let first = top / steps.max(1) as f64;
@@ -119,9 +126,15 @@ impl Schedule {
     }
 
     /// The value at a step.
+    ///
+    /// # Panics
+    /// If the schedule makes no sense (its numbers may be given without a constructor), or the value is not finite: a
+    /// factor above 1 gets there.
+    #[track_caller]
     pub fn at(&self, step: usize) -> f64 {
+        self.check();
         let part = |steps: usize| if step >= steps { 1.0 } else { step as f64 / steps as f64 };
-        match *self {
+        let value = match *self {
             Schedule::Constant(value) => value,
             Schedule::Step { from, factor, every } => from * Element::powf(factor, (step / every) as f64),
             Schedule::Exponential { from, factor } => from * Element::powf(factor, step as f64),
@@ -131,6 +144,33 @@ impl Schedule {
             }
             Schedule::Then { ref first, steps, .. } if step < steps => first.at(step),
             Schedule::Then { steps, ref second, .. } => second.at(step - steps),
-        }
+        };
+        assert!(value.is_finite(), "schedule: the value at step {step} is {value}");
+        value
+    }
+
+    #[track_caller]
+    fn checked(self) -> Self {
+        self.check();
+        self
+    }
+
+    /// What a schedule's own numbers must be; those inside a [`Schedule::Then`] are checked where they are followed.
+    #[track_caller]
+    fn check(&self) {
+        let (values, factor) = match *self {
+            Schedule::Constant(value) => ([value, value], 1.0),
+            Schedule::Step { from, factor, every } => {
+                assert!(every > 0, "schedule: a value must stay for at least one step");
+                ([from, from], factor)
+            }
+            Schedule::Exponential { from, factor } => ([from, from], factor),
+            Schedule::Linear { from, to, .. } | Schedule::Cosine { from, to, .. } => ([from, to], 1.0),
+            Schedule::Then { .. } => return,
+        };
+        let [from, to] = values;
+        assert!(from.is_finite() && to.is_finite(), "schedule: from {from} to {to} makes no sense");
+        let sensible = (0.0..f64::INFINITY).contains(&factor);
+        assert!(sensible, "schedule: the factor is {factor}: it must be finite and not negative");
     }
 }

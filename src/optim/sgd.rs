@@ -2,9 +2,11 @@
 
 use std::ops::Range;
 
-use super::{Factors, Optimizer, start};
+use super::fields::{decay, demand, fields, rate};
+use super::{Factors, Optimizer};
 use crate::element::Element;
 use crate::kernels::update;
+use crate::params::Signature;
 
 /// Stochastic gradient descent: p −= lr g, or along a velocity v = momentum v + g.
 ///
@@ -35,49 +37,62 @@ pub struct Sgd<T> {
     pub nesterov: bool,
     /// Added to the gradient, times the parameter: an l2 penalty of half this coefficient on all parameters.
     pub weight_decay: f64,
+    of: Option<Signature>,
     velocity: Vec<T>,
 }
 
 impl<T: Element> Sgd<T> {
     /// Plain gradient descent with this step size.
+    ///
+    /// # Panics
+    /// Here and below: if the step size is negative, infinite or NaN, or the momentum not at least 0 and below 1.
+    #[track_caller]
     pub fn new(lr: f64) -> Self {
-        Sgd { lr, momentum: 0.0, nesterov: false, weight_decay: 0.0, velocity: Vec::new() }
+        Sgd::with("Sgd::new", lr, 0.0, false)
     }
 
     /// Gradient descent with momentum.
+    #[track_caller]
     pub fn momentum(lr: f64, momentum: f64) -> Self {
-        Sgd { momentum, ..Sgd::new(lr) }
+        Sgd::with("Sgd::momentum", lr, momentum, false)
     }
 
     /// Gradient descent with Nesterov's momentum.
+    #[track_caller]
     pub fn nesterov(lr: f64, momentum: f64) -> Self {
-        Sgd { momentum, nesterov: true, ..Sgd::new(lr) }
+        Sgd::with("Sgd::nesterov", lr, momentum, true)
+    }
+
+    #[track_caller]
+    fn with(name: &str, lr: f64, momentum: f64, nesterov: bool) -> Self {
+        demand(name, [rate("lr", lr), decay("momentum", momentum)]);
+        Sgd { lr, momentum, nesterov, weight_decay: 0.0, of: None, velocity: Vec::new() }
     }
 }
 
 impl<T: Element> Optimizer<T> for Sgd<T> {
-    fn lr(&self) -> f64 {
-        self.lr
-    }
+    fields! { Sgd {
+        lr: Rate,
+        momentum: Decay,
+        nesterov: Switch,
+        weight_decay: Rate,
+        of: Parameters,
+        velocity: Array(*momentum != 0.0),
+    } }
 
-    fn set_lr(&mut self, lr: f64) {
-        self.lr = lr;
-    }
-
-    fn begin(&mut self, len: usize) {
-        if self.momentum != 0.0 {
-            start(&mut self.velocity, len);
-        }
-    }
-
+    /// `v = momentum v + g`, then `p −= lr v`, or `p −= lr (g + momentum v)` after Nesterov; g with weight decay.
     fn update(&mut self, part: Range<usize>, p: &mut [T], g: &[T], factors: Factors) {
         let lr = T::from_f64(self.lr * factors.lr);
         let weight_decay = T::from_f64(self.weight_decay * factors.weight_decay);
         if self.momentum == 0.0 {
-            return update::sgd(p, g, lr, weight_decay);
+            return update::step(p, g, [], move |p, g, []| (p - lr * (g + weight_decay * p), []));
         }
-        let momentum = T::from_f64(self.momentum);
-        let rule = update::Momentum { lr, momentum, weight_decay, nesterov: self.nesterov };
-        update::momentum(p, g, &mut self.velocity[part], rule);
+        let (momentum, nesterov) = (T::from_f64(self.momentum), self.nesterov);
+        update::step(p, g, [&mut self.velocity[part]], move |p, g, [v]| {
+            let g = g + weight_decay * p;
+            let v = momentum * v + g;
+            let step = if nesterov { g + momentum * v } else { v };
+            (p - lr * step, [v])
+        });
     }
 }

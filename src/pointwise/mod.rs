@@ -13,7 +13,7 @@
 //!
 //! where `y` is f(x), at hand when the derivative is taken (`_` if the derivative does without), and `Support` stands for a function whose derivative is
 //! zero wherever its value is (`Everywhere` otherwise). At a kink the line chooses one slope; `docs/math.md` says
-//! why. A line of `binary_table` has two arguments and two derivatives, and its kink is where an expression changes
+//! why. A slope that is a quotient may be followed by `, |g| g / …`: what a cotangent becomes, rounded once. A line of `binary_table` has two arguments and two derivatives, and its kink is where an expression changes
 //! sign.
 
 mod rule;
@@ -22,6 +22,7 @@ pub use rule::*;
 pub(crate) use rule::{Pull, PullA, PullB, Slope, SlopeA, SlopeB, Value};
 
 use crate::element::Element;
+use crate::element::slopes::{self, hold};
 
 /// Calls `$then!` with every elementwise function of one argument.
 macro_rules! unary_table {
@@ -32,11 +33,13 @@ macro_rules! unary_table {
             /// eˣ
             exp Exp() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.exp() => y;
             /// eˣ − 1, accurate near 0.
-            expm1 Expm1() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.exp_m1() => y + T::ONE;
+            expm1 Expm1() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.exp_m1() => x.exp();
             /// Natural logarithm.
-            log Log() on (0.2, 3.0), kinks [], Everywhere: |x, _| x.ln() => T::ONE / x;
+            log Log() on (0.2, 3.0), kinks [], Everywhere: |x, _| x.ln()
+                => T::ONE / x, |g| g / x;
             /// ln(1 + x), accurate near 0.
-            log1p Log1p() on (-0.5, 2.0), kinks [], Everywhere: |x, _| x.ln_1p() => T::ONE / (T::ONE + x);
+            log1p Log1p() on (-0.5, 2.0), kinks [], Everywhere: |x, _| x.ln_1p()
+                => T::ONE / (T::ONE + x), |g| g / (T::ONE + x);
             /// Square root.
             sqrt Sqrt() on (0.2, 3.0), kinks [], Everywhere: |x, y| x.sqrt() => T::ONE / (y + y);
             /// 1 / √x
@@ -55,6 +58,11 @@ macro_rules! unary_table {
                 => if exponent == T::ZERO { T::ZERO } else { exponent * x.powf(exponent - T::ONE) };
             /// c x, for a constant factor.
             scale Scale(factor = -1.5) on (-2.0, 2.0), kinks [], Everywhere: |x, _| x * factor => factor;
+            /// x / c, for a constant divisor.
+            div_by DivBy(divisor = 3.0) on (-2.0, 2.0), kinks [], Everywhere: |x, _| x / divisor
+                => T::ONE / divisor, |g| g / divisor;
+            /// c / x, for a constant dividend.
+            div_into DivInto(dividend = -1.5) on (0.2, 3.0), kinks [], Everywhere: |x, y| dividend / x => -y / x;
             /// x + c, for a constant term.
             shift Shift(term = 0.7) on (-2.0, 2.0), kinks [], Everywhere: |x, _| x + term => T::ONE;
             /// max(x, 0), with slope 0 at 0.
@@ -65,30 +73,32 @@ macro_rules! unary_table {
                 |x, _| if x > T::ZERO { x } else { slope * x } => if x > T::ZERO { T::ONE } else { slope };
             /// x above 0, `alpha` (eˣ − 1) from there down.
             elu Elu(alpha = 0.8) on (-2.0, 2.0), kinks [0.0], Everywhere:
-                |x, y| select(x > T::ZERO, x, alpha * x.exp_m1()) => if x > T::ZERO { T::ONE } else { y + alpha };
+                |x, _| select(x > T::ZERO, x, alpha * x.exp_m1())
+                => select(x > T::ZERO, T::ONE, slopes::times_exp(alpha, x));
             /// λ x above 0, λ α (eˣ − 1) from there down, with the constants that keep mean 0 and variance 1
             /// (Klambauer et al. 2017).
             selu Selu() on (-2.0, 2.0), kinks [0.0], Everywhere:
                 |x, _| T::from_f64(SELU_SCALE) * select(x > T::ZERO, x, T::from_f64(SELU_ALPHA) * x.exp_m1())
-                => T::from_f64(SELU_SCALE) * select(x > T::ZERO, T::ONE, T::from_f64(SELU_ALPHA) * x.exp());
-            /// x Φ(x), with Φ the normal distribution function.
-            gelu Gelu() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x * normal_cdf(x)
-                => normal_cdf(x) + x * T::from_f64(NORMAL_PEAK) * (T::from_f64(-0.5) * x * x).exp();
-            /// The tanh approximation of gelu.
-            gelu_tanh GeluTanh() on (-2.0, 2.0), kinks [], Everywhere:
-                |x, _| T::from_f64(0.5) * x * (T::ONE + gelu_inner(x).tanh())
                 => {
-                    let t = gelu_inner(x).tanh();
-                    let inner_slope = T::from_f64(GELU_SCALE) * (T::ONE + T::from_f64(3.0 * GELU_CUBIC) * x * x);
-                    T::from_f64(0.5) * ((T::ONE + t) + x * (T::ONE - t) * (T::ONE + t) * inner_slope)
+                    let scale = T::from_f64(SELU_SCALE);
+                    select(x > T::ZERO, scale, slopes::times_exp(scale * T::from_f64(SELU_ALPHA), x))
+                };
+            /// x Φ(x), with Φ the normal distribution function.
+            gelu Gelu() on (-2.0, 2.0), kinks [], Everywhere: |x, _| slopes::gelu(x) => slopes::of_gelu(x);
+            /// The tanh approximation of gelu: x σ(2u), with u = √(2/π) (x + 0.044715 x³).
+            gelu_tanh GeluTanh() on (-2.0, 2.0), kinks [], Everywhere: |x, _| slopes::gate(x, gelu_inner(x))
+                => {
+                    let x = hold(x, T::from_f64(100.0));
+                    let inner_slope = T::from_f64(GELU_SCALE) + T::from_f64(3.0 * GELU_CUBE) * x * x;
+                    slopes::of_gate(x, gelu_inner(x), inner_slope)
                 };
             /// x σ(x), also called swish.
-            silu Silu() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x * x.sigmoid()
-                => { let s = x.sigmoid(); s * (T::ONE + x * (T::ONE - s)) };
+            silu Silu() on (-2.0, 2.0), kinks [], Everywhere: |x, _| slopes::gate(x, x)
+                => slopes::of_gate(x, x, T::ONE);
             /// Hyperbolic tangent.
-            tanh Tanh() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.tanh() => (T::ONE - y) * (T::ONE + y);
+            tanh Tanh() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.tanh() => slopes::of_tanh(x, y);
             /// 1 / (1 + e⁻ˣ), without overflow on either side.
-            sigmoid Sigmoid() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.sigmoid() => y * (T::ONE - y);
+            sigmoid Sigmoid() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.sigmoid() => slopes::of_sigmoid(x, y);
             /// ln(1 + eˣ), without overflow.
             softplus Softplus() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.softplus() => x.sigmoid();
             /// Sine of an angle in radians.
@@ -96,17 +106,15 @@ macro_rules! unary_table {
             /// Cosine of an angle in radians.
             cos Cos() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.cos() => -x.sin();
             /// x tanh(ln(1 + eˣ)) (Misra 2019).
-            mish Mish() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x * x.softplus().tanh()
-                => { let t = x.softplus().tanh(); t + x * (T::ONE - t) * (T::ONE + t) * x.sigmoid() };
+            mish Mish() on (-2.0, 2.0), kinks [], Everywhere: |x, _| slopes::mish(x) => slopes::of_mish(x);
             /// x / (1 + |x|)
             softsign Softsign() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x / (T::ONE + x.abs())
-                => { let d = T::ONE + x.abs(); T::ONE / (d * d) };
+                => { let d = T::ONE / (T::ONE + x.abs()); d * d };
             /// ln σ(x), without overflow.
             log_sigmoid LogSigmoid() on (-2.0, 2.0), kinks [], Everywhere: |x, _| -(-x).softplus()
                 => (-x).sigmoid();
             /// The error function.
-            erf Erf() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.erf()
-                => T::from_f64(std::f64::consts::FRAC_2_SQRT_PI) * (-(x * x)).exp();
+            erf Erf() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.erf() => slopes::of_erf(x);
             /// x, held between `lo` and `hi`; slope 1 at the bounds themselves.
             clamp Clamp(lo = -1.0, hi = 0.5) on (-2.0, 2.0), kinks [lo, hi], Everywhere:
                 |x, _| if x < lo { lo } else if x > hi { hi } else { x }
@@ -114,12 +122,28 @@ macro_rules! unary_table {
             /// x, held between −1 and 1; slope 0 at the bounds themselves.
             hardtanh Hardtanh() on (-2.0, 2.0), kinks [-1.0, 1.0], Everywhere: |x, _| hold(x, T::ONE)
                 => if x <= -T::ONE || x >= T::ONE { T::ZERO } else { T::ONE };
-            /// |x| to a constant power, with slope 0 at 0.
+            /// |x| to a constant power, with slope 0 at 0, where that of the square alone has a slope itself.
             abs_powf AbsPowf(exponent = 2.5) on (-2.0, 2.0), kinks [0.0], Everywhere: |x, _| x.abs().powf(exponent)
-                => if x == T::ZERO { T::ZERO } else { exponent * x.abs().powf(exponent - T::ONE) * sign(x) };
+                => if x == T::ZERO || exponent == T::ZERO {
+                    if exponent == T::ONE + T::ONE { x + x } else { T::ZERO }
+                } else {
+                    exponent * x.abs().powf(exponent - T::ONE) * sign(x)
+                };
             /// ln(1 + x² / s), for a constant s.
-            log1p_square Log1pSquare(s = 0.7) on (-2.0, 2.0), kinks [], Everywhere: |x, _| (x * x / s).ln_1p()
-                => (x + x) / (s + x * x);
+            log1p_square Log1pSquare(s = 0.7) on (-2.0, 2.0), kinks [], Everywhere:
+                |x, _| {
+                    let u = x / s.sqrt();
+                    let large = is_large(u);
+                    let y = select(large, u.abs(), u * u).ln_1p();
+                    select(large, y + y, y)
+                }
+                => {
+                    let u = x / s.sqrt();
+                    // u / (1 + u²)
+                    let large = is_large(u);
+                    let y = select(large, T::ONE, u) / select(large, u, T::ONE + u * u);
+                    (y + y) / s.sqrt()
+                };
             /// x moved towards 0 by `lambda`, and 0 if it would cross: the proximal map of λ|x|.
             soft_threshold SoftThreshold(lambda = 0.5) on (-2.0, 2.0), kinks [-lambda, lambda], Support:
                 |x, y| if x > lambda { x - lambda } else if x < -lambda { x + lambda } else { zero_or_nan(x) }
@@ -140,11 +164,11 @@ macro_rules! binary_table {
             /// a b
             mul Mul() on (-2.0, 2.0) (-2.0, 2.0), kink (T::ONE): |a, b, _| a * b => b, a;
             /// a / b
-            div Div() on (-2.0, 2.0) (0.3, 2.0), kink (T::ONE): |a, b, y| a / b => T::ONE / b, -y / b;
+            div Div() on (-2.0, 2.0) (0.3, 2.0), kink (T::ONE): |a, b, y| a / b
+                => T::ONE / b, -y / b, |g| g / b, g * (-y / b);
             /// aᵇ, for a > 0 or a whole b.
             pow Pow() on (0.2, 2.0) (-2.0, 2.0), kink (T::ONE): |a, b, y| a.powf(b)
-                => if a == T::ZERO && b == T::ZERO { T::ZERO } else { b * a.powf(b - T::ONE) },
-                   if y == T::ZERO { T::ZERO } else { y * a.ln() };
+                => if b.adds_nothing() { T::ZERO } else { b * a.powf(b - T::ONE) }, slopes::of_exponent(a, b, y);
             /// The larger; ties share the gradient evenly.
             maximum Maximum() on (-2.0, 2.0) (-2.0, 2.0), kink (a - b): |a, b, _| a.maximum(b)
                 => share(a >= b, b >= a), share(b >= a, a >= b);
@@ -167,37 +191,48 @@ macro_rules! binary_table {
                 => hold(a - b, delta), hold(b - a, delta);
             /// ln(1 + eᶻ) − z t: the cross-entropy of σ(z) with a target probability t, without overflow.
             bce_with_logits BceWithLogits() on (-2.0, 2.0) (0.0, 1.0), kink (T::ONE):
-                |z, t, _| z.softplus() - z * t => z.sigmoid() - t, -z;
+                |z, t, _| {
+                    // ln(1 + e^−|z|) + max(z, 0) − z t: both summands have one sign
+                    let rest = if z > T::ZERO { z * (T::ONE - t) } else { -z * t };
+                    slopes::minus_size(z).exp().ln_1p() + rest
+                }
+                => {
+                    // σ(z) − t = (1 − t) − σ(−z)
+                    let smaller = slopes::minus_size(z).sigmoid();
+                    if z > T::ZERO { (T::ONE - t) - smaller } else { smaller - t }
+                },
+                -z;
             /// t (ln t − z): a summand of the Kullback-Leibler divergence of a distribution t from one with the
             /// log-probabilities z; 0 where t = 0, though without a derivative by t there (NaN).
             kl_div KlDiv() on (-2.0, 0.0) (0.1, 1.0), kink (T::ONE):
                 |z, t, _| select(t == T::ZERO, T::ZERO, t * (t.ln() - z)) => -t, t.ln() + t / t - z;
             /// eᵗ (t − z): the same, with log-probabilities on both sides.
             kl_div_log KlDivLog() on (-2.0, 0.0) (-2.0, 0.0), kink (T::ONE):
-                |z, t, y| t.exp() * (t - z) => -t.exp(), y + t.exp();
+                |z, t, _| slopes::times_exp(t - z, t) => -t.exp(), slopes::times_exp((t - z) + T::ONE, t);
         }
     };
 }
 pub(crate) use binary_table;
 
-/// The peak of the standard normal density, 1 / √(2π).
-const NORMAL_PEAK: f64 = 0.398_942_280_401_432_7;
-/// √(2/π), and the cubic coefficient, of gelu's tanh approximation (Hendrycks and Gimpel 2016, section 2).
-const GELU_SCALE: f64 = 0.797_884_560_802_865_4;
-const GELU_CUBIC: f64 = 0.044715;
+/// 2 √(2/π), and that times the cubic coefficient, of gelu's tanh approximation (Hendrycks and Gimpel 2016, section 2).
+const GELU_SCALE: f64 = 1.595_769_121_605_730_7;
+const GELU_CUBE: f64 = GELU_SCALE * 0.044715;
 
 /// The constants of selu (Klambauer et al. 2017, equation 14).
 const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 
-#[inline(always)]
-fn normal_cdf<T: Element>(x: T) -> T {
-    T::from_f64(0.5) * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf())
-}
-
+/// 2 √(2/π) (x + 0.044715 x³), for x held where gelu's tanh approximation is not 0, 1 or x in any type.
 #[inline(always)]
 fn gelu_inner<T: Element>(x: T) -> T {
-    T::from_f64(GELU_SCALE) * (x + T::from_f64(GELU_CUBIC) * x * x * x)
+    let x = hold(x, T::from_f64(100.0));
+    x * (T::from_f64(GELU_SCALE) + T::from_f64(GELU_CUBE) * x * x)
+}
+
+/// Whether 1 + |u| is |u|, and 1 + u² is u², while u² does not overflow up to there.
+#[inline(always)]
+fn is_large<T: Element>(u: T) -> bool {
+    u.abs() > T::from_f64(1e17)
 }
 
 /// Both sides are computed, so that the loop over it vectorizes.
@@ -213,7 +248,7 @@ fn sign<T: Element>(x: T) -> T {
     } else if x < T::ZERO {
         -T::ONE
     } else {
-        x // 0 or NaN
+        zero_or_nan(x)
     }
 }
 
@@ -230,17 +265,5 @@ fn share<T: Element>(mine: bool, other: bool) -> T {
         (true, true) => T::from_f64(0.5),
         (true, false) => T::ONE,
         _ => T::ZERO,
-    }
-}
-
-/// x, held between −bound and bound.
-#[inline(always)]
-fn hold<T: Element>(x: T, bound: T) -> T {
-    if x > bound {
-        bound
-    } else if x < -bound {
-        -bound
-    } else {
-        x
     }
 }

@@ -1,8 +1,8 @@
 //! What the tables are made into: a type for every line, an enum of all of them, and the functions of their slopes.
 
 use super::{
-    Element, GELU_CUBIC, GELU_SCALE, NORMAL_PEAK, SELU_ALPHA, SELU_SCALE, binary_table, gelu_inner, hold,
-    normal_cdf, select, share, sign, unary_table, zero_or_nan,
+    Element, GELU_CUBE, GELU_SCALE, SELU_ALPHA, SELU_SCALE, binary_table, gelu_inner, hold, is_large, select,
+    share, sign, slopes, unary_table, zero_or_nan,
 };
 use crate::kernels::Each;
 
@@ -25,6 +25,8 @@ pub trait UnaryRule: Copy {
     fn f<T: Element>(self, x: T) -> T;
     /// f'(x), with y = f(x) at hand; from y alone if that is where the derivative needs the cotangent of the output.
     fn df<T: Element>(self, x: T, y: T) -> T;
+    /// gy f'(x): what a cotangent of the output becomes.
+    fn pull<T: Element>(self, x: T, y: T, gy: T) -> T;
 }
 
 /// One line of the binary table.
@@ -37,6 +39,10 @@ pub trait BinaryRule: Copy {
     fn da<T: Element>(self, a: T, b: T, y: T) -> T;
     /// ∂f/∂b, with y = f(a, b) at hand.
     fn db<T: Element>(self, a: T, b: T, y: T) -> T;
+    /// gy ∂f/∂a
+    fn pull_a<T: Element>(self, a: T, b: T, y: T, gy: T) -> T;
+    /// gy ∂f/∂b
+    fn pull_b<T: Element>(self, a: T, b: T, y: T, gy: T) -> T;
 }
 
 /// Something to be done with a line of the unary table, compiled once for each line.
@@ -65,14 +71,34 @@ macro_rules! is_named {
     };
 }
 
+/// A cotangent times a slope, unless the line says how else the two are joined.
+macro_rules! pulled {
+    ($gy:ident, $slope:expr) => {
+        $gy * $slope
+    };
+    ($gy:ident, $slope:expr, $g:ident, $pull:expr) => {{
+        let $g = $gy;
+        $pull
+    }};
+}
+
 macro_rules! unary_rules {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on ($lo:expr, $hi:expr),
-        kinks [$($kink:expr),*], $demand:ident: |$x:ident, $y:tt| $f:expr => $df:expr;)*) => {
+        kinks [$($kink:expr),*], $demand:ident: |$x:ident, $y:tt| $f:expr => $df:expr $(, |$g:ident| $pull:expr)?;)*) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Copy, PartialEq, Debug)]
+            #[derive(Clone, Copy, Debug)]
             pub struct $Rule {
                 $(#[allow(missing_docs)] pub $arg: f64,)*
+            }
+
+            /// By the bits of its constants: 0 and −0 are two, and NaN is itself.
+            impl PartialEq for $Rule {
+                #[inline]
+                #[allow(unused_variables)]
+                fn eq(&self, other: &Self) -> bool {
+                    true $(&& self.$arg.to_bits() == other.$arg.to_bits())*
+                }
             }
 
             impl UnaryRule for $Rule {
@@ -88,6 +114,12 @@ macro_rules! unary_rules {
                 fn df<T: Element>(self, $x: T, $y: T) -> T {
                     $(let $arg = T::from_f64(self.$arg);)*
                     $df
+                }
+                #[inline(always)]
+                #[allow(unused_variables)]
+                fn pull<T: Element>(self, $x: T, $y: T, gy: T) -> T {
+                    $(let $arg = T::from_f64(self.$arg);)*
+                    pulled!(gy, $df $(, $g, $pull)?)
                 }
             }
         )*
@@ -150,12 +182,22 @@ unary_table!(unary_rules);
 
 macro_rules! binary_rules {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range_a:tt $range_b:tt,
-        kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr;)*) => {
+        kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr
+        $(, |$g:ident| $pull_a:expr, $pull_b:expr)?;)*) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Copy, PartialEq, Debug)]
+            #[derive(Clone, Copy, Debug)]
             pub struct $Rule {
                 $(#[allow(missing_docs)] pub $arg: f64,)*
+            }
+
+            /// By the bits of its constants: 0 and −0 are two, and NaN is itself.
+            impl PartialEq for $Rule {
+                #[inline]
+                #[allow(unused_variables)]
+                fn eq(&self, other: &Self) -> bool {
+                    true $(&& self.$arg.to_bits() == other.$arg.to_bits())*
+                }
             }
 
             #[allow(unused_variables)]
@@ -175,6 +217,16 @@ macro_rules! binary_rules {
                 fn db<T: Element>(self, $a: T, $b: T, $y: T) -> T {
                     $(let $arg = T::from_f64(self.$arg);)*
                     $db
+                }
+                #[inline(always)]
+                fn pull_a<T: Element>(self, $a: T, $b: T, $y: T, gy: T) -> T {
+                    $(let $arg = T::from_f64(self.$arg);)*
+                    pulled!(gy, $da $(, $g, $pull_a)?)
+                }
+                #[inline(always)]
+                fn pull_b<T: Element>(self, $a: T, $b: T, $y: T, gy: T) -> T {
+                    $(let $arg = T::from_f64(self.$arg);)*
+                    pulled!(gy, $db $(, $g, $pull_b)?)
                 }
             }
         )*
@@ -252,7 +304,7 @@ pub(crate) struct Slope<R>(pub R);
 impl<T: Element, R: UnaryRule> Each<T, 3> for Slope<R> {
     #[inline(always)]
     fn at(self, [x, y, gy]: [T; 3]) -> T {
-        if R::DEMAND == Demand::Support && y == T::ZERO { T::ZERO } else { gy * self.0.df(x, y) }
+        if R::DEMAND == Demand::Support && y == T::ZERO { T::ZERO } else { self.0.pull(x, y, gy) }
     }
 }
 
@@ -263,7 +315,7 @@ pub(crate) struct SlopeA<R>(pub R);
 impl<T: Element, R: BinaryRule> Each<T, 4> for SlopeA<R> {
     #[inline(always)]
     fn at(self, [a, b, y, gy]: [T; 4]) -> T {
-        gy * self.0.da(a, b, y)
+        self.0.pull_a(a, b, y, gy)
     }
 }
 
@@ -274,7 +326,7 @@ pub(crate) struct SlopeB<R>(pub R);
 impl<T: Element, R: BinaryRule> Each<T, 4> for SlopeB<R> {
     #[inline(always)]
     fn at(self, [a, b, y, gy]: [T; 4]) -> T {
-        gy * self.0.db(a, b, y)
+        self.0.pull_b(a, b, y, gy)
     }
 }
 

@@ -179,6 +179,9 @@ pub fn l2<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
 ///
 /// Source: H. Zou and T. Hastie, Regularization and Variable Selection via the Elastic Net, 2005.
 ///
+/// # Panics
+/// If a coefficient is negative, infinite or NaN.
+///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, reg};
 ///
@@ -189,6 +192,11 @@ pub fn l2<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
 /// ```
 #[track_caller]
 pub fn elastic_net<T: Real>(x: Var<'_, T>, l1: f64, l2: f64) -> Penalty<'_, T> {
+    let sensible = |coefficient: f64| (0.0..f64::INFINITY).contains(&coefficient);
+    assert!(
+        sensible(l1) && sensible(l2),
+        "elastic_net: coefficients of {l1} and {l2} make no sense: they must be finite and not negative"
+    );
     let abs = x.map_sum(Unary::Abs(Abs {}), Reduction::Sum);
     let square = x.map_sum(Unary::Square(Square {}), Reduction::Sum);
     Penalty::new(x, abs * l1 + square * l2, "elastic net penalty")

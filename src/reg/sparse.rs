@@ -11,6 +11,9 @@ use crate::tape::Var;
 /// quickly, and a unit that is off stays off. Source: I. E. Frank and J. H. Friedman, A Statistical View of Some
 /// Chemometrics Regression Tools ("bridge"), 1993.
 ///
+/// # Panics
+/// If p is not positive and finite: with p = 0 the slope would be 0 everywhere.
+///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, reg};
 ///
@@ -24,6 +27,8 @@ use crate::tape::Var;
 /// ```
 #[track_caller]
 pub fn lp<T: Real>(x: Var<'_, T>, p: f64) -> Penalty<'_, T> {
+    let sensible = p > 0.0 && p.is_finite();
+    assert!(sensible, "lp: a power of {p} makes no sense: it must be positive and finite");
     Penalty::of_each(x, Unary::AbsPowf(AbsPowf { exponent: p }), "lp penalty")
 }
 
@@ -31,6 +36,9 @@ pub fn lp<T: Real>(x: Var<'_, T>, p: f64) -> Penalty<'_, T> {
 ///
 /// The prior of sparse coding. Source: B. A. Olshausen and D. J. Field, Emergence of Simple-Cell Receptive Field
 /// Properties by Learning a Sparse Code for Natural Images, 1996.
+///
+/// # Panics
+/// If s is not positive and finite.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, reg};
@@ -42,6 +50,8 @@ pub fn lp<T: Real>(x: Var<'_, T>, p: f64) -> Penalty<'_, T> {
 /// ```
 #[track_caller]
 pub fn log<T: Real>(x: Var<'_, T>, s: f64) -> Penalty<'_, T> {
+    let sensible = s > 0.0 && s.is_finite();
+    assert!(sensible, "log: a scale of {s} makes no sense: it must be positive and finite");
     Penalty::of_each(x, Unary::Log1pSquare(Log1pSquare { s }), "log penalty")
 }
 
@@ -87,9 +97,10 @@ pub fn hoyer<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
 /// ```
 ///
 /// # Panics
-/// If the tensor is a scalar.
+/// If the tensor is a scalar, or `rho` not between 0 and 1.
 #[track_caller]
 pub fn kl_sparsity<T: Real>(h: Var<'_, T>, rho: f64) -> Var<'_, T> {
+    assert!(rho > 0.0 && rho < 1.0, "kl_sparsity: a share of {rho} is not between 0 and 1");
     let shape = h.shape();
     let Some(&units) = shape.last() else { panic!("kl_sparsity: a scalar has no units") };
     let mean = h.reshape([shape.elements() / units.max(1), units]).mean_axes(&[0]);

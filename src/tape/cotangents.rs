@@ -1,20 +1,10 @@
 //! Where a vjp puts its results.
 
-use super::memory::Place;
+use super::memory::{EntryValues, Place};
 use crate::element::Element;
-use crate::kernels::support;
-use crate::matrix::{Accum, Support};
+use crate::kernels::{self, Signs, support};
+use crate::matrix::{Accum, Sparse, Support};
 use crate::tensor::{Shape, ViewMut};
-
-/// The values of entries: of a support, in its order.
-#[derive(Debug, Default)]
-pub(crate) struct Pack<T> {
-    /// Which of the recording's supports.
-    pub support: usize,
-    pub values: Vec<T>,
-    /// The same by place, if they were found there.
-    pub by_place: Vec<T>,
-}
 
 /// What has flowed to a node's cotangent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +13,8 @@ pub(crate) enum Flow {
     Nothing,
     /// It stands where the node says.
     Whole,
-    /// The entries of a support, in the pack with this number.
+    /// Values at the entries of a support, in the sweep's list under this number. At other elements it is zero, or is not
+    /// read by the op that made the node.
     Entries(usize),
 }
 
@@ -34,8 +25,14 @@ pub(crate) struct Slot {
     pub node: usize,
     pub place: Place,
     pub shape: Shape,
-    /// Whether what is the same at every element can be added later.
-    pub takes_uniform: bool,
+}
+
+/// The cotangent of an input, as it is to be written.
+pub(crate) enum Wanted<'a, T> {
+    /// All of it.
+    Whole(ViewMut<'a, T>),
+    /// Only the entries of a support: their values, in the support's order.
+    Entries(&'a Support, &'a mut [T]),
 }
 
 /// The cotangents of an op's inputs, to be contributed to by its vjp.
@@ -46,46 +43,65 @@ pub struct Cotangents<'a, T> {
     pub(crate) slots: &'a [Slot],
     /// What has flowed to each node.
     pub(crate) flows: &'a mut [Flow],
+    /// Cotangents of the nodes before this one.
     pub(crate) arena: &'a mut [T],
     pub(crate) gradients: &'a mut [T],
-    /// What is to be added to each node's cotangent at every element, and whether it may wait.
-    pub(crate) uniform: &'a mut [T],
-    pub(crate) may_wait: bool,
-    /// What there is besides whole cotangents.
-    pub(crate) partial: Option<Partial<'a, T>>,
+    /// For each node what is to be added to its cotangent: this number times the sign of its value.
+    pub(crate) signs: &'a mut [T],
+    /// What there is to know of entries, where any have been found.
+    pub(crate) entries: Option<Receivers<'a, T>>,
 }
 
-/// The cotangents that consist of entries, or may.
-pub(crate) struct Partial<'a, T> {
-    /// For each slot the number of a pack, if only entries are asked for and nothing has flowed yet; empty if that is so
-    /// for none.
-    pub new_packs: &'a [Option<usize>],
-    pub packs: &'a mut [Pack<T>],
+/// How contributions are received where cotangents may consist of entries.
+pub(crate) struct Receivers<'a, T> {
+    /// How the contributions to each input are made and received.
+    pub plans: &'a [Plan],
+    /// The values of entries of this sweep.
+    pub values: &'a mut [EntryValues<T>],
     pub supports: &'a [Support],
-    /// Whether the vjp runs on entries as if they were all elements.
-    pub as_all: bool,
+    /// The number of entry values that may be overwritten.
+    pub spare: usize,
+}
+
+/// How a contribution to one input is made and received.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// The support at whose entries alone the vjp writes it, as if they were all elements.
+    pub made_at: Option<usize>,
+    /// The number of the entry values that it goes to if it is the first, and only entries are wanted.
+    pub first: Option<usize>,
 }
 
 impl<T: Element> Cotangents<'_, T> {
-    /// Whether anybody wants the cotangent of input `k`.
+    /// Whether the cotangent of input `k` is wanted at all.
     pub fn wants(&self, k: usize) -> bool {
         !matches!(self.slots[k].place, Place::Nowhere)
     }
 
-    /// Contributes to the cotangent of input `k`: `write` gets the place and whether to replace or add. Not called
-    /// when nobody wants that cotangent.
+    /// Whether all of the cotangent of input `k` is wanted.
+    pub(crate) fn wants_whole(&self, k: usize) -> bool {
+        let entries = self.entries.as_ref().and_then(|receivers| receivers.goes_to(k, self.flow(k)));
+        self.wants(k) && entries.is_none()
+    }
+
+    fn flow(&self, k: usize) -> Flow {
+        self.flows[self.slots[k].node]
+    }
+
+    /// Contributes to the cotangent of input `k`: `write` gets its memory and whether to replace or add. Not called
+    /// when the cotangent is not wanted.
     #[inline]
     pub fn add(&mut self, k: usize, write: impl FnOnce(ViewMut<T>, Accum)) {
-        let Slot { node, place, shape, .. } = &self.slots[k];
+        let Slot { node, place, shape } = &self.slots[k];
         let (memory, range) = match place {
             Place::Nowhere => return,
             Place::Arena(range) => (&mut *self.arena, range),
             Place::Gradient(range) => (&mut *self.gradients, range),
         };
-        let place = ViewMut::new(&mut memory[range.clone()], shape);
-        match &mut self.partial {
-            None => write(place, touch(&mut self.flows[*node], Flow::Whole)),
-            Some(partial) => partial.add(k, &mut self.flows[*node], place, write),
+        let whole = ViewMut::new(&mut memory[range.clone()], shape);
+        match &mut self.entries {
+            None => write(whole, touch(&mut self.flows[*node], Flow::Whole)),
+            Some(receivers) => receivers.add(k, &mut self.flows[*node], whole, write),
         }
     }
 
@@ -100,92 +116,124 @@ impl<T: Element> Cotangents<'_, T> {
         }
     }
 
-    /// Contributes the same number to every element of the cotangent of input `k` at which it is read, if that is where the
-    /// input is above 0: then the input's own vjp adds it in passing. Says whether it will.
-    pub(crate) fn add_uniform(&mut self, k: usize, g: T) -> bool {
-        let Slot { node, takes_uniform, .. } = self.slots[k];
-        let waits = takes_uniform && self.may_wait;
-        if waits {
-            self.uniform[node] += g;
+    /// Contributes g · sign(x) to the cotangent of input `k`, whose value is `x`. Where that is another op's cotangent, g
+    /// waits beside it, and is added when it is read.
+    pub(crate) fn add_signs(&mut self, k: usize, g: T, x: &[T]) {
+        match &self.slots[k].place {
+            Place::Nowhere => {}
+            Place::Arena(_) => self.signs[self.slots[k].node] += g,
+            Place::Gradient(_) => {
+                self.add(k, |gx, accum| kernels::map([x], gx.data, accum, Signs { plus: g }));
+            }
         }
-        waits
     }
 
-    /// [`add`](Cotangents::add) to two inputs in one call, if both are parameters. Says whether it was made: if not, it is
-    /// to be done one by one.
+    /// Contributes to the cotangents of two inputs in one call, of the first at the entries alone if only those are wanted.
+    /// An input whose cotangent is not wanted is `None`. If both inputs are one value, `write` is called once for each.
     pub(crate) fn add_both(
         &mut self,
         [k, l]: [usize; 2],
-        write: impl FnOnce([(ViewMut<T>, Accum); 2]),
-    ) -> bool {
-        let [a, b] = [&self.slots[k], &self.slots[l]];
-        let (Place::Gradient(of_a), Place::Gradient(of_b)) = (&a.place, &b.place) else { return false };
-        let Ok([x, y]) = self.gradients.get_disjoint_mut([of_a.clone(), of_b.clone()]) else { return false };
-        let [x_accum, y_accum] = [a, b].map(|slot| touch(&mut self.flows[slot.node], Flow::Whole));
-        write([(ViewMut::new(x, &a.shape), x_accum), (ViewMut::new(y, &b.shape), y_accum)]);
-        true
-    }
-
-    /// As [`add`](Cotangents::add), if only entries of the cotangent of input `k` are asked for: `write` gets their
-    /// support and their values. Says whether that was so.
-    pub(crate) fn add_entries(&mut self, k: usize, write: impl FnOnce(&Support, &mut [T], Accum)) -> bool {
-        let Some(partial) = &mut self.partial else { return false };
-        let Some((number, accum)) = partial.touch_entries(k, &mut self.flows[self.slots[k].node]) else {
-            return false;
+        mut write: impl FnMut(Option<(Wanted<T>, Accum)>, Option<(ViewMut<T>, Accum)>),
+    ) {
+        let (slot, other) = (&self.slots[k], &self.slots[l]);
+        let both = match slot.node == other.node {
+            true => None,
+            false => disjoint(self.arena, self.gradients, [&slot.place, &other.place]),
         };
-        let Pack { support, values, .. } = &mut partial.packs[number];
-        write(&partial.supports[*support], values, accum);
-        true
+        let Some([whole, of_other]) = both else {
+            self.add_wanted(k, |gk, of_k| write(Some((gk, of_k)), None));
+            return self.add(l, |gl, of_l| write(None, Some((gl, of_l))));
+        };
+        let number = self.entries.as_ref().and_then(|receivers| receivers.goes_to(k, self.flows[slot.node]));
+        let accum = touch(&mut self.flows[slot.node], number.map_or(Flow::Whole, Flow::Entries));
+        let (flow, of_other) = (&mut self.flows[other.node], ViewMut::new(of_other, &other.shape));
+        let Some(receivers) = &mut self.entries else {
+            let whole = Wanted::Whole(ViewMut::new(whole, &slot.shape));
+            return write(Some((whole, accum)), Some((of_other, touch(flow, Flow::Whole))));
+        };
+        // The values of k's entries leave the list for as long as l's may be needed from it.
+        let mut taken = number.map(|number| std::mem::take(&mut receivers.values[number]));
+        let supports = receivers.supports;
+        let wanted = match &mut taken {
+            Some(EntryValues { support, values, .. }) => Wanted::Entries(&supports[*support], values),
+            None => Wanted::Whole(ViewMut::new(whole, &slot.shape)),
+        };
+        receivers.add(l, flow, of_other, |gl, of_l| write(Some((wanted, accum)), Some((gl, of_l))));
+        if let (Some(number), Some(taken)) = (number, taken) {
+            receivers.values[number] = taken;
+        }
     }
 
-    /// [`add_entries`](Cotangents::add_entries) to input `k` and [`add`](Cotangents::add) to another, in one call. Says
-    /// whether it was made: if not, it is to be done one by one.
-    pub(crate) fn add_entries_and(
-        &mut self,
-        k: usize,
-        other: usize,
-        write: impl FnOnce((&mut [T], Accum), (ViewMut<T>, Accum)),
-    ) -> bool {
-        let Some(partial) = &mut self.partial else { return false };
-        let of_k = self.slots[k].node;
-        if matches!(self.slots[other].place, Place::Nowhere) || of_k == self.slots[other].node {
-            return false;
+    /// As [`add`](Cotangents::add), but at the entries alone if only those are wanted.
+    fn add_wanted(&mut self, k: usize, write: impl FnOnce(Wanted<T>, Accum)) {
+        let number = self.entries.as_ref().and_then(|receivers| receivers.goes_to(k, self.flow(k)));
+        match (number, &mut self.entries) {
+            (Some(number), Some(receivers)) => {
+                let accum = touch(&mut self.flows[self.slots[k].node], Flow::Entries(number));
+                let EntryValues { support, values, .. } = &mut receivers.values[number];
+                write(Wanted::Entries(&receivers.supports[*support], values), accum);
+            }
+            _ => self.add(k, |gx, accum| write(Wanted::Whole(gx), accum)),
         }
-        let Some((number, accum)) = partial.touch_entries(k, &mut self.flows[of_k]) else { return false };
-        let mut values = std::mem::take(&mut partial.packs[number].values);
-        self.add(other, |place, other_accum| write((&mut values, accum), (place, other_accum)));
-        if let Some(partial) = &mut self.partial {
-            partial.packs[number].values = values;
-        }
-        true
     }
 }
 
-impl<T: Element> Partial<'_, T> {
-    /// How the first contribution to input `k` flows.
-    fn first(&self, k: usize) -> Flow {
-        self.new_packs.get(k).copied().flatten().map_or(Flow::Whole, Flow::Entries)
-    }
-
-    /// Contributes to the cotangent of input `k`, which stands in a place if it does not consist of entries. (Out of line, as
-    /// few ops meet it.)
-    #[inline(never)]
-    fn add(&mut self, k: usize, flow: &mut Flow, place: ViewMut<T>, write: impl FnOnce(ViewMut<T>, Accum)) {
-        let accum = touch(flow, self.first(k));
-        let Flow::Entries(number) = *flow else { return write(place, accum) };
-        let Pack { support, values, .. } = &mut self.packs[number];
-        if self.as_all {
-            return write(ViewMut::new(values, place.shape), accum);
+impl<T: Element> Receivers<'_, T> {
+    /// The number of the entry values that a contribution to slot `k` goes to, after what has flowed so far; `None` if it
+    /// goes to a whole cotangent.
+    fn goes_to(&self, k: usize, flow: Flow) -> Option<usize> {
+        match flow {
+            Flow::Nothing => self.plans[k].first,
+            Flow::Entries(number) => Some(number),
+            Flow::Whole => None,
         }
-        write(ViewMut::new(&mut *place.data, place.shape), Accum::Replace);
-        support::gather(place.data, &self.supports[*support], values, accum);
     }
 
-    /// The number of the pack of input `k`, and what a contribution does to it, if one is to consist of entries.
-    fn touch_entries(&self, k: usize, flow: &mut Flow) -> Option<(usize, Accum)> {
-        let to = if *flow == Flow::Nothing { self.first(k) } else { *flow };
-        let Flow::Entries(number) = to else { return None };
-        Some((number, touch(flow, to)))
+    /// Contributes to the cotangent of input `k`, whose memory is `whole`: has it written as the vjp writes it, at all
+    /// elements or at given entries, and brings that to where it is wanted. (Out of line, as few ops meet it.)
+    #[inline(never)]
+    fn add(&mut self, k: usize, flow: &mut Flow, whole: ViewMut<T>, write: impl FnOnce(ViewMut<T>, Accum)) {
+        let number = self.goes_to(k, *flow);
+        let accum = touch(flow, number.map_or(Flow::Whole, Flow::Entries));
+        let Self { values, supports, spare, .. } = self;
+        let shape = whole.shape;
+        match (self.plans[k].made_at, number) {
+            (None, None) => write(whole, accum),
+            (Some(made_at), Some(number)) if values[number].support == made_at => {
+                write(ViewMut::new(&mut values[number].values, shape), accum);
+            }
+            // The memory of a whole cotangent is free where it consists of entries.
+            (None, Some(number)) => {
+                write(ViewMut::new(&mut *whole.data, shape), Accum::Replace);
+                let EntryValues { support, values, .. } = &mut values[number];
+                support::gather(whole.data, &supports[*support], values, accum);
+            }
+            (Some(made_at), number) => {
+                let made = &mut values[*spare];
+                made.set_support(made_at, &supports[made_at]);
+                write(ViewMut::new(&mut made.values, shape), Accum::Replace);
+                let made = Sparse::new(&supports[made_at], &made.values);
+                let Some(number) = number else { return support::scatter(made, whole.data, accum) };
+                support::scatter(made, whole.data, Accum::Replace);
+                let EntryValues { support, values, .. } = &mut values[number];
+                support::gather(whole.data, &supports[*support], values, accum);
+            }
+        }
+    }
+}
+
+/// The memory of two cotangents, if both are wanted.
+fn disjoint<'m, T>(
+    arena: &'m mut [T],
+    gradients: &'m mut [T],
+    places: [&Place; 2],
+) -> Option<[&'m mut [T]; 2]> {
+    match places {
+        [Place::Arena(a), Place::Arena(b)] => arena.get_disjoint_mut([a.clone(), b.clone()]).ok(),
+        [Place::Gradient(a), Place::Gradient(b)] => gradients.get_disjoint_mut([a.clone(), b.clone()]).ok(),
+        [Place::Arena(a), Place::Gradient(b)] => Some([&mut arena[a.clone()], &mut gradients[b.clone()]]),
+        [Place::Gradient(a), Place::Arena(b)] => Some([&mut gradients[a.clone()], &mut arena[b.clone()]]),
+        [Place::Nowhere, _] | [_, Place::Nowhere] => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::element::Element;
+use crate::matrix::Support;
 
 /// Memory handed out front to back. It keeps its high-water mark and what stood in it.
 #[derive(Default)]
@@ -73,18 +74,37 @@ pub(crate) enum Place {
     Gradient(Range<usize>),
 }
 
-/// Places of one kind, handed out one after the other and reused by the next recording.
+/// The values of a matrix at the entries of a support, in the support's order.
+#[derive(Debug, Default)]
+pub(crate) struct EntryValues<T> {
+    /// Which of the recording's supports.
+    pub support: usize,
+    pub values: Vec<T>,
+    /// The values once more, row by row, if they were found in this order; else empty.
+    pub by_row: Vec<T>,
+}
+
+impl<T: Element> EntryValues<T> {
+    /// Makes room for the values at the entries of the support with this number.
+    pub fn set_support(&mut self, number: usize, support: &Support) {
+        self.support = number;
+        self.values.resize(support.entries(), T::ZERO);
+        self.by_row.clear();
+    }
+}
+
+/// Things of one kind, handed out one after the other and reused by the next recording.
 #[derive(Debug, Default)]
 pub(crate) struct Pool<P> {
-    pub places: Vec<P>,
+    pub all: Vec<P>,
     used: usize,
 }
 
 impl<P: Default> Pool<P> {
-    /// The number of the next place.
+    /// The number of the next one.
     pub fn take(&mut self) -> usize {
-        if self.used == self.places.len() {
-            self.places.push(P::default());
+        if self.used == self.all.len() {
+            self.all.push(P::default());
         }
         self.used += 1;
         self.used - 1
@@ -95,7 +115,7 @@ impl<P: Default> Pool<P> {
         self.used == 0
     }
 
-    /// Takes all places back; what stands in them stays until they are handed out again.
+    /// Takes all of them back; what stands in them stays until they are handed out again.
     pub fn clear(&mut self) {
         self.used = 0;
     }

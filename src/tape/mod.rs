@@ -2,6 +2,7 @@
 
 mod backward;
 pub(crate) mod cotangents;
+mod flow;
 mod memory;
 pub(crate) mod node;
 mod obligation;

@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::cotangents::Slot;
 use super::memory::{Memory, Place};
-use crate::ops::{Layout, Op};
+use crate::ops::{Layout, Op, ZeroRule};
 use crate::params::ParamId;
 use crate::tensor::Shape;
 use crate::tensor::shape::Strides;
@@ -55,8 +55,12 @@ pub struct Node {
     pub(crate) cotangent: Place,
     /// The cotangents of the inputs.
     pub(crate) slots: SmallVec<[Slot; 3]>,
+    /// What its op makes of zeros.
+    pub(crate) zeros: ZeroRule,
     /// m, k and n, if it is a product that can skip the zeros of its first input.
     pub(crate) product: Option<[usize; 3]>,
+    /// Whether its op is elementwise and it and its inputs are numbers, which need no views.
+    pub(crate) on_numbers: bool,
     pub(crate) at: &'static Location<'static>,
 }
 
@@ -71,8 +75,22 @@ impl Node {
         at: &'static Location<'static>,
     ) -> Node {
         let (inputs, slots, shape) = (SmallVec::new(), SmallVec::new(), shape.clone());
-        let (strides, aliases, product) = (None, false, None);
-        Node { kind, inputs, shape, strides, value, aliases, cotangent, slots, product, at }
+        let (strides, aliases, zeros, product) = (None, false, ZeroRule::DENSE, None);
+        let on_numbers = false;
+        Node {
+            kind,
+            inputs,
+            shape,
+            strides,
+            value,
+            aliases,
+            cotangent,
+            slots,
+            zeros,
+            product,
+            on_numbers,
+            at,
+        }
     }
 
     /// Where its value comes from.

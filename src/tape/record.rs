@@ -4,24 +4,22 @@
 //! one before it, its nodes are found in place and only their values are computed; at the first difference the rest of
 //! the old list is dropped, and nodes are made as in a first recording.
 
-use std::cell::Cell;
 use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use super::cotangents::{Flow, Pack, Slot};
-use super::memory::{Arena, Memory, Place, Pool, extent};
+use super::cotangents::{Flow, Slot};
+use super::memory::{Arena, EntryValues, Memory, Place, Pool, extent};
 use super::node::{Kind, Node, NodeId};
 use super::obligation::Owed;
 use super::values::Values;
 use super::watch::Watch;
-use super::zeros::{Skipping, Zeros};
+use super::zeros::{SkipZeros, Skipping, Zeros};
 use crate::element::Element;
 use crate::matrix::Products;
-use crate::ops::Entries;
-use crate::ops::{Alias, Op, Real, reshape::Reshape};
+use crate::ops::{Alias, OnEntries, Op, Output, Real, ZeroRule, reshape::Reshape};
 use crate::params::{ParamId, Params};
-use crate::tensor::{Shape, ShapeError, View, ViewMut};
+use crate::tensor::{Shape, ShapeError, ViewMut};
 
 #[derive(Default)]
 pub(crate) struct Record<T> {
@@ -37,10 +35,10 @@ pub(crate) struct Record<T> {
     pub cotangents: Arena<T>,
     /// What the last sweep left for each node.
     pub flows: Vec<Flow>,
-    /// What it left to be added to each node's cotangent wherever the value is above 0.
-    pub uniform: Vec<T>,
-    /// The cotangents of which it left entries only.
-    pub packs: Pool<Pack<T>>,
+    /// What it left to be added to each node's cotangent: this number times the sign of the value.
+    pub signs: Vec<T>,
+    /// The values of entries, of cotangents for the most part, that it needed.
+    pub values_of_entries: Pool<EntryValues<T>>,
     /// Where values are zero.
     pub zeros: Zeros<T>,
     /// The node of each parameter that was used.
@@ -85,7 +83,7 @@ impl<T> Record<T> {
         T: Products,
     {
         let cotangent = match self.flows.get(id.index()) {
-            Some(&Flow::Entries(number)) => Some(self.packs.places[number].support),
+            Some(&Flow::Entries(number)) => Some(self.values_of_entries.all[number].support),
             _ => None,
         };
         self.zeros.skipping(self.nodes(), id, cotangent)
@@ -260,47 +258,62 @@ impl<T: Real> Record<T> {
 
     /// Runs a node's op, unless the result is only another view of its input.
     fn compute(&mut self, id: NodeId, params: &[T]) {
-        let (before, rest) = self.nodes.split_at(id.index());
-        let node = &rest[0];
-        if self.watch.is_some() || self.zeros.concerns(node) {
-            return self.compute_attended(id, params);
+        if self.watch.is_some() || self.zeros.concerns(&self.nodes[id.index()]) {
+            self.run_attended(id, params);
+        } else {
+            self.run::<false>(id, params);
         }
-        let Some((op, range)) = node.computed() else { return };
-        let (arena, rest) = self.values.data.split_at_mut(range.start);
-        let past = Values { arena, params };
-        if let Some(x) = past.numbers(before, node, op) {
-            rest[0] = op.of_numbers(x);
-            return;
-        }
-        let y = ViewMut::new(&mut rest[..range.len()], &node.shape);
-        past.with_views(before, &node.inputs, |x| T::forward(op, x, y));
     }
 
-    /// The same, with an eye on zeros, and under the eye of who looks on. (Out of line: nothing of it shall stand in the way of
-    /// the plain path, `docs/adr/0015`.)
+    /// [`run`](Self::run) with an eye on zeros, and under that of the watch. Out of line, so that nothing of it stands in the
+    /// way of the plain path (`docs/adr/0015`).
     #[inline(never)]
-    fn compute_attended(&mut self, id: NodeId, params: &[T]) {
-        self.zeros.before(&self.nodes, id, Values { arena: &self.values.data, params });
+    fn run_attended(&mut self, id: NodeId, params: &[T]) {
+        self.run::<true>(id, params);
+    }
+
+    /// Runs a node's op. What is not `ATTENDED` is compiled away.
+    #[inline]
+    fn run<const ATTENDED: bool>(&mut self, id: NodeId, params: &[T]) {
+        let may_screen =
+            ATTENDED && self.zeros.before(&self.nodes, id, Values { arena: &self.values.data, params });
         let (before, rest) = self.nodes.split_at(id.index());
         let node = &rest[0];
-        if let Some((op, range)) = node.computed() {
-            let (arena, rest) = self.values.data.split_at_mut(range.start);
-            let past = Values { arena, params };
-            let computed = Cell::new(None);
-            let screen = self.zeros.known(id).screen.then_some(&computed);
-            let y = ViewMut { screen, ..ViewMut::new(&mut rest[..range.len()], &node.shape) };
-            let run = |y: ViewMut<T>| {
-                self.zeros.with_views(past, before, &node.inputs, |x| run_forward(op, x, y));
-            };
-            match &mut self.watch {
-                Some(watch) => watch.forward(node, id, y, run),
-                None => run(y),
+        let Some((op, range)) = node.computed() else { return };
+        let (arena, rest) = self.values.data.split_at_mut(range.start);
+        let (past, y) = (Values { arena, params }, &mut rest[..range.len()]);
+        let (zeros, mut screened) = (&self.zeros, None);
+        let mut run = |y: ViewMut<T>| {
+            if node.on_numbers {
+                y.data[0] = op.of_numbers(past.numbers(before, node));
+                return;
             }
-            if let Some(computed) = computed.get() {
-                self.zeros.screened(id, computed);
+            if !ATTENDED {
+                return past.with_views(before, &node.inputs, |x| T::forward(op, x, y));
             }
+            zeros.with_views(past, before, &node.inputs, |x| {
+                if may_screen {
+                    let (y, always) = (ViewMut { data: &mut *y.data, ..y }, zeros.when == SkipZeros::Always);
+                    screened = T::forward_screened(op, x, y, always);
+                }
+                match (node.zeros, x) {
+                    _ if screened.is_some() => {}
+                    // Zeros add nothing to this sum: it runs over the entries of x, if they have been found.
+                    (ZeroRule { output: Output::KeepsZeros, entries: OnEntries::SumOfEach, .. }, [x]) => {
+                        T::forward(op, &[x.entries()], y);
+                    }
+                    _ => T::forward(op, x, y),
+                }
+            });
+        };
+        let y = ViewMut::new(y, &node.shape);
+        match &mut self.watch {
+            Some(watch) if ATTENDED => watch.forward(node, id, y, run),
+            _ => run(y),
         }
-        self.zeros.after(&self.nodes, id, Values { arena: &self.values.data, params });
+        if let Some(computed) = screened {
+            self.zeros.screened(id, computed);
+        }
     }
 
     /// A node for the result of an op, with memory for it, not yet computed.
@@ -312,9 +325,9 @@ impl<T: Real> Record<T> {
     ) -> Result<NodeId, (&'static str, ShapeError)> {
         self.depart();
         let node = |id: &NodeId| &self.nodes[id.index()];
-        let (shape, product) = {
+        let (shape, zeros) = {
             let shapes: SmallVec<[&[usize]; 4]> = inputs.iter().map(|id| &node(id).shape[..]).collect();
-            (op.shape(&shapes).map_err(|error| (op.name(), error))?, op.product(&shapes))
+            (op.shape(&shapes).map_err(|error| (op.name(), error))?, op.zeros(&shapes))
         };
         let len = shape.elements();
         let active = op.differentiable() && inputs.iter().any(|id| node(id).is_active());
@@ -329,23 +342,25 @@ impl<T: Real> Record<T> {
         self.values.back();
         let cotangent = if active { Place::Arena(self.cotangents.take(len)) } else { Place::Nowhere };
         let slot = |id: &NodeId| {
-            let Node { kind, cotangent, shape, .. } = node(id);
-            let takes_uniform = matches!(kind, Kind::Op(op) if op.takes_uniform());
-            Slot { node: id.index(), place: cotangent.clone(), shape: shape.clone(), takes_uniform }
+            let Node { cotangent, shape, .. } = node(id);
+            Slot { node: id.index(), place: cotangent.clone(), shape: shape.clone() }
         };
         let slots = inputs.iter().map(slot).collect();
-        let product = if T::VECTORIZED { product } else { None };
-        let kind = Kind::Op(op);
-        Ok(self.push(Node { kind, inputs, shape, strides, value, aliases, cotangent, slots, product, at }))
-    }
-}
-
-/// y = f(x); a sum to which zeros add nothing runs over the entries of its input, if they have been found.
-fn run_forward<T: Real>(op: &Op, x: &[View<T>], y: ViewMut<T>) {
-    match x {
-        [x] if x.sparse.is_some() && op.entries(&[]) == Entries::Sum && op.keeps_zeros() => {
-            T::forward(op, &[x.entries()], y);
-        }
-        _ => T::forward(op, x, y),
+        let product = if T::VECTORIZED { zeros.product() } else { None };
+        let on_numbers = shape.rank() == 0 && op.is_elementwise();
+        Ok(self.push(Node {
+            kind: Kind::Op(op),
+            inputs,
+            shape,
+            strides,
+            value,
+            aliases,
+            cotangent,
+            slots,
+            zeros,
+            product,
+            on_numbers,
+            at,
+        }))
     }
 }

@@ -5,7 +5,6 @@ use smallvec::SmallVec;
 use super::memory::Memory;
 use super::node::{Node, NodeId};
 use crate::element::Element;
-use crate::ops::Op;
 use crate::tensor::View;
 
 /// Where values stand: in the tape's arena, or among the parameters.
@@ -51,13 +50,10 @@ impl<'a, T: Element> Values<'a, T> {
         }
     }
 
-    /// The values of a node's first and last input, if its op is elementwise and they are numbers.
+    /// The values of the first and the last input of a node on numbers.
     #[inline(always)]
-    pub fn numbers(self, nodes: &[Node], node: &Node, op: &Op) -> Option<[T; 2]> {
-        if node.shape.rank() > 0 || !op.is_elementwise() {
-            return None;
-        }
-        let (first, last) = (*node.inputs.first()?, *node.inputs.last()?);
-        Some([self.view_of(nodes, first).data[0], self.view_of(nodes, last).data[0]])
+    pub fn numbers(self, nodes: &[Node], node: &Node) -> [T; 2] {
+        let (first, last) = (node.inputs[0], node.inputs[node.inputs.len() - 1]);
+        [self.view_of(nodes, first).data[0], self.view_of(nodes, last).data[0]]
     }
 }

@@ -4,11 +4,11 @@ use std::fmt;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::panic::Location;
 
-use super::cotangents::{Flow, Pack};
-use super::memory::Place;
-use super::node::{Kind, NodeId};
+use super::cotangents::Flow;
+use super::memory::{EntryValues, Place};
+use super::node::NodeId;
 use super::obligation::Obligation;
-use crate::kernels::{for_each_offset, keep_where_positive, support};
+use crate::kernels::{add_signs, for_each_offset, support};
 use crate::matrix::{Accum, Sparse};
 use crate::ops::{Op, Real};
 use crate::params::Grads;
@@ -195,23 +195,21 @@ impl<'r, T: Real> Var<'r, T> {
         let record = self.recording.tape.record.borrow();
         let node = &record.nodes()[self.id.index()];
         let Place::Arena(range) = &node.cotangent else { return None };
-        let mut data = match *record.flows.get(self.id.index())? {
-            Flow::Nothing => return None,
+        let flow = *record.flows.get(self.id.index())?;
+        let signs = record.signs[self.id.index()];
+        let mut data = match flow {
+            Flow::Nothing if signs.adds_nothing() => return None,
+            Flow::Nothing => vec![T::ZERO; range.len()],
             Flow::Whole => record.cotangents.data[range.clone()].to_vec(),
             Flow::Entries(number) => {
-                let Pack { support, values, .. } = &record.packs.places[number];
+                let EntryValues { support, values, .. } = &record.values_of_entries.all[number];
                 let mut data = vec![T::ZERO; range.len()];
-                let support = &record.zeros.supports.places[*support];
+                let support = &record.zeros.supports.all[*support];
                 support::scatter(Sparse::new(support, values), &mut data, Accum::Replace);
                 data
             }
         };
-        // What is uniform may not have been added yet.
-        let later = matches!(&node.kind, Kind::Op(op) if op.takes_uniform());
-        if later && !record.zeros.known(self.id).kept {
-            let value = record.values(self.recording.params).elements(node);
-            keep_where_positive(value, &mut data, record.uniform[self.id.index()]);
-        }
+        add_signs(record.values(self.recording.params).elements(node), &mut data, signs);
         Some(Tensor::new(node.shape.clone(), data).expect("a cotangent has its node's shape"))
     }
 
@@ -325,7 +323,12 @@ macro_rules! operator {
 operator!(Add, add, (x, c) x.shift(c), x.shift(c));
 operator!(Sub, sub, (x, c) x.shift(-c), Var::neg(x).shift(c));
 operator!(Mul, mul, (x, c) x.scale(c), x.scale(c));
-operator!(Div, div, (x, c) x.scale(1.0 / c), x.recip().scale(c));
+operator!(Div, div, (x, c) if has_exact_inverse(c) { x.scale(1.0 / c) } else { x.div_by(c) }, x.div_into(c));
+
+/// Whether c is a power of 2 whose inverse is a normal number in every type: multiplying by that is dividing, and faster.
+fn has_exact_inverse(c: f64) -> bool {
+    c.to_bits() & ((1 << 52) - 1) == 0 && (1e-37..1e37).contains(&c.abs())
+}
 
 impl<T: Real> Neg for Var<'_, T> {
     type Output = Self;

@@ -87,17 +87,17 @@ impl Watch {
         let (op, at) = (node.name(), node.at);
         for (k, (slot, input)) in gx.slots.iter().zip(&node.inputs).enumerate() {
             let mut support = None;
-            let (of, uniform) = (nodes[input.index()].name(), gx.uniform[slot.node].to_f64());
+            let (of, signs) = (nodes[input.index()].name(), gx.signs[slot.node].to_f64());
             assert!(
-                !self.anomalies || uniform.is_finite(),
-                "anomaly in backward: what {op} ({id}) adds to every element of the cotangent of its input {k}, {of} \
-                 ({input}), is {uniform}; {op} was recorded at {at}"
+                !self.anomalies || signs.is_finite(),
+                "anomaly in backward: what {op} ({id}) adds to the cotangent of its input {k}, {of} ({input}), is {signs} \
+                 times the sign of {of}; {op} was recorded at {at}"
             );
-            let cotangent: &[T] = match (gx.flows[slot.node], &slot.place, &gx.partial) {
-                (Flow::Entries(number), _, Some(partial)) => {
-                    let pack = &partial.packs[number];
-                    support = Some(&partial.supports[pack.support]);
-                    &pack.values
+            let cotangent: &[T] = match (gx.flows[slot.node], &slot.place, &gx.entries) {
+                (Flow::Entries(number), _, Some(receivers)) => {
+                    let found = &receivers.values[number];
+                    support = Some(&receivers.supports[found.support]);
+                    &found.values
                 }
                 (Flow::Whole, Place::Arena(range), _) => &gx.arena[range.clone()],
                 (Flow::Whole, Place::Gradient(range), _) => &gx.gradients[range.clone()],

@@ -10,15 +10,14 @@ use std::sync::OnceLock;
 
 use smallvec::SmallVec;
 
-use super::cotangents::Pack;
-use super::memory::{Place, Pool};
+use super::memory::{EntryValues, Pool};
 use super::node::{Kind, Node, NodeId};
 use super::values::Values;
 
 use crate::kernels::cost::{finding_pays, worth_a_look};
-use crate::kernels::{screen, support};
+use crate::kernels::support;
 use crate::matrix::{Accum, Products, Sparse, Support};
-use crate::ops::{Op, linear::Linear};
+use crate::ops::Output;
 use crate::pointwise::Demand;
 use crate::tensor::View;
 
@@ -47,26 +46,18 @@ impl Default for SkipZeros {
 
 /// What is known of one node. (Small: there is one for each node, made anew in each recording.)
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct KnownZeros {
     /// The density, as far as a sample tells.
     estimate: Option<f32>,
-    /// Its density, if its entries have been found.
-    density: Option<f32>,
-    /// The same in the last recording: entries that were found then will be wanted again.
-    last: Option<f32>,
-    /// Its entries: the number of the support, and of the pack of its values.
-    pub entries: Option<(u32, u32)>,
-    /// Whether its cotangent is asked for at the entries only.
-    pub demanded: bool,
+    /// Its entries, if they have been found: the number of the support, and of the values.
+    entries: Option<(u32, u32)>,
     /// Whether the whole gradient was asked for.
     pub kept: bool,
-    /// Whether its zeros shall be found before it is computed.
-    pub screen: bool,
-    /// The part of it that was computed, if they were.
+    /// The part of it that was computed, if it was screened.
     screened: Option<f32>,
 }
 
-impl Known {
+impl KnownZeros {
     /// The number of its support, if its entries have been found.
     pub fn support(&self) -> Option<usize> {
         self.entries.map(|(support, _)| support as usize)
@@ -120,24 +111,22 @@ pub(crate) struct Zeros<T> {
     /// Whether the whole gradient of any node was asked for.
     pub keeps: bool,
     /// One for each node of this recording or, if that was longer, the last one.
-    nodes: Vec<Known>,
+    nodes: Vec<KnownZeros>,
     /// Whether anything is known of any.
     any_known: bool,
     pub supports: Pool<Support>,
-    packs: Pool<Pack<T>>,
+    values: Pool<EntryValues<T>>,
 }
 
 impl<T: Products> Zeros<T> {
     /// Begins a recording.
     pub fn start(&mut self) {
         self.supports.clear();
-        self.packs.clear();
+        self.values.clear();
         self.keeps = false;
         if self.any_known {
-            for known in &mut self.nodes {
-                *known = Known { last: known.density, ..Known::default() };
-            }
-            self.any_known = self.nodes.iter().any(|known| known.last.is_some());
+            self.nodes.fill(KnownZeros::default());
+            self.any_known = false;
         }
     }
 
@@ -150,26 +139,25 @@ impl<T: Products> Zeros<T> {
     /// A node was recorded that the last recording may not have had.
     pub fn enter(&mut self, id: NodeId) {
         if id.index() == self.nodes.len() {
-            self.nodes.push(Known::default());
+            self.nodes.push(KnownZeros::default());
         }
     }
 
     /// What is known of a node.
     #[inline]
-    pub fn known(&self, id: NodeId) -> &Known {
+    pub fn known(&self, id: NodeId) -> &KnownZeros {
         &self.nodes[id.index()]
     }
 
-    /// The same, to be changed.
-    fn learn(&mut self, id: NodeId) -> &mut Known {
+    /// What is known of a node, to be added to.
+    fn learn(&mut self, id: NodeId) -> &mut KnownZeros {
         self.any_known = true;
         &mut self.nodes[id.index()]
     }
 
     /// The whole gradient of a node is to be kept.
     pub fn keep(&mut self, id: NodeId) {
-        let known = self.learn(id);
-        (known.kept, known.demanded) = (true, false);
+        self.learn(id).kept = true;
         self.keeps = true;
     }
 
@@ -181,10 +169,9 @@ impl<T: Products> Zeros<T> {
     /// The entries of a node, if they have been found.
     #[inline]
     pub fn entries(&self, id: NodeId) -> Option<Sparse<'_, T>> {
-        let (support, pack) = self.known(id).entries?;
-        let (support, pack) = (support as usize, pack as usize);
-        let Pack { values, by_place, .. } = &self.packs.places[pack];
-        Some(Sparse { support: &self.supports.places[support], values, by_place })
+        let (support, values) = self.known(id).entries?;
+        let EntryValues { values, by_row, .. } = &self.values.all[values as usize];
+        Some(Sparse { support: &self.supports.all[support as usize], values, by_row })
     }
 
     /// Calls `f` with the values of some nodes, each with the entries that have been found.
@@ -197,23 +184,35 @@ impl<T: Products> Zeros<T> {
         f(&views);
     }
 
-    /// The support that a node's cotangent is asked for at, if it is not asked for everywhere.
-    #[inline]
-    pub fn demanded(&self, id: NodeId) -> Option<usize> {
-        let known = self.known(id);
-        if known.demanded { known.support() } else { None }
+    /// A node's values at the entries of a support, if they are its own entries.
+    pub fn values_at(&self, id: NodeId, support: usize) -> Option<&[T]> {
+        let (own, values) = self.known(id).entries?;
+        (own as usize == support).then(|| &self.values.all[values as usize].values[..])
+    }
+
+    /// The support that a node's cotangent is wanted at, if it is not wanted everywhere: that of its own entries, if its op
+    /// reads it there alone, or hands it on to an op that does.
+    pub fn demanded(&self, nodes: &[Node], id: NodeId) -> Option<usize> {
+        let (node, known) = (&nodes[id.index()], self.known(id));
+        let support = known.support()?;
+        let alone = node.zeros.reads == Demand::Support
+            || node.zeros.output == Output::KeepsZeros
+                && self.demanded(nodes, *node.inputs.first()?) == Some(support);
+        (alone && !known.kept && node.is_active()).then_some(support)
     }
 
     /// How a product was shortened, if its output's cotangent consisted of the entries of `cotangent`.
     pub fn skipping(&self, nodes: &[Node], id: NodeId, cotangent: Option<usize>) -> Skipping {
         let node = &nodes[id.index()];
-        let Kind::Op(op @ (Op::MatMul(_) | Op::Linear(_))) = &node.kind else { return Skipping::default() };
+        if node.zeros.product().is_none() {
+            return Skipping::default();
+        }
         let [a, b] = [node.inputs[0], node.inputs[1]];
-        let density = |support: usize| self.supports.places[support].density();
+        let density = |support: usize| self.supports.all[support].density();
         let of_a = self.known(a).support().map(density);
-        let own = if op.demand() == Demand::Support { self.known(id).support() } else { None };
+        let own = if node.zeros.reads == Demand::Support { self.known(id).support() } else { None };
         let of_gy = cotangent.or(own).map(density);
-        let at_a = self.demanded(a).map(density);
+        let at_a = self.demanded(nodes, a).map(density);
         let active = |input: NodeId, density: Option<f64>| {
             density.filter(|_| node.is_active() && nodes[input.index()].is_active())
         };
@@ -226,7 +225,7 @@ impl<T: Products> Zeros<T> {
         }
     }
 
-    /// Whether there is anything to do for a node before or after it is computed, or anything that its op must be told.
+    /// Whether there is anything to do for a node before it is computed, or anything that its op must be told.
     #[inline]
     pub fn concerns(&self, node: &Node) -> bool {
         self.any_known || node.product.is_some_and(|size| self.looks(size))
@@ -241,28 +240,12 @@ impl<T: Products> Zeros<T> {
         }
     }
 
-    /// A node is about to be computed: if it is a product, looks for the entries of its first input.
-    pub fn before(&mut self, nodes: &[Node], id: NodeId, values: Values<T>) {
+    /// A node is about to be computed: if it is a product, looks for the entries of its first input. Says whether it is a
+    /// product that may be screened, having found none.
+    pub fn before(&mut self, nodes: &[Node], id: NodeId, values: Values<T>) -> bool {
         let node = &nodes[id.index()];
-        let Some(size) = node.product.filter(|&size| self.looks(size)) else { return };
-        let entries = self.look(nodes, node.inputs[0], size, values);
-        if matches!(node.kind, Kind::Op(Op::Linear(Linear { relu: true }))) && entries.is_none() {
-            let last = self.known(id).last;
-            let pays = || last.is_some_and(|density| screen::pays(size, density.into()));
-            if self.when == SkipZeros::Always || pays() {
-                self.learn(id).screen = true;
-            }
-        }
-    }
-
-    /// An op has run: if its entries were wanted in the last recording, finds them while they are in the cache.
-    pub fn after(&mut self, nodes: &[Node], id: NodeId, values: Values<T>) {
-        if self.known(id).last.is_some() && self.when != SkipZeros::Never {
-            let node = &nodes[id.index()];
-            let k = node.shape.last().copied().unwrap_or(1);
-            // The sizes of the product are not known yet; it was worth it then.
-            self.look(nodes, id, [node.shape.elements() / k.max(1), k, usize::MAX], values);
-        }
+        let Some(size) = node.product.filter(|&size| self.looks(size)) else { return false };
+        self.look(nodes, node.inputs[0], size, values).is_none()
     }
 
     /// Finds a node's entries, if that pays for a product of this size.
@@ -280,32 +263,22 @@ impl<T: Products> Zeros<T> {
         if node.strides.is_some() || node.shape.rank() == 0 {
             return None;
         }
-        let (found, demanded) = match &node.kind {
-            Kind::Constant => (self.find(values.elements(node), id, size)?, false),
-            Kind::Op(op) if op.demand() == Demand::Support => {
-                (self.find(values.elements(node), id, size)?, true)
-            }
-            Kind::Op(op) if node.aliases || op.keeps_zeros() => {
+        let found = match (&node.kind, node.zeros.output) {
+            (Kind::Constant, _) | (_, Output::Sparse) => self.find(values.elements(node), id, size)?,
+            (_, Output::KeepsZeros) => {
                 let input = &nodes[node.inputs[0].index()];
                 if input.shape.elements() != node.shape.elements() || input.shape.last() != node.shape.last()
                 {
                     return None;
                 }
-                let (support, pack) = self.look(nodes, node.inputs[0], size, values)?;
-                let demanded = self.known(node.inputs[0]).demanded;
-                let pack = if node.aliases {
-                    pack
-                } else {
-                    self.derive(values.elements(node), support as usize) as u32
-                };
-                ((support, pack), demanded)
+                let (support, of_input) = self.look(nodes, node.inputs[0], size, values)?;
+                let values =
+                    if node.aliases { of_input } else { self.derive(values.elements(node), support) };
+                (support, values)
             }
-            _ => return None,
+            (_, Output::Any) => return None,
         };
-        let density = self.supports.places[found.0 as usize].density() as f32;
-        let known = self.learn(id);
-        (known.entries, known.density) = (Some(found), Some(density));
-        known.demanded = demanded && node.cotangent != Place::Nowhere && !known.kept;
+        self.learn(id).entries = Some(found);
         Some(found)
     }
 
@@ -322,22 +295,19 @@ impl<T: Products> Zeros<T> {
                 return None;
             }
         }
-        let (number, pack) = (self.supports.take(), self.packs.take());
-        let Pack { support, values, by_place } = &mut self.packs.places[pack];
+        let (number, pack) = (self.supports.take(), self.values.take());
+        let EntryValues { support, values, by_row } = &mut self.values.all[pack];
         *support = number;
-        support::find(x, cols, &mut self.supports.places[number], values, by_place);
+        support::find(x, cols, &mut self.supports.all[number], values, by_row);
         Some((number as u32, pack as u32))
     }
 
-    /// Packs the values of a node that is zero off a support that is known.
-    fn derive(&mut self, x: &[T], number: usize) -> usize {
-        let pack = self.packs.take();
-        let Pack { support, values, by_place } = &mut self.packs.places[pack];
-        *support = number;
-        by_place.clear();
-        let found = &self.supports.places[number];
-        values.resize(found.entries(), T::ZERO);
-        support::gather(x, found, values, Accum::Replace);
-        pack
+    /// The number of the values of a node that is zero off a support that is known.
+    fn derive(&mut self, x: &[T], support: u32) -> u32 {
+        let number = self.values.take();
+        let (values, found) = (&mut self.values.all[number], &self.supports.all[support as usize]);
+        values.set_support(support as usize, found);
+        support::gather(x, found, &mut values.values, Accum::Replace);
+        number as u32
     }
 }

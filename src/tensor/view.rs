@@ -1,11 +1,9 @@
 //! Tensors as ops see them: views of values that stand in the tape's memory, and the cotangents that a vjp reads.
 
-use std::cell::Cell;
-
 use super::Shape;
 use super::shape::{Strides, broadcast_strides, row_major};
 use crate::element::Element;
-use crate::kernels::for_each_offset;
+use crate::kernels::{add_signs, for_each_offset};
 use crate::matrix::{Sparse, Support};
 
 /// A tensor as an op sees it: a shape, elements that stand somewhere else, and how to walk them.
@@ -15,8 +13,8 @@ pub struct View<'a, T> {
     pub(crate) shape: &'a Shape,
     /// `None` for row-major without gaps.
     pub(crate) strides: Option<&'a Strides>,
-    /// The elements that are not zero, where they have been found. A cotangent with a support has nothing else: `data`
-    /// is empty then.
+    /// The elements that are not zero, where they have been found. A cotangent with a support has no others: `data` are
+    /// their values then.
     pub(crate) sparse: Option<&'a Sparse<'a, T>>,
 }
 
@@ -90,35 +88,34 @@ pub struct ViewMut<'a, T> {
     pub data: &'a mut [T],
     /// The sizes of the axes.
     pub shape: &'a Shape,
-    /// If so few elements will not be zero that it pays to find out beforehand which may be: where to say which part of
-    /// them was computed.
-    pub(crate) screen: Option<&'a Cell<Option<f32>>>,
 }
 
 impl<'a, T> ViewMut<'a, T> {
     pub(crate) fn new(data: &'a mut [T], shape: &'a Shape) -> Self {
-        ViewMut { data, shape, screen: None }
+        ViewMut { data, shape }
     }
 }
 
-/// A cotangent that a vjp reads, and may first turn back in place.
+/// The cotangent of an output y, which a vjp reads, and may first turn back in place: `data + signs · sign(y)`.
 pub struct Cotangent<'a, T> {
-    /// The elements, or only the entries.
+    /// The elements, or only the entries; y is given at the same places.
     pub(crate) data: &'a mut [T],
     pub(crate) shape: &'a Shape,
     /// Where the entries are, if those are all that is given.
     pub(crate) support: Option<&'a Support>,
-    /// What is to be added to it wherever the output is above 0, for an op that
-    /// [takes](crate::ops::Rule::takes_uniform) that; to be set to 0 if it is added in place.
-    pub(crate) uniform: &'a mut T,
+    /// What an l1 penalty left to be added: this number where y is above 0, and minus it where y is below 0. To be set to 0
+    /// by a rule that adds it to `data`.
+    pub(crate) signs: &'a mut T,
 }
 
-impl<T> Cotangent<'_, T> {
-    /// Calls `f` with it as it stands.
+impl<T: Element> Cotangent<'_, T> {
+    /// Calls `f` with the whole of it, for an output with the value `y`.
     #[inline]
-    pub(crate) fn read<R>(self, f: impl FnOnce(View<T>) -> R) -> R {
+    pub(crate) fn read<R>(self, y: View<T>, f: impl FnOnce(View<T>) -> R) -> R {
+        if !self.signs.adds_nothing() {
+            add_signs(y.data, self.data, std::mem::replace(self.signs, T::ZERO));
+        }
         let sparse = self.support.map(|support| Sparse::new(support, self.data));
-        let data = if sparse.is_some() { &[] } else { &*self.data };
-        f(View { sparse: sparse.as_ref(), ..View::dense(data, self.shape) })
+        f(View { sparse: sparse.as_ref(), ..View::dense(self.data, self.shape) })
     }
 }

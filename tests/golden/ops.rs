@@ -32,6 +32,28 @@ const TRANSCENDENTAL: &[&str] = &[
     "kl_div",
 ];
 
+/// Gradients far out, where the other engine takes y (1 − y) and 1 − y² for the slopes: each is off by the rounding of
+/// its y, at most 2⁻⁵² times the cotangent. (`tests/tails.rs` has exact slopes.)
+const ROUNDED_TAILS: [&str; 2] = ["sigmoid/large/grad.0", "tanh/large/grad.0"];
+
+/// As `compare`, but for errors of a rounding of 1, times the cotangent.
+fn near_as_a_rounding_of_1(
+    ours: &Tensor<f64>,
+    theirs: &Tensor<f64>,
+    cotangent: &Tensor<f64>,
+) -> Result<f64, String> {
+    let mut largest = 0.0f64;
+    for ((a, b), ct) in ours.data().iter().zip(theirs.data()).zip(cotangent.data()) {
+        let error = (a - b).abs() / ct.abs();
+        let near = error <= f64::EPSILON; // a NaN of ours is not
+        if !near {
+            return Err(format!("ours is {a:e}, theirs {b:e}, the cotangent {ct:e}"));
+        }
+        largest = largest.max(error);
+    }
+    Ok(largest)
+}
+
 fn tolerance(op: &str) -> f64 {
     if TRANSCENDENTAL.contains(&op) { 1e-10 } else { 1e-13 }
 }
@@ -194,7 +216,12 @@ fn run(fixture: &Fixture, case: &Value) -> Result<Option<f64>, String> {
     let Some(y) = call(op, &x, indices, Args(&case["args"])) else { return Ok(None) };
 
     let check = |name: String, ours: Tensor<f64>| {
-        compare(&ours, fixture.tensor(&name), tolerance(op)).map_err(|error| format!("{name}: {error}"))
+        let theirs = fixture.tensor(&name);
+        if ROUNDED_TAILS.contains(&name.as_str()) {
+            return near_as_a_rounding_of_1(&ours, theirs, fixture.tensor(&format!("{key}/ct.0")))
+                .map_err(|error| format!("{name}: {error}"));
+        }
+        compare(&ours, theirs, tolerance(op)).map_err(|error| format!("{name}: {error}"))
     };
     let mut largest = check(format!("{key}/out.0"), y.value())?;
     y.vjp(fixture.tensor(&format!("{key}/ct.0")), &mut params.zeros());

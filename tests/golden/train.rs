@@ -250,7 +250,7 @@ fn optimizer(run: Run) -> Box<dyn Optimizer<f64>> {
         }
         "torch.optim.Adam" => {
             let mut adam = Adam::new(lr);
-            (adam.amsgrad, adam.rule.weight_decay) = (is("amsgrad"), weight_decay);
+            (adam.amsgrad, adam.weight_decay) = (is("amsgrad"), weight_decay);
             Box::new(adam)
         }
         "torch.optim.AdamW" => Box::new(Adam::adamw(lr, weight_decay)),

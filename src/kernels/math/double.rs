@@ -3,7 +3,9 @@
 //! Coefficients are minimax fits (Remez exchange in 200-bit arithmetic, rounded to `f64` from the lowest degree up,
 //! refitting the rest after each); the error stated beside each counts the rounding of the coefficients.
 
-use std::f64::consts::{FRAC_2_PI, LOG2_E};
+use std::f64::consts::LOG2_E;
+
+pub use super::trigonometric::{cos, sin};
 
 /// Adding it rounds numbers below 2⁵¹ to an integer, which stands in the low bits of the sum.
 pub(super) const ROUND_TO_INTEGER: f64 = 6_755_399_441_055_744.0;
@@ -98,11 +100,15 @@ fn at_least(x: f64, limit: f64) -> f64 {
     if x < limit { limit } else { x }
 }
 
-/// eˣ; subnormal below −708.4, 0 from −745.14 down, ∞ from 709.79 up.
+/// The least x with a normal eˣ.
+const LN_MIN_POSITIVE: f64 = -708.3964185322641;
+
+/// eˣ; ∞ from 709.79 up, and 0 where it would be subnormal: below −708.4.
 #[inline(always)]
 pub fn exp(x: f64) -> f64 {
-    let r = Reduced::new(at_least(at_most(x, 710.0), -746.0));
-    r.scale(1.0 + (r.hi + r.tail()))
+    let r = Reduced::new(at_least(at_most(x, 710.0), LN_MIN_POSITIVE));
+    let y = r.scale(1.0 + (r.hi + r.tail()));
+    if x < LN_MIN_POSITIVE { 0.0 } else { y }
 }
 
 /// eˣ − 1; keeps −0.
@@ -202,15 +208,16 @@ pub fn tanh(x: f64) -> f64 {
     (first + numerator / denominator).copysign(x)
 }
 
-/// 1 / (1 + e⁻ˣ); never overflows, and is subnormal, not 0, down to −745.
+/// 1 / (1 + e⁻ˣ); never overflows, and is 0 where eˣ is.
 #[inline(always)]
 pub fn sigmoid(x: f64) -> f64 {
     // With e⁻ˣ = 2ⁿ eʳ: 2⁻ⁿ / (2⁻ⁿ + eʳ), which rounds once less than 1 / (1 + e⁻ˣ).
-    let r = Reduced::new(at_least(at_most(-x, 746.0), -38.0));
+    let r = Reduced::new(at_least(at_most(-x, -LN_MIN_POSITIVE), -38.0));
     let power = r.inverse_power();
     // 2⁻ⁿ meets 1 where that is exact, and the small eʳ − 1 where it is not.
     let large = if power < 1e-4 { 0.0 } else { power };
-    power / ((large + 1.0) + (power - large + (r.hi + r.tail())))
+    let y = power / ((large + 1.0) + (power - large + (r.hi + r.tail())));
+    if x < LN_MIN_POSITIVE { 0.0 } else { y }
 }
 
 /// ln(1 + eˣ)
@@ -270,94 +277,53 @@ pub fn erf(x: f64) -> f64 {
     if a < 1.0 { x + x * near } else { far }
 }
 
-/// Up to this size [`sin`] and [`cos`] reduce their argument by themselves.
-const REDUCED_UP_TO: f64 = 1_048_576.0;
-
-/// x = n π/2 + hi + lo with |hi| ≤ π/4, for |x| ≤ 2²⁰; the low two bits of n.
-///
-/// π/2 in three pieces of 33 bits, whose products with n are exact, and a rest (Cody and Waite's reduction); what
-/// each difference loses is carried on.
+/// e^(x²) erfc x for x ≥ 0.
 #[inline(always)]
-fn quarter_turns(x: f64) -> (u64, f64, f64) {
-    let shifted = x * FRAC_2_PI + ROUND_TO_INTEGER;
-    let n = shifted - ROUND_TO_INTEGER;
-    let first = x - n * 1.5707963267341256;
-    let piece = n * 6.077100506303966e-11;
-    let second = first - piece;
-    let lost = (first - second) - piece;
-    let piece = n * 2.0222662487111665e-21;
-    let hi = second - piece;
-    let lost = lost + ((second - hi) - piece);
-    (shifted.to_bits(), hi, lost - n * 8.4784276603689e-32)
-}
-
-/// sin(n π/2 + hi + lo)
-#[inline(always)]
-fn sin_of_reduced((n, hi, lo): (u64, f64, f64)) -> f64 {
-    let square = hi * hi;
-    // (sin r − r) / r³ and (cos r − 1 + ½ r²) / r⁴ on |r| ≤ π/4; the errors are 2⁻⁵⁷ and 2⁻⁶⁴.
-    let s = polynomial(
-        square,
+pub fn erfcx(x: f64) -> f64 {
+    // With d = 1 / (x + 4.0) and t = (x − 4) / (x + 4.0): d P(t), for all x ≥ 0; the error is 2⁻⁵⁶.
+    let d = 1.0 / (x + 4.0);
+    let t = 1.0 - 8.0 * d;
+    d * polynomial(
+        t,
         [
-            -0.16666666666666632,
-            0.008333333333322455,
-            -0.0001984126982981349,
-            2.755731368761668e-6,
-            -2.5050756722915345e-8,
-            1.5896682402863978e-10,
+            1.095995661000491,
+            -0.9765487290808816,
+            0.7732087022652332,
+            -0.5408538313132638,
+            0.33085158787821217,
+            -0.1740109372391375,
+            0.07638151490537481,
+            -0.026370053350615093,
+            0.0061120556947441085,
+            -0.00028095879078305096,
+            -0.0004550529066170598,
+            0.00017681248113066993,
+            -3.6343966145570276e-6,
+            -1.8859885549444494e-5,
+            4.692750143141282e-6,
+            1.4221933903901943e-6,
+            -8.440976710290138e-7,
+            -7.28603235396673e-8,
+            1.22865642742718e-7,
+            -1.3781706644038662e-9,
+            -1.54188261750827e-8,
+            1.153789116855614e-9,
+            1.2337657059616177e-9,
+            -1.5570733896630153e-10,
         ],
-    );
-    let c = polynomial(
-        square,
-        [
-            0.0416666666666666,
-            -0.0013888888888874441,
-            2.480158728963631e-5,
-            -2.755731438746743e-7,
-            2.0875727058419714e-9,
-            -1.1359802430778926e-11,
-        ],
-    );
-    // The derivatives, cos r ≈ 1 − ½ r² and −sin r ≈ −r, carry lo.
-    let sin = hi + (square * hi * s + (lo - 0.5 * square * lo));
-    let half = 0.5 * square;
-    let one_less = 1.0 - half;
-    let cos = one_less + (((1.0 - one_less) - half) + (square * square * c - hi * lo));
-    let y = if n & 1 == 0 { sin } else { cos };
-    f64::from_bits(y.to_bits() ^ (n & 2) << 62)
+    )
 }
 
-/// Sine, for every finite number; NaN at ±∞.
+/// e^(−x²), with what is lost as x² is rounded made good.
 #[inline(always)]
-pub fn sin(x: f64) -> f64 {
-    if x.abs() <= REDUCED_UP_TO {
-        // Of |x|, so that −0 stays −0.
-        let y = sin_of_reduced(quarter_turns(x.abs()));
-        f64::from_bits(y.to_bits() ^ (x.to_bits() & 1 << 63))
-    } else {
-        sin_of_large(x)
-    }
-}
-
-/// Cosine, for every finite number; NaN at ±∞.
-#[inline(always)]
-pub fn cos(x: f64) -> f64 {
-    if x.abs() <= REDUCED_UP_TO {
-        let (n, hi, lo) = quarter_turns(x);
-        sin_of_reduced((n.wrapping_add(1), hi, lo))
-    } else {
-        cos_of_large(x)
-    }
-}
-
-#[cold]
-fn sin_of_large(x: f64) -> f64 {
-    libm::sin(x)
-}
-
-#[cold]
-fn cos_of_large(x: f64) -> f64 {
-    libm::cos(x)
+pub fn gauss(x: f64) -> f64 {
+    let x = at_most(x.abs(), 30.0);
+    let square = x * x;
+    // Dekker's product of x with itself, in halves of at most 27 bits.
+    let upper = f64::from_bits(x.to_bits() & 0xffff_ffff_f800_0000);
+    let lower = x - upper;
+    let lost = ((upper * upper - square) + 2.0 * upper * lower) + lower * lower;
+    exp(-square) * (1.0 - lost)
 }
 
 /// xʸ, with the special values of IEEE 754.

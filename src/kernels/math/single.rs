@@ -81,11 +81,15 @@ fn at_least(x: f32, limit: f32) -> f32 {
     if x < limit { limit } else { x }
 }
 
-/// eˣ; subnormal below −87.3, 0 from −103.98 down, ∞ from 88.73 up.
+/// The least x with a normal eˣ.
+const LN_MIN_POSITIVE: f32 = -87.336_54;
+
+/// eˣ; ∞ from 88.73 up, and 0 where it would be subnormal: below −87.34.
 #[inline(always)]
 pub fn exp(x: f32) -> f32 {
-    let r = Reduced::new(at_least(at_most(x, 89.0), -104.0));
-    r.scale(1.0 + (r.hi + r.tail()))
+    let r = Reduced::new(at_least(at_most(x, 89.0), LN_MIN_POSITIVE));
+    let y = r.scale(1.0 + (r.hi + r.tail()));
+    if x < LN_MIN_POSITIVE { 0.0 } else { y }
 }
 
 /// eˣ − 1; keeps −0.
@@ -180,15 +184,16 @@ pub fn tanh(x: f32) -> f32 {
     (first + numerator / denominator).copysign(x)
 }
 
-/// 1 / (1 + e⁻ˣ); never overflows, and is subnormal, not 0, down to −103.9.
+/// 1 / (1 + e⁻ˣ); never overflows, and is 0 where eˣ is.
 #[inline(always)]
 pub fn sigmoid(x: f32) -> f32 {
     // With e⁻ˣ = 2ⁿ eʳ: 2⁻ⁿ / (2⁻ⁿ + eʳ), which rounds once less than 1 / (1 + e⁻ˣ).
-    let r = Reduced::new(at_least(at_most(-x, 105.0), -18.0));
+    let r = Reduced::new(at_least(at_most(-x, -LN_MIN_POSITIVE), -18.0));
     let power = r.inverse_power();
     // 2⁻ⁿ meets 1 where that is exact, and the small eʳ − 1 where it is not.
     let large = if power < 1e-4 { 0.0 } else { power };
-    power / ((large + 1.0) + (power - large + (r.hi + r.tail())))
+    let y = power / ((large + 1.0) + (power - large + (r.hi + r.tail())));
+    if x < LN_MIN_POSITIVE { 0.0 } else { y }
 }
 
 /// ln(1 + eˣ)
@@ -230,6 +235,42 @@ pub fn erf(x: f32) -> f32 {
     );
     let far = (1.0 - exp(far)).copysign(x);
     if a < 0.9 { x + x * near } else { far }
+}
+
+/// e^(x²) erfc x for x ≥ 0.
+#[inline(always)]
+pub fn erfcx(x: f32) -> f32 {
+    // With d = 1 / (x + 3.0) and t = (x − 3) / (x + 3.0): d P(t), for all x ≥ 0; the error is 2⁻²⁶.
+    let d = 1.0 / (x + 3.0);
+    let t = 1.0 - 6.0 * d;
+    d * polynomial(
+        t,
+        [
+            1.074_006_9,
+            -0.883_394_3,
+            0.590_228_44,
+            -0.310_471_06,
+            0.119_528_57,
+            -0.026_804_097,
+            -0.001_221_552_4,
+            0.002_976_596,
+            -0.000_520_534_9,
+            -0.000_212_382_34,
+            7.300_482e-5,
+        ],
+    )
+}
+
+/// e^(−x²), with what is lost as x² is rounded made good.
+#[inline(always)]
+pub fn gauss(x: f32) -> f32 {
+    let x = at_most(x.abs(), 10.0);
+    let square = x * x;
+    // Dekker's product of x with itself, in halves of at most 12 bits.
+    let upper = f32::from_bits(x.to_bits() & 0xffff_f000);
+    let lower = x - upper;
+    let lost = ((upper * upper - square) + 2.0 * upper * lower) + lower * lower;
+    exp(-square) * (1.0 - lost)
 }
 
 /// |x| = (n + r) π/2 with |r| ≤ ½; the low two bits of n.

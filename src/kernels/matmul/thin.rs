@@ -39,7 +39,7 @@ pub(in crate::kernels) fn relu_layer_vjp<T: ThinFloat>(
     (gw, gw_accum): (&mut [T], Accum),
     (gb, gb_accum): (&mut [T], Accum),
 ) {
-    let ReluLayer { size: [m, k, n], x, y, gy, uniform } = layer;
+    let ReluLayer { size: [m, k, n], x, y, gy, plus } = layer;
     if !(1..=THIN).contains(&k) {
         return reference::relu_layer_vjp(layer, (gw, gw_accum), (gb, gb_accum));
     }
@@ -56,7 +56,7 @@ pub(in crate::kernels) fn relu_layer_vjp<T: ThinFloat>(
         x_col: x.col_stride,
         y: y.as_ptr(),
         gy: gy.as_ptr(),
-        uniform,
+        plus,
         gw: gw.as_mut_ptr(),
         gw_add: gw_accum == Accum::Add,
         gb: gb.as_mut_ptr(),

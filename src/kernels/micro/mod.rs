@@ -202,7 +202,7 @@ pub(super) struct ThinLayer<T> {
     pub x_col: usize,
     pub y: *const T,
     pub gy: *const T,
-    pub uniform: T,
+    pub plus: T,
     pub gw: *mut T,
     /// Whether to add to what stands in `gw`.
     pub gw_add: bool,

@@ -98,7 +98,7 @@ unsafe fn sums<V: Vector, const K: usize, const VECS: usize, const WHOLE: bool>(
     j: usize,
     head: V::Head,
 ) {
-    let ThinLayer { m, n, x, x_row, x_col, y, gy, uniform, gw, gw_add, gb, gb_add, .. } = *layer;
+    let ThinLayer { m, n, x, x_row, x_col, y, gy, plus, gw, gw_add, gb, gb_add, .. } = *layer;
     // SAFETY: as in `vjp`.
     unsafe {
         let load = |from: *const V::Element| if WHOLE { V::load(from) } else { V::load_head(from, head) };
@@ -109,13 +109,13 @@ unsafe fn sums<V: Vector, const K: usize, const VECS: usize, const WHOLE: bool>(
                 if WHOLE { sum.store(to) } else { sum.store_head(to, head) }
             }
         };
-        let uniform = V::splat(uniform);
+        let plus = V::splat(plus);
         let (mut of_w, mut of_b) = ([[V::zero(); VECS]; K], [V::zero(); VECS]);
         for i in 0..m {
             let x: [V; K] = std::array::from_fn(|p| V::splat(*x.add(i * x_row + p * x_col)));
             for v in 0..VECS {
                 let at = i * n + j + v * V::LANES;
-                let g = load(gy.add(at)).add(uniform).where_positive(load(y.add(at)));
+                let g = load(gy.add(at)).add(plus).where_positive(load(y.add(at)));
                 of_b[v] = of_b[v].add(g);
                 for p in 0..K {
                     of_w[p][v] = g.mul_add(x[p], of_w[p][v]);

@@ -47,9 +47,9 @@ pub fn find<T: Products>(
     cols: usize,
     support: &mut Support,
     values: &mut Vec<T>,
-    by_place: &mut Vec<T>,
+    by_row: &mut Vec<T>,
 ) {
-    T::find(x, cols, support, values, by_place);
+    T::find(x, cols, support, values, by_row);
 }
 
 /// Calls `each` for the entries of a panel, row by row: with the place, the number, the row and the column.
@@ -97,16 +97,16 @@ pub fn gather<T: Element>(x: &[T], support: &Support, values: &mut [T], accum: A
     });
 }
 
-/// `by_place = values`, brought into the order of places. There is room for all entries.
-pub(super) fn order<T: Element>(support: &Support, values: &[T], by_place: *mut T) {
-    let (values, by_place) = (&values[..support.entries()], Shared(by_place));
+/// `by_row = values`, brought into the order of places. There is room for all entries.
+pub(super) fn order<T: Element>(support: &Support, values: &[T], by_row: *mut T) {
+    let (values, by_row) = (&values[..support.entries()], Shared(by_row));
     let panels = support.panels();
     let parts = parts(values.len(), panels);
     parallel(parts, &|part| {
         for panel in share(panels, part, parts) {
             // SAFETY: the caller has room for the entries, and each belongs to one panel.
             for_each_place(support, panel, |at, entry, _, _| unsafe {
-                by_place.get().add(at).write(values[entry]);
+                by_row.get().add(at).write(values[entry]);
             });
         }
     });

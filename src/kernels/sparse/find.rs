@@ -21,7 +21,7 @@ pub(in crate::kernels) fn find<T: SparseFloat>(
     cols: usize,
     support: &mut Support,
     values: &mut Vec<T>,
-    by_place: &mut Vec<T>,
+    by_row: &mut Vec<T>,
 ) {
     let rows = x.len() / cols.max(1);
     let width = panel_width(estimate_density(x, cols));
@@ -32,7 +32,7 @@ pub(in crate::kernels) fn find<T: SparseFloat>(
 
     // Room for a matrix without zeros: memory that is never touched costs nothing.
     let Support { col_starts, row_of, row_starts, column_of, .. } = support;
-    for list in [&mut *values, by_place] {
+    for list in [&mut *values, by_row] {
         list.clear();
         list.reserve(size);
     }
@@ -53,7 +53,7 @@ pub(in crate::kernels) fn find<T: SparseFloat>(
         row_starts: Shared(row_starts.as_mut_ptr()),
         column_of: Shared(column_of.as_mut_ptr()),
         values: Shared(values.as_mut_ptr()),
-        by_place: Shared(by_place.as_mut_ptr()),
+        by_row: Shared(by_row.as_mut_ptr()),
     };
 
     // A part begins where the entries of the parts before it end.
@@ -85,7 +85,7 @@ pub(in crate::kernels) fn find<T: SparseFloat>(
         row_of.set_len(entries);
         column_of.set_len(entries);
         values.set_len(entries);
-        by_place.set_len(entries);
+        by_row.set_len(entries);
     }
 }
 
@@ -99,7 +99,7 @@ pub(in crate::kernels) struct Lists<'a, T> {
     row_starts: Shared<u32>,
     column_of: Shared<u16>,
     values: Shared<T>,
-    by_place: Shared<T>,
+    by_row: Shared<T>,
 }
 
 impl<T> Lists<'_, T> {
@@ -131,7 +131,7 @@ pub(super) unsafe fn list_panel<K: SparseKernel>(
                     places: at..places.end,
                     starts: lists.row_starts.get().add(panel * rows + i + 1),
                     index_of: lists.column_of.get(),
-                    values: lists.by_place.get(),
+                    values: lists.by_row.get(),
                 });
                 let block = Block { width: count, k: columns.len(), from: x, step_w: lists.cols, step_p: 1 };
                 K::pack_panel(&block, turned.add(i), pitch);

@@ -62,17 +62,17 @@ pub(in crate::kernels) fn spmm<T: SparseFloat + Products>(
 
 /// Runs a product by rows.
 pub(super) unsafe fn row_product<K: SparseKernel<Element: Float>>(p: &RowProduct<K::Element>) {
-    let Sparse { support, values, by_place } = p.a;
+    let Sparse { support, values, by_row } = p.a;
     let (rows, entries) = (support.rows, support.entries());
     let parts = parts::<K::Element>(entries * p.n);
     // Once, not again for every panel of columns.
-    let ordered = by_place.len() >= entries;
+    let ordered = by_row.len() >= entries;
     with_scratch(if ordered { 0 } else { entries }, |scratch: *mut K::Element| {
         if !ordered {
             order(support, values, scratch);
         }
-        let by_place = if ordered { by_place.as_ptr() } else { scratch.cast_const() };
-        let by_place = Shared(by_place.cast_mut());
+        let by_row = if ordered { by_row.as_ptr() } else { scratch.cast_const() };
+        let by_row = Shared(by_row.cast_mut());
         let panels = Panels::of::<K>(p.n);
         // Threads that share a panel of columns each pack it.
         let by_panel = panels.count.is_multiple_of(parts) || panels.count >= 4 * parts;
@@ -84,7 +84,7 @@ pub(super) unsafe fn row_product<K: SparseKernel<Element: Float>>(p: &RowProduct
             };
             for panel in panels_of {
                 // SAFETY: the values are in order; the rest is the caller's, and no two parts share an element of c.
-                unsafe { row_panel::<K>(p, by_place.get(), panels.get(panel), rows_of.clone()) }
+                unsafe { row_panel::<K>(p, by_row.get(), panels.get(panel), rows_of.clone()) }
             }
         });
     });

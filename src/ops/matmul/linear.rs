@@ -4,9 +4,8 @@ use super::MatMul;
 use super::product::Product;
 use crate::kernels;
 use crate::matrix::{Epilogue, ReluLayer};
-use crate::ops::Entries;
-use crate::ops::{Real, Rule, Sample};
-use crate::pointwise::Demand;
+use crate::ops::{Real, Rule, Sample, ZeroRule};
+use crate::tape::cotangents::Wanted;
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Show;
 use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
@@ -45,37 +44,36 @@ impl Rule for Linear {
         k < 2
     }
 
-    fn entries(&self, _: &[&[usize]]) -> Entries {
-        Entries::Product
+    /// Those of the product; with relu as those of relu besides.
+    fn zeros(&self, x: &[&[usize]]) -> ZeroRule {
+        let of_product = MatMul.zeros(x);
+        if self.relu { ZeroRule { entries: of_product.entries, ..ZeroRule::RELU } } else { of_product }
     }
 
     fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>) {
         let product = Product::new(x[0], x[1]);
-        if self.relu {
-            product.forward_relu(y, x[2].data)
-        } else {
-            product.forward(y.data, Epilogue::Bias(x[2].data))
-        }
+        let bias = x[2].data;
+        product.forward(y.data, if self.relu { Epilogue::BiasRelu(bias) } else { Epilogue::Bias(bias) });
     }
 
-    fn demand(&self) -> Demand {
-        if self.relu { Demand::Support } else { Demand::Everywhere }
-    }
-
-    fn takes_uniform(&self) -> bool {
-        self.relu
+    fn screen<T: Real>(&self, x: &[View<T>], y: ViewMut<T>, always: bool) -> Option<f32> {
+        if self.relu { Product::new(x[0], x[1]).screen(y.data, x[2].data, always) } else { None }
     }
 
     /// With relu, gy counts where y > 0 alone, whatever stands in it elsewhere.
     fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
         if self.relu {
-            if thin_vjp(x, y, &gy, gx) {
-                return;
+            if let Some(layer) = thin_layer(x, y, &gy, gx) {
+                return gx.add_both([1, 2], |gw, gb| {
+                    let (Some((Wanted::Whole(gw), of_w)), Some((gb, of_b))) = (gw, gb) else {
+                        unreachable!("a thin layer's parameters want whole gradients")
+                    };
+                    T::relu_layer_vjp(layer, (gw.data, of_w), (gb.data, of_b));
+                });
             }
-            let y = if gy.support.is_some() { y.entries() } else { y };
-            kernels::keep_where_positive(y.data, gy.data, std::mem::take(gy.uniform));
+            kernels::keep_where_positive(y.data, gy.data, std::mem::replace(gy.signs, T::ZERO));
         }
-        gy.read(|gy| self.vjp(x, y, gy, gx));
+        gy.read(y, |gy| self.vjp(x, y, gy, gx));
     }
 
     /// gx = gy wᵀ, gw = xᵀ gy, gb = Σ gy over all rows
@@ -112,14 +110,20 @@ impl Rule for Linear {
     }
 }
 
-/// The vjp of a relu layer with few inputs, of which nobody wants the cotangent, in one pass. Says whether it was that.
-fn thin_vjp<T: Real>(x: &[View<T>], y: View<T>, gy: &Cotangent<T>, gx: &mut Cotangents<T>) -> bool {
-    let (&[m, k], &[_, n]) = (&x[0].shape[..], &x[1].shape[..]) else { return false };
-    if !(1..=kernels::THIN).contains(&k) || gy.support.is_some() || gx.wants(0) {
-        return false;
+/// A relu layer with few inputs, if it is one whose vjp can be made in one pass: only the parameters' cotangents are wanted,
+/// and all of them.
+fn thin_layer<'a, T: Real>(
+    x: &[View<'a, T>],
+    y: View<'a, T>,
+    gy: &'a Cotangent<T>,
+    gx: &Cotangents<T>,
+) -> Option<ReluLayer<'a, T>> {
+    let (&[m, k], &[_, n]) = (&x[0].shape[..], &x[1].shape[..]) else { return None };
+    let thin = (1..=kernels::THIN).contains(&k) && gy.support.is_none();
+    if !thin || gx.wants(0) || !gx.wants_whole(1) || !gx.wants_whole(2) {
+        return None;
     }
-    let layer = ReluLayer { size: [m, k, n], x: x[0].mat(k), y: y.data, gy: gy.data, uniform: *gy.uniform };
-    gx.add_both([1, 2], |[(gw, of_w), (gb, of_b)]| T::relu_layer_vjp(layer, (gw.data, of_w), (gb.data, of_b)))
+    Some(ReluLayer { size: [m, k, n], x: x[0].mat(k), y: y.data, gy: gy.data, plus: *gy.signs })
 }
 
 impl<T: Real> Var<'_, T> {

@@ -4,8 +4,7 @@ pub mod linear;
 mod product;
 
 use crate::matrix::Epilogue;
-use crate::ops::Entries;
-use crate::ops::{Real, Rule, Sample};
+use crate::ops::{OnEntries, Real, Rule, Sample, ZeroRule};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Show;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
@@ -52,8 +51,10 @@ impl Rule for MatMul {
         true
     }
 
-    fn entries(&self, x: &[&[usize]]) -> Entries {
-        if x[1].len() == 2 { Entries::Product } else { Entries::Unseen }
+    fn zeros(&self, x: &[&[usize]]) -> ZeroRule {
+        let (&k, &[_, n]) = (x[0].last().expect("no scalar"), x[1]) else { return ZeroRule::DENSE };
+        let m = x[0][..x[0].len() - 1].iter().product();
+        ZeroRule { entries: OnEntries::Multiplies([m, k, n]), ..ZeroRule::DENSE }
     }
 
     fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>) {

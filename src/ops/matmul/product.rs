@@ -5,8 +5,9 @@ use smallvec::SmallVec;
 use crate::element::Element;
 use crate::matrix::{Accum, Epilogue, Mat, MatMut, Products, Sparse};
 use crate::tape::Cotangents;
+use crate::tape::cotangents::Wanted;
 use crate::tensor::shape::{Strides, broadcast_strides};
-use crate::tensor::{Shape, View, ViewMut};
+use crate::tensor::{Shape, View};
 
 /// A (batched) matrix product, taken apart: its sizes, and where each batch's matrices stand.
 pub(super) struct Product<'a, T> {
@@ -180,16 +181,14 @@ impl<'a, T: Products> Product<'a, T> {
         });
     }
 
-    /// y = max(a b + bias, 0), where most of y is zero without computing most of it, if that can be done.
-    pub(super) fn forward_relu(&self, y: ViewMut<T>, bias: &[T]) {
-        let alone = self.sparse.is_none() && self.batches.is_none();
-        if let Some(computed) = y.screen
-            && alone
-            && let Some(count) = T::screen(self.size, self.a, self.b, bias, &mut *y.data)
-        {
-            return computed.set(Some(count as f32 / y.data.len().max(1) as f32));
+    /// y = max(a b + bias, 0) without computing most of y, if that can be done and, unless it is to be done `always`, is
+    /// faster. Gives the part of y that was computed.
+    pub(super) fn screen(&self, y: &mut [T], bias: &[T], always: bool) -> Option<f32> {
+        if self.sparse.is_some() || self.batches.is_some() {
+            return None;
         }
-        self.forward(y.data, Epilogue::BiasRelu(bias));
+        let computed = T::screen(self.size, self.a, self.b, bias, y, always)?;
+        Some(computed as f32 / y.len().max(1) as f32)
     }
 
     /// ga = gy bᵀ, gb = aᵀ gy, in the forms that the entries of gy, or else of a, allow.
@@ -210,17 +209,29 @@ impl<'a, T: Products> Product<'a, T> {
             return;
         };
         let g = Mat::row_major(gy.data, n);
-        let both = gx.add_entries_and(0, 1, |values, (gb, accum)| {
-            T::spmm_t_sddmm(a, g, self.b, n, (MatMut::row_major(gb.data, n), accum), values);
+        gx.add_both([0, 1], |ga, gb| {
+            let gb = gb.map(|(gb, accum)| (MatMut::row_major(gb.data, n), accum));
+            match (ga, gb) {
+                // ga at the entries of a, and gb, from one load of gy
+                (Some((Wanted::Entries(support, values), of_ga)), Some(gb))
+                    if std::ptr::eq(support, a.support) =>
+                {
+                    T::spmm_t_sddmm(a, g, self.b, n, gb, (values, of_ga));
+                }
+                (ga, gb) => {
+                    match ga {
+                        Some((Wanted::Entries(support, values), of_ga)) => {
+                            T::sddmm(support, g, self.b, n, values, of_ga);
+                        }
+                        Some((Wanted::Whole(ga), of_ga)) => self.vjp_left(gy.data, ga.data, of_ga),
+                        None => {}
+                    }
+                    if let Some((gb, of_gb)) = gb {
+                        T::spmm_t(a, g, n, gb, of_gb);
+                    }
+                }
+            }
         });
-        if both {
-            return;
-        }
-        let entries = gx.add_entries(0, |_, values, accum| T::sddmm(a.support, g, self.b, n, values, accum));
-        if !entries {
-            gx.add(0, |ga, accum| self.vjp_left(gy.data, ga.data, accum));
-        }
-        gx.add(1, |gb, accum| T::spmm_t(a, g, n, MatMut::row_major(gb.data, n), accum));
     }
 
     /// ga (=, +=) gy bᵀ

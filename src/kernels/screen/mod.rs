@@ -8,18 +8,23 @@
 //! The work is split by groups of columns, whose integers and floats stay in the L2 cache while all rows pass by, a
 //! panel at a time. Every candidate's sum runs in the same order, wherever and by whom it is computed.
 
+mod pays;
+
+pub(super) use pays::pays_here;
+pub use pays::{estimate_density, pays};
+
 use std::cell::RefCell;
 use std::ops::Range;
 use std::slice;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::isa::Isa;
-use super::micro::screen::{Bounds, MOST_ROWS, RUN, Screener, Tile};
-use super::micro::{Block, Microkernel};
-#[cfg(target_arch = "x86_64")]
-use super::micro::{avx2, avx512};
-use super::threads::{parallel, threads};
+use crate::kernels::isa::Isa;
 use crate::kernels::matmul::pack::Buffer;
+use crate::kernels::micro::screen::{Bounds, MOST_ROWS, RUN, Screener, Tile};
+use crate::kernels::micro::{Block, Microkernel};
+#[cfg(target_arch = "x86_64")]
+use crate::kernels::micro::{avx2, avx512};
+use crate::kernels::threads::{parallel, threads};
 use crate::matrix::Mat;
 
 /// The longest sums that the proof covers: their rounding stays below a part in 2⁸.
@@ -75,15 +80,6 @@ pub fn linear_relu(size: [usize; 3], x: Mat<f32>, w: Mat<f32>, bias: &[f32], y: 
         }
         _ => None,
     }
-}
-
-/// Whether [`linear_relu`] is likely to be faster than the dense product where `density` of y is not zero.
-///
-/// It takes rows enough to pay for quantizing w, and sums long enough that writing zeros is not most of the work. The
-/// bound, as a part of a sum's usual size, grows with √k, and with it the share of places that are candidates without
-/// being active.
-pub fn pays([m, k, n]: [usize; 3], density: f64) -> bool {
-    m >= 256 && n >= 256 && k >= 256 && density < 0.055 * (1024.0 / k as f64).powi(2).min(1.0)
 }
 
 /// The operands, which threads look at together.
