@@ -415,7 +415,7 @@ fn rows_that_were_not_finished_leave_nothing() {
     let folder = tempdir().unwrap();
     let path = folder.path().join("x.npy");
     let mut writer = npy::Writer::<f32>::create(&path, &[1]).unwrap();
-    writer.rows(&[1.0; 100_000]).unwrap();
+    writer.rows(&vec![1.0; 100_000]).unwrap();
     drop(writer);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     assert!(npy::Writer::<f32>::create(&path, &[3, 0]).is_err());
