@@ -13,8 +13,8 @@ use crate::tensor::Tensor;
 use crate::var::Var;
 
 /// Runs everything that was recorded up to `y` again, over dual numbers; a parameter's tangent is its element of
-/// `direction`.
-fn replay<'d>(y: Var<'_, f64>, onto: Recording<'d, Dual<f64>>) -> Var<'d, Dual<f64>> {
+/// `direction`. For second derivatives the tangents at tips are those along the direction ([`along_direction`](crate::ops::Rule::along_direction)).
+fn replay<'d>(y: Var<'_, f64>, onto: Recording<'d, Dual<f64>>, second: bool) -> Var<'d, Dual<f64>> {
     let mut again: Vec<Var<Dual<f64>>> = Vec::new();
     for (number, node) in y.recording().graph().nodes().iter().enumerate().take(y.id().index() + 1) {
         let value = |id: u32| y.recording().node(NodeId(id)).value().map(|x| Dual::new(x, 0.0));
@@ -24,7 +24,7 @@ fn replay<'d>(y: Var<'_, f64>, onto: Recording<'d, Dual<f64>>) -> Var<'d, Dual<f
             Kind::Param(id) => onto.param(*id),
             Kind::Op(op) => {
                 let inputs: Vec<_> = node.inputs().iter().map(|id| again[id.index()]).collect();
-                onto.apply(op.clone(), &inputs)
+                onto.apply(if second { op.along_direction() } else { op.clone() }, &inputs)
             }
         });
     }
@@ -64,7 +64,7 @@ pub fn jvp(
     let y = f(tape.record(params));
     let moving = lifted(params, direction.data());
     let mut dual_tape = Tape::new();
-    let slope = replay(y, dual_tape.record(&moving)).value().map(|y| y.tangent);
+    let slope = replay(y, dual_tape.record(&moving), false).value().map(|y| y.tangent);
     (y.value(), slope)
 }
 
@@ -116,7 +116,7 @@ fn sweep_duals(
 ) {
     let moving = lifted(params, direction);
     let mut grads = moving.zeros();
-    replay(y, tape.record(&moving)).backward(&mut grads);
+    replay(y, tape.record(&moving), true).backward(&mut grads);
     for (i, &g) in grads.data().iter().enumerate() {
         each(i, g);
     }

@@ -190,9 +190,9 @@ impl<T: Element> Grads<T> {
         self.0.data_mut()
     }
 
-    /// The Euclidean norm of all gradients together.
+    /// The Euclidean norm of all gradients together, without overflow or underflow of their squares.
     pub fn norm(&self) -> f64 {
-        kernels::sum_map([self.data()], &kernels::row(|[g]: [T; 1]| g * g)).to_f64().sqrt()
+        kernels::norm(self.data()).to_f64()
     }
 
     /// Shrinks all gradients by one factor so that their norm is at most `max`; gives the norm they had.

@@ -95,19 +95,38 @@ impl Axes {
     ///
     /// # Panics
     /// If one is 32 or more.
+    #[track_caller]
     pub fn new(axes: &[usize]) -> Self {
-        assert!(axes.iter().all(|&axis| axis < 32), "a tensor has at most 32 axes");
+        for axis in axes {
+            assert!(*axis < 32, "axis {axis} is not among the 32 that a set of axes can hold");
+        }
         Axes(axes.iter().fold(0, |set, axis| set | 1 << axis))
     }
 
     /// All axes of a tensor of this rank.
+    ///
+    /// # Panics
+    /// If there are more than 32.
+    #[track_caller]
     pub fn all(rank: usize) -> Self {
+        assert!(rank <= 32, "a tensor of rank {rank} has more than the 32 axes that a set of axes can hold");
         Axes(u32::MAX.checked_shr(32 - rank as u32).unwrap_or(0))
+    }
+
+    /// Whether a tensor of this shape has these axes.
+    ///
+    /// # Errors
+    /// If it does not have one of them.
+    pub(crate) fn check(self, shape: &[usize]) -> Result<(), ShapeError> {
+        match (shape.len()..32).find(|&axis| self.contains(axis)) {
+            Some(axis) => size_of(shape, axis).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// Whether this axis is one of them.
     pub fn contains(self, axis: usize) -> bool {
-        self.0 >> axis & 1 == 1
+        axis < 32 && self.0 >> axis & 1 == 1
     }
 
     /// How many there are.

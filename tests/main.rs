@@ -21,7 +21,9 @@ mod seeing;
 mod softmax;
 mod sparse;
 mod stale;
+mod sums;
 mod update;
+mod vanishing;
 mod zeros;
 
 /// Runs `test` under each instruction set of this machine, the best last. The choice is process-wide, so such tests

@@ -118,6 +118,11 @@ pub trait Element:
     /// The number 1.
     const ONE: Self;
 
+    /// The smallest positive number that is not subnormal.
+    const MIN_POSITIVE: Self;
+    /// The distance from 1 to the next number below it, 2⁻²⁴ in `f32` and 2⁻⁵³ in `f64`: the unit roundoff.
+    const UNIT_ROUNDOFF: Self;
+
     /// Whether loops over this type are worth compiling once for every instruction set.
     const VECTORIZED: bool = false;
 
@@ -173,6 +178,16 @@ pub trait Element:
     /// Whether nothing comes of adding it: the value is 0, and so is a tangent.
     fn adds_nothing(self) -> bool {
         self == Self::ZERO
+    }
+
+    /// The tangent, as a number of this type; 0 for a type without one.
+    fn tangent(self) -> Self {
+        Self::ZERO
+    }
+
+    /// The number whose value is 0 and whose tangent is this one; 0 for a type without a tangent.
+    fn times_epsilon(self) -> Self {
+        Self::ZERO
     }
 
     /// `c (=, +=) epilogue(a b)` with a of `size[0]` x `size[1]` and b of `size[1]` x `size[2]`.

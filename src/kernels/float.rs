@@ -12,6 +12,8 @@ macro_rules! float {
         impl Element for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const MIN_POSITIVE: Self = <$t>::MIN_POSITIVE;
+            const UNIT_ROUNDOFF: Self = <$t>::EPSILON / 2.0;
             const VECTORIZED: bool = true;
 
             #[inline(always)]

@@ -2,7 +2,7 @@
 
 use crate::cotangents::Cotangents;
 use crate::element::Element;
-use crate::kernels::{rows, softmax};
+use crate::kernels::softmax;
 use crate::ops::{Real, Rule, Sample};
 use crate::shape::{Axes, Shape, ShapeError, size_of};
 use crate::tensor::{View, ViewMut};
@@ -28,7 +28,7 @@ impl Rule for LogSumExp {
 
     /// gx = gy e^(x − y)
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        gx.add(0, |gx, accum| rows::log_sum_exp_vjp(x[0].data, y.data, gy.data, gx.data, accum));
+        gx.add(0, |gx, accum| softmax::log_sum_exp_vjp(x[0].data, y.data, gy.data, gx.data, accum));
     }
 
     fn samples() -> Vec<Sample> {

@@ -57,21 +57,21 @@ impl Rule for MapSum {
         [self.f.name(), &self.f.arguments(), self.reduction.name()].join(" ").replace("  ", " ")
     }
 
-    fn shape(&self, _: &[&[usize]]) -> Result<Shape, ShapeError> {
-        Ok(Shape::scalar())
+    fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        self.reduction.check(x[0]).map(|()| Shape::scalar())
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let sum = match self.f {
-            Unary::Abs(rule) => kernels::sum_each(x[0].data, Value(rule)),
-            Unary::Square(rule) => kernels::sum_each(x[0].data, Value(rule)),
+            Unary::Abs(rule) => kernels::sum_each([x[0].data], Value(rule)),
+            Unary::Square(rule) => kernels::sum_each([x[0].data], Value(rule)),
             f => f.accept(Forward { x: x[0].data }),
         };
-        y.data[0] = sum * T::from_f64(self.reduction.factor(x[0].shape));
+        y.data[0] = sum / T::from_f64(self.reduction.divisor(x[0].shape));
     }
 
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        let g = gy.data[0] * T::from_f64(self.reduction.factor(x[0].shape));
+        let g = gy.data[0] / T::from_f64(self.reduction.divisor(x[0].shape));
         // Where nothing is negative, and the cotangent counts where something is positive alone, |x| has the slope 1.
         if matches!(self.f, Unary::Abs(_)) && gx.add_uniform(0, g) {
             return;
@@ -108,6 +108,9 @@ impl Rule for MapSum {
 
 impl<T: Real> Var<'_, T> {
     /// Σ f(x), or another reduction, for a function of the unary table, without an array of f(x).
+    ///
+    /// # Panics
+    /// If there is nothing to take the mean over.
     ///
     /// ```
     /// use quietgrad::{Params, Reduction, Tape, Tensor, pointwise::{Abs, Unary}};

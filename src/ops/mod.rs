@@ -28,6 +28,7 @@ pub mod pad;
 pub mod pair_sum;
 pub mod permute;
 mod product;
+mod reduction;
 pub mod reshape;
 pub mod slice;
 pub mod softmax;
@@ -38,6 +39,8 @@ pub mod variance;
 pub mod where_cond;
 
 pub use custom::{Custom, CustomRule};
+pub use reduction::Reduction;
+pub(crate) use reduction::no_mean;
 
 use std::fmt::Debug;
 
@@ -116,6 +119,14 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
         true
     }
 
+    /// The op as a second derivative needs it. Where a function has a tip, as ‖x‖ at 0, forward mode's tangent is 0, to
+    /// agree with the gradient chosen there; but the derivative along the direction is not 0, and ‖x‖² has a curvature of
+    /// it. This is the op that gives that tangent instead, if there is a difference.
+    #[must_use]
+    fn along_direction(&self) -> Self {
+        self.clone()
+    }
+
     /// Floating-point operations of `forward` for dense inputs of these shapes. A function of an element counts as one.
     fn flops(&self, x: &[&[usize]], y: &[usize]) -> u64 {
         let elements = |shape: &[usize]| shape.iter().product::<usize>() as u64;
@@ -136,37 +147,6 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// Inputs to check the gradient at: at least an ordinary shape, and size-1, rank-0 and empty ones where the op
     /// takes them.
     fn samples() -> Vec<Sample>;
-}
-
-/// What a sum over many elements is divided by.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reduction {
-    /// Nothing.
-    Sum,
-    /// The number of elements; for a classification loss, the number of samples.
-    Mean,
-    /// The number of samples: the size of the first axis (1 for a scalar).
-    PerSample,
-}
-
-impl Reduction {
-    /// In words.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Reduction::Sum => "sum",
-            Reduction::Mean => "mean",
-            Reduction::PerSample => "per sample",
-        }
-    }
-
-    /// What the sum over a tensor of this shape is multiplied by.
-    pub fn factor(self, shape: &[usize]) -> f64 {
-        match self {
-            Reduction::Sum => 1.0,
-            Reduction::Mean => 1.0 / shape.iter().product::<usize>() as f64,
-            Reduction::PerSample => 1.0 / shape.first().copied().unwrap_or(1) as f64,
-        }
-    }
 }
 
 /// A whole number that is stored as an element.
@@ -349,6 +329,10 @@ impl Op {
 
     pub(crate) fn keeps_zeros(&self) -> bool {
         each!(self, rule => rule.keeps_zeros())
+    }
+
+    pub(crate) fn along_direction(&self) -> Op {
+        each!(self, rule => rule.along_direction().into())
     }
 
     pub(crate) fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {

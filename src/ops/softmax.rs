@@ -2,7 +2,7 @@
 
 use crate::cotangents::Cotangents;
 use crate::element::Element;
-use crate::kernels::{rows, softmax};
+use crate::kernels::softmax;
 use crate::ops::{Real, Rule, Sample};
 use crate::shape::{Shape, ShapeError, size_of};
 use crate::tensor::{View, ViewMut};
@@ -38,9 +38,9 @@ impl Rule for Softmax {
         let cols = y.shape[y.shape.len() - 1];
         gx.add(0, |gx, accum| {
             if self.log {
-                rows::log_softmax_vjp(y.data, gy.data, cols, gx.data, accum);
+                softmax::log_softmax_vjp(y.data, gy.data, cols, gx.data, accum);
             } else {
-                rows::softmax_vjp(y.data, gy.data, cols, gx.data, accum);
+                softmax::softmax_vjp(y.data, gy.data, cols, gx.data, accum);
             }
         });
     }
