@@ -104,6 +104,7 @@ impl<T: Element> Element for Dual<T> {
     const ZERO: Self = Dual { value: T::ZERO, tangent: T::ZERO };
     const ONE: Self = Dual { value: T::ONE, tangent: T::ZERO };
     const MIN_POSITIVE: Self = Dual { value: T::MIN_POSITIVE, tangent: T::ZERO };
+    const HAS_TANGENT: bool = true;
     const UNIT_ROUNDOFF: Self = Dual { value: T::UNIT_ROUNDOFF, tangent: T::ZERO };
 
     fn from_f64(x: f64) -> Self {

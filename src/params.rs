@@ -192,7 +192,7 @@ impl<T: Element> Grads<T> {
 
     /// The Euclidean norm of all gradients together, without overflow or underflow of their squares.
     pub fn norm(&self) -> f64 {
-        kernels::norm(self.data()).to_f64()
+        kernels::norm(self.data())
     }
 
     /// Shrinks all gradients by one factor so that their norm is at most `max`; gives the norm they had.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::kernels;
 use crate::ops::Real;
 use crate::params::Grads;
 use crate::var::Var;
@@ -71,7 +72,7 @@ pub fn backward<T: Real>(terms: &[(&str, Var<'_, T>)], grads: &mut Grads<T>) -> 
 }
 
 fn norm<T: Real>(x: &[T]) -> f64 {
-    x.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>().sqrt()
+    kernels::norm(x)
 }
 
 impl fmt::Display for Terms {

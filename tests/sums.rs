@@ -3,7 +3,8 @@
 
 use quietgrad::kernels::{self, OneByOne, Strided, support};
 use quietgrad::{
-    Accum, Element, Mat, Params, Reduction, ReluLayer, Sparse, Support, Tape, Tensor, loss, set_threads, threads,
+    Accum, Element, Mat, Params, Reduction, ReluLayer, Sparse, Support, Tape, Tensor, loss, set_threads,
+    threads,
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
@@ -72,7 +73,9 @@ fn a_sum_of_a_slice_keeps_its_bound() {
 
 #[test]
 fn sums_of_columns_keep_their_bound() {
-    for (rows, cols) in [(1, 3), (4, 7), (511, 2), (512, 257), (513, 600), (1025, 256), (5000, 33), (70_001, 1)] {
+    for (rows, cols) in
+        [(1, 3), (4, 7), (511, 2), (512, 257), (513, 600), (1025, 256), (5000, 33), (70_001, 1)]
+    {
         let (x, before) = (random(rows * cols, -0.2), random(cols, -1.0));
         for accum in [Accum::Replace, Accum::Add] {
             let sums = same_on_every_isa(|| {
@@ -232,7 +235,8 @@ fn a_loss_of_many_rows_is_no_less_right_than_one_of_few() {
         loss::bce_with_logits(logits, target),
     ];
     for loss in losses {
-        approx::assert_relative_eq!(loss.item(), ln2, max_relative = 1e-6);
+        // One by one the last losses would be added to 2¹⁷, where neighbours are 1/64 apart: 0.8 % off.
+        approx::assert_relative_eq!(loss.item(), ln2, max_relative = 4e-6);
     }
 }
 
@@ -249,7 +253,8 @@ fn a_loss_over_many_classes_keeps_its_bound() {
     assert_eq!(logits.log_sum_exp().item(), (classes as f32).ln());
     approx::assert_relative_eq!(logits.softmax(1).value().data()[7], share, max_relative = 1e-6);
     (logits.log_softmax(1).sum() + loss).backward(&mut params.zeros());
-    let worst = logits.gradient().unwrap().into_data().into_iter().fold(0.0, |worst: f32, g| worst.max(g.abs()));
+    let worst =
+        logits.gradient().unwrap().into_data().into_iter().fold(0.0, |worst: f32, g| worst.max(g.abs()));
     assert!(worst < 1e-3, "the rows' cotangents cancel: {worst}");
 }
 

@@ -39,7 +39,9 @@ const FUNCTIONS: [(&str, Function); 29] = [
     ("log_sum_exp", |x| x.log_sum_exp()),
     ("cross_entropy", |x| loss::cross_entropy(x, x.recording().indices([2], &[1, 0]))),
     ("cosine of the same", |x| loss::cosine_similarity(x, x, 1).sum()),
-    ("cosine", |x| loss::cosine_similarity(x, x.recording().constant(&Tensor::from([[1.0, 2.0, -1.0]])), 1).sum()),
+    ("cosine", |x| {
+        loss::cosine_similarity(x, x.recording().constant(&Tensor::from([[1.0, 2.0, -1.0]])), 1).sum()
+    }),
     ("l1", |x| reg::l1(x).summed()),
     ("l2", |x| reg::l2(x).summed()),
     ("elastic net", |x| reg::elastic_net(x, 0.5, 0.25).per_sample()),
@@ -93,13 +95,20 @@ fn reverse_forward_and_second_derivatives_agree_where_quantities_vanish() {
                 );
                 let (again, product) = derivatives::hvp(&params, &direction, |r| f(r.param(id)));
                 assert_eq!(again.data(), gradient.data(), "{name} at {place}");
-                assert!(product.data().iter().all(|h| h.is_finite()), "{name} at {place}: {:?}", product.data());
+                assert!(
+                    product.data().iter().all(|h| h.is_finite()),
+                    "{name} at {place}: {:?}",
+                    product.data()
+                );
             }
             let hessian = derivatives::hessian(&place.map(|x| x), |x| f(x));
             let largest = hessian.data().iter().fold(1.0, |size: f64, h| size.max(h.abs()));
             for i in 0..6 {
                 for j in 0..i {
-                    assert!((hessian[[i, j]] - hessian[[j, i]]).abs() <= 1e-12 * largest, "{name} at {place}");
+                    assert!(
+                        (hessian[[i, j]] - hessian[[j, i]]).abs() <= 1e-12 * largest,
+                        "{name} at {place}"
+                    );
                 }
             }
         }
@@ -178,7 +187,7 @@ fn what_does_not_depend_on_the_scale_is_alive_at_every_scale() {
     let base = [1.0f32, 2.0, 3.0, -1.5];
     for scale in [1e-38f32, 1e-30, 1e-20, 1e-8, 1.0, 1e10, 1e19, 1e30, 1e38] {
         let x: Vec<f32> = base.iter().map(|x| x * scale).collect();
-        let [norm, deviation] = [5.315_072_9f32, 1.673_133_6];
+        let [norm, deviation] = [16.25f32.sqrt(), 2.796_875f32.sqrt()];
         // (value / scale, gradient)
         let homogeneous: [(f32, fn(Var<'_, f32>) -> Var<'_, f32>); 3] = [
             (norm, |x| x.l2_norm()),
@@ -186,9 +195,8 @@ fn what_does_not_depend_on_the_scale_is_alive_at_every_scale() {
             (deviation, |x| x.std_axes(&[1], 0).sum()),
         ];
         for (at_one, f) in homogeneous {
-            let exact = if at_one == norm { (1.0f32 + 4.0 + 9.0 + 2.25).sqrt() } else { at_one };
             let ((value, gradient), (_, middling)) = (single(&x, f), single(&base, f));
-            approx::assert_relative_eq!(value / scale, exact, max_relative = 1e-6);
+            approx::assert_relative_eq!(value / scale, at_one, max_relative = 1e-6);
             for (g, expected) in gradient.iter().zip(middling) {
                 approx::assert_relative_eq!(*g, expected, max_relative = 2e-6, epsilon = 1e-6);
             }
@@ -228,26 +236,27 @@ fn norms_of_rows_of_every_scale_are_right_side_by_side() {
     approx::assert_relative_eq!(huge.std(0).item(), 3e38 * (2.0f32 / 3.0).sqrt(), max_relative = 1e-6);
     let (mut tape, params) = (Tape::<f64>::new(), Params::new());
     let x = tape.record(&params).constant(&Tensor::from([3e200, 4e200]));
-    assert_eq!([x.l2_norm().item(), (x * 1e-250 * 1e-150).l2_norm().item()], [5e200, 5e-200]);
+    approx::assert_relative_eq!(x.l2_norm().item(), 5e200, max_relative = 1e-15);
+    approx::assert_relative_eq!((x * 1e-250 * 1e-150).l2_norm().item(), 5e-200, max_relative = 1e-15);
 }
 
 #[test]
 fn gradients_are_clipped_by_their_norm_whatever_their_size() {
     let mut params = Params::<f32>::new();
     params.add("w", Tensor::from([0.0, 0.0]));
-    for scale in [1e38f32, 1e-25, 1e-40] {
+    for scale in [3.3e38f32, 1e38, 1.0, 1e-25, 1e-37] {
         let mut grads = params.zeros();
         grads.data_mut().copy_from_slice(&[scale, scale]);
         let norm = grads.norm();
         approx::assert_relative_eq!(norm, f64::from(scale) * 2f64.sqrt(), max_relative = 1e-6);
-        grads.clip_norm(norm / 2.0);
+        assert_eq!(grads.clip_norm(norm / 2.0), norm);
         approx::assert_relative_eq!(grads.data()[0], scale / 2.0, max_relative = 1e-5);
     }
 }
 
 #[test]
 fn a_saturated_unit_has_a_finite_kl_penalty_that_pulls_it_back() {
-    for (x, sign) in [(-40.0f32, -1.0), (16.5, 1.0)] {
+    for (x, sign) in [(-40.0f32, -1.0), (15.0, 1.0)] {
         let (value, gradient) = single(&[x], |x| reg::kl_sparsity(x.sigmoid(), 0.05));
         assert!(value > 0.5 && value.is_finite() && gradient[0].is_finite());
         assert!(gradient[0] * sign > 0.0, "{gradient:?} at {x}");
@@ -287,7 +296,8 @@ fn nan_and_infinity_come_out_of_every_reduction() {
             assert!(number > 1 || gradient[at] == 1.0);
         }
         x[at] = infinity;
-        let infinite = [single(&x, |x| x.max()), single(&x, |x| x.log_sum_exp()), single(&x, |x| x.l2_norm())];
+        let infinite =
+            [single(&x, |x| x.max()), single(&x, |x| x.log_sum_exp()), single(&x, |x| x.l2_norm())];
         assert!(infinite.iter().all(|(value, _)| *value == infinity));
         assert!(single(&x, |x| x.softmax(1).sum()).0.is_nan() && single(&x, |x| x.std(0)).0.is_nan());
     }
@@ -305,7 +315,8 @@ fn panic_of(f: impl FnOnce()) -> (String, u32) {
     HOOK.call_once(|| {
         let before = take_hook();
         set_hook(Box::new(move |info| {
-            let line = info.location().filter(|at| at.file().ends_with("vanishing.rs")).map_or(0, |at| at.line());
+            let line =
+                info.location().filter(|at| at.file().ends_with("vanishing.rs")).map_or(0, |at| at.line());
             LINE.with(|last| *last.borrow_mut() = line);
             before(info);
         }));

@@ -123,6 +123,9 @@ pub trait Element:
     /// The distance from 1 to the next number below it, 2⁻²⁴ in `f32` and 2⁻⁵³ in `f64`: the unit roundoff.
     const UNIT_ROUNDOFF: Self;
 
+    /// Whether a number carries a derivative along.
+    const HAS_TANGENT: bool = false;
+
     /// Whether loops over this type are worth compiling once for every instruction set.
     const VECTORIZED: bool = false;
 

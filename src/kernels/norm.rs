@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 use super::map::{Row, Strided, for_each_offset};
 use super::reduce::sum_strided;
 use super::row;
+use super::sum::sum_each;
 use crate::element::{Accum, Element};
 
 /// Whether a sum of `count` squares is right as it stands: it is finite, and what squares lose that become subnormal
@@ -30,7 +31,13 @@ pub(super) fn scale_for<T: Element>(max: T) -> T {
 /// `y = √Σ x²`, summed over the axes of `shape` where y's stride is 0.
 ///
 /// Of a zero vector the tangent is 0, or, if `along`, the norm of the tangents: the derivative in their direction.
-pub fn norm_strided<T: Element>(shape: &[usize], x: Strided<T>, y: &mut [T], y_strides: &[usize], along: bool) {
+pub fn norm_strided<T: Element>(
+    shape: &[usize],
+    x: Strided<T>,
+    y: &mut [T],
+    y_strides: &[usize],
+    along: bool,
+) {
     let square = |[x]: [T; 1]| x * x;
     sum_strided(shape, [x], y, y_strides, Accum::Replace, &row(square));
     let goes = |axis: usize| y_strides[axis] == 0;
@@ -81,9 +88,16 @@ fn scaled_norm<T: Element>(shape: &[usize], x: Strided<T>, along: bool) -> T {
     sum(&row(move |[x]: [T; 1]| (x * scale) * (x * scale))).sqrt() / scale
 }
 
-/// √Σ x² of a slice.
-pub fn norm<T: Element>(x: &[T]) -> T {
-    let mut y = [T::ZERO];
-    norm_strided(&[x.len()], Strided { data: x, strides: &[1] }, &mut y, &[0], false);
-    y[0]
+/// √Σ x² of a slice, which does not overflow in `f64` where it would in the elements' type.
+pub fn norm<T: Element>(x: &[T]) -> f64 {
+    let squares = sum_each([x], |[x]: [T; 1]| x * x);
+    if is_safe(squares, T::from_f64(x.len().max(1) as f64)) {
+        return squares.to_f64().sqrt();
+    }
+    let max = x.iter().fold(T::ZERO, |max, x| max.maximum(x.abs()));
+    if max == T::ZERO || !max.to_f64().is_finite() {
+        return max.to_f64();
+    }
+    let scale = scale_for(max);
+    sum_each([x], |[x]: [T; 1]| (x * scale) * (x * scale)).to_f64().sqrt() / scale.to_f64()
 }

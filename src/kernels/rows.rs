@@ -126,6 +126,18 @@ fn better<T: Element>(a: T, b: T, smallest: bool) -> T {
     if smallest { -(-a).maximum(-b) } else { a.maximum(b) }
 }
 
+/// Whether an element is the row's y, be it NaN.
+#[inline(always)]
+fn is_same<T: Element>(x: T, y: T) -> bool {
+    x == y || (x.is_nan() && y.is_nan())
+}
+
+/// How many elements are the row's y.
+#[inline(always)]
+fn equal_to<T: Element>(x: &[T], y: T) -> T {
+    sum_inline([x], |[x]: [T; 1]| if is_same(x, y) { T::ONE } else { T::ZERO })
+}
+
 vectorize! {
     /// `y = max x` of each row, or `min x`; NaN if the row holds one.
     ///
@@ -137,6 +149,12 @@ vectorize! {
         }
         for (x, y) in x.chunks_exact(x.len() / y.len()).zip(y) {
             *y = fold(x, x[0], |a, b| better(a, b, smallest));
+            if T::HAS_TANGENT {
+                // Of equal ones the tangents are shared evenly, as the gradient is.
+                let (value, count) = (*y - y.tangent().times_epsilon(), equal_to(x, *y));
+                let tangents = sum_inline([x], |[x]: [T; 1]| if is_same(x, value) { x.tangent() } else { T::ZERO });
+                *y = value + (tangents / count).times_epsilon();
+            }
         }
     }
 }
@@ -150,9 +168,8 @@ vectorize! {
         let cols = x.len() / y.len();
         let rows = x.chunks_exact(cols).zip(gx.chunks_exact_mut(cols));
         for ((x, gx), (&y, &gy)) in rows.zip(y.iter().zip(gy)) {
-            let chosen = |x: T| x == y || (x.is_nan() && y.is_nan());
-            let share = gy / sum_inline([x], |[x]: [T; 1]| if chosen(x) { T::ONE } else { T::ZERO });
-            put(gx, x.iter().map(|&x| if chosen(x) { share } else { T::ZERO }), accum);
+            let share = gy / equal_to(x, y);
+            put(gx, x.iter().map(|&x| if is_same(x, y) { share } else { T::ZERO }), accum);
         }
     }
 }

@@ -133,7 +133,7 @@ vectorize! {
                 }
                 exp_in_place(&mut exps[..x.len()]);
                 for (exps, sum_of_row) in exps[..x.len()].chunks_exact(cols).zip(&mut sums) {
-                    *sum_of_row = sum_inline([&*exps], |[e]: [T; 1]| e);
+                    *sum_of_row = sum_inline([exps], |[e]: [T; 1]| e);
                 }
             } else {
                 let mut runs = Runs::new();

@@ -1,12 +1,12 @@
 //! The door to the pull-back of a relu layer with few inputs: checks operands once, so that the kernels behind it may
 //! trust their pointers.
 
+use super::copy;
 use super::gemm::on_current_isa;
 use super::isa::Isa;
 use super::micro::{self, Microkernel, THIN, ThinLayer};
 use super::product::check_operand;
 use super::sum::{STEPS, half};
-use super::copy;
 use crate::element::{Accum, Element, ReluLayer, reference};
 
 /// A float with micro-kernels for it.

@@ -85,10 +85,7 @@ impl<T: Element> BinaryVisitor for Vjp<'_, '_, T> {
 /// Whether a function compares a prediction with a target.
 fn is_loss(f: Binary) -> bool {
     use Binary::{AbsoluteError, BceWithLogits, Huber, KlDiv, KlDivLog, SquaredError};
-    matches!(
-        f,
-        SquaredError(_) | AbsoluteError(_) | Huber(_) | BceWithLogits(_) | KlDiv(_) | KlDivLog(_)
-    )
+    matches!(f, SquaredError(_) | AbsoluteError(_) | Huber(_) | BceWithLogits(_) | KlDiv(_) | KlDivLog(_))
 }
 
 impl Rule for Pairwise {

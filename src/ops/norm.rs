@@ -82,7 +82,9 @@ impl Rule for Norm {
         let [y, gy] = [y.data, gy.data].map(|data| Strided { data, strides: &along });
         let slope: Row<T, 3> = match self.order {
             Order::L1 => &kernels::row(|[x, y, gy]: [T; 3]| gy * Abs {}.df(x, y)),
-            Order::L2 => &kernels::row(|[x, y, gy]: [T; 3]| if y == T::ZERO { at_tip(x, y, gy) } else { gy * (x / y) }),
+            Order::L2 => {
+                &kernels::row(|[x, y, gy]: [T; 3]| if y == T::ZERO { at_tip(x, y, gy) } else { gy * (x / y) })
+            }
         };
         gx.add(0, |gx, accum| {
             kernels::map_strided(gx.shape, [x_strided, y, gy], gx.data, accum, slope);
@@ -107,7 +109,8 @@ impl Rule for Norm {
             (&[0, 3], &[0]),
         ];
         let sample = |(shape, axes): (&[usize], &[usize])| {
-            [Order::L1, Order::L2].map(|order| Sample::new(Norm { order, axes: Axes::new(axes), along: false }, [shape]))
+            [Order::L1, Order::L2]
+                .map(|order| Sample::new(Norm { order, axes: Axes::new(axes), along: false }, [shape]))
         };
         cases.into_iter().flat_map(sample).collect()
     }
