@@ -185,7 +185,7 @@ fn equal_numbers_have_the_deviation_zero_and_no_gradient() {
 #[test]
 fn what_does_not_depend_on_the_scale_is_alive_at_every_scale() {
     let base = [1.0f32, 2.0, 3.0, -1.5];
-    for scale in [1e-38f32, 1e-30, 1e-20, 1e-8, 1.0, 1e10, 1e19, 1e30, 1e38] {
+    for scale in [1e-38f32, 1e-30, 1e-20, 1e-8, 1.0, 1e10, 1e19, 1e30, 5e37] {
         let x: Vec<f32> = base.iter().map(|x| x * scale).collect();
         let [norm, deviation] = [16.25f32.sqrt(), 2.796_875f32.sqrt()];
         // (value / scale, gradient)

@@ -9,7 +9,8 @@ use std::mem::MaybeUninit;
 use smallvec::SmallVec;
 
 use super::isa::vectorize;
-use super::map::{Axis, BLOCK, Row, Strided, collapse, for_each_row, gather_all, map};
+use super::map::{Axis, BLOCK, Row, Strided, collapse, for_each_row, gather_all};
+use super::rows::put;
 use super::sum::{LANES, ROW_RUN, STEPS, by_halves, half, pairwise};
 use crate::element::{Accum, Element};
 
@@ -287,6 +288,9 @@ fn sum_pairwise<T: Element, const N: usize>(
     super::copy([others], sums, Accum::Add);
 }
 
+/// Columns that are summed together where there are many rows.
+const COLUMNS: usize = 512;
+
 /// `y (=, +=) Σ x` over the rows of a row-major matrix: a sum of each column.
 pub fn sum_rows<T: Element>(x: &[T], y: &mut [T], accum: Accum) {
     let width = y.len().max(1);
@@ -296,12 +300,12 @@ pub fn sum_rows<T: Element>(x: &[T], y: &mut [T], accum: Accum) {
     if x.len() / width <= ROW_RUN {
         return sum_row_run(x, width, y, accum);
     }
-    for (block, y) in y.chunks_mut(BLOCK).enumerate() {
-        let x = &x[block * BLOCK..];
+    for (block, y) in y.chunks_mut(COLUMNS).enumerate() {
+        let x = &x[block * COLUMNS..];
         if accum == Accum::Replace {
             sum_rows_pairwise(x, width, y);
         } else {
-            let mut sums = [T::ZERO; BLOCK];
+            let mut sums = [T::ZERO; COLUMNS];
             let sums = &mut sums[..y.len()];
             sum_rows_pairwise(x, width, sums);
             super::copy([sums], y, Accum::Add);
@@ -317,25 +321,35 @@ fn sum_rows_pairwise<T: Element>(x: &[T], step: usize, sums: &mut [T]) {
     }
     let (first, second) = x.split_at(half(rows, ROW_RUN) * step);
     sum_rows_pairwise(first, step, sums);
-    let mut others = [T::ZERO; BLOCK];
+    let mut others = [T::ZERO; COLUMNS];
     let others = &mut others[..sums.len()];
     sum_rows_pairwise(second, step, others);
     super::copy([others], sums, Accum::Add);
 }
 
-/// [`sum_rows`] of one run of the first columns, as many as y has, of rows that begin `step` apart.
-fn sum_row_run<T: Element>(x: &[T], step: usize, y: &mut [T], mut accum: Accum) {
-    let width = y.len();
-    // Four rows at a time: y is read and written once for them.
-    let mut fours = x;
-    while fours.len() >= 3 * step + width && width > 0 {
-        let [a, b, c, d] = std::array::from_fn(|i| &fours[i * step..i * step + width]);
-        map([a, b, c, d], y, accum, |[a, b, c, d]: [T; 4]| (a + b) + (c + d));
-        accum = Accum::Add;
-        fours = &fours[fours.len().min(4 * step)..];
-    }
-    for row in fours.chunks(step).filter(|row| row.len() >= width) {
-        super::copy([&row[..width]], y, accum);
-        accum = Accum::Add;
+vectorize! {
+    /// [`sum_rows`] of one run of the first columns, as many as y has, of rows that begin `step` apart.
+    fn sum_row_run [T: Element] (x: &[T], step: usize, y: &mut [T], accum: Accum) {
+        let (width, mut accum, mut rest) = (y.len(), accum, x);
+        // Four rows at a time: y is read and written once for them.
+        while width > 0 && rest.len() >= 3 * step + width {
+            let (a, b) = (&rest[..width], &rest[step..step + width]);
+            let (c, d) = (&rest[2 * step..2 * step + width], &rest[3 * step..3 * step + width]);
+            if accum == Accum::Replace {
+                for i in 0..width {
+                    y[i] = (a[i] + b[i]) + (c[i] + d[i]);
+                }
+            } else {
+                for i in 0..width {
+                    y[i] += (a[i] + b[i]) + (c[i] + d[i]);
+                }
+            }
+            accum = Accum::Add;
+            rest = &rest[rest.len().min(4 * step)..];
+        }
+        for row in rest.chunks(step).filter(|row| row.len() >= width) {
+            put(&mut *y, row[..width].iter().copied(), accum);
+            accum = Accum::Add;
+        }
     }
 }

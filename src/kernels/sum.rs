@@ -161,18 +161,19 @@ pub(super) fn sum_inline<T: Element, const N: usize>(x: [&[T]; N], f: impl Each<
 /// [`sum_inline`] of one run.
 #[inline(always)]
 fn sum_run<T: Element, const N: usize>(x: [&[T]; N], f: impl Each<T, N>) -> T {
-    let len = x[0].len();
-    let whole = len - len % LANES;
+    let (rounds, len) = (x[0].len() / LANES, x[0].len());
     let mut rest = T::ZERO;
-    for i in whole..len {
+    for i in rounds * LANES..len {
         rest += f.at(x.map(|x| x[i]));
     }
-    if whole == 0 {
+    if rounds == 0 {
         return rest;
     }
+    // Rounds of a fixed size: so the lanes stay in registers.
+    let x = x.map(|x| &x.as_chunks::<LANES>().0[..rounds]);
     let mut lanes = [T::ZERO; LANES];
-    for start in (0..whole).step_by(LANES) {
-        let x = x.map(|x| &x[start..start + LANES]);
+    for round in 0..rounds {
+        let x = x.map(|x| &x[round]);
         for lane in 0..LANES {
             lanes[lane] += f.at(x.map(|x| x[lane]));
         }
