@@ -34,7 +34,7 @@ pub use micro::THIN;
 pub use norm::{norm, norm_strided};
 pub use reduce::{sum_map, sum_rows, sum_strided};
 pub use rows::{put, running_sum};
-pub use sum::{OneByOne, sum, sum_each};
+pub use sum::{OneByOne, sum, sum_each, sum_pairs};
 pub use threads::{set_threads, threads};
 
 pub use crate::element::reference;

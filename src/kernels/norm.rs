@@ -90,7 +90,7 @@ fn scaled_norm<T: Element>(shape: &[usize], x: Strided<T>, along: bool) -> T {
 
 /// √Σ x² of a slice, which does not overflow in `f64` where it would in the elements' type.
 pub fn norm<T: Element>(x: &[T]) -> f64 {
-    let squares = sum_each([x], |[x]: [T; 1]| x * x);
+    let squares = sum_each(x, |[x]: [T; 1]| x * x);
     if is_safe(squares, T::from_f64(x.len().max(1) as f64)) {
         return squares.to_f64().sqrt();
     }
@@ -99,5 +99,5 @@ pub fn norm<T: Element>(x: &[T]) -> f64 {
         return max.to_f64();
     }
     let scale = scale_for(max);
-    sum_each([x], |[x]: [T; 1]| (x * scale) * (x * scale)).to_f64().sqrt() / scale.to_f64()
+    sum_each(x, |[x]: [T; 1]| (x * scale) * (x * scale)).to_f64().sqrt() / scale.to_f64()
 }

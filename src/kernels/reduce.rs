@@ -11,49 +11,8 @@ use smallvec::SmallVec;
 use super::isa::vectorize;
 use super::map::{Axis, BLOCK, Row, Strided, collapse, for_each_row, gather_all};
 use super::rows::put;
-use super::sum::{LANES, ROW_RUN, STEPS, by_halves, half, pairwise};
+use super::sum::{Lanes, ROW_RUN, STEPS, half, pairwise};
 use crate::element::{Accum, Element};
-
-vectorize! {
-    /// lanes[l] += Σᵢ x[LANES i + l], for a whole number of rounds.
-    fn add_to_lanes [T: Element] (lanes: &mut [T; LANES], x: &[[T; LANES]]) {
-        let mut sums = *lanes;
-        for round in x {
-            for lane in 0..LANES {
-                sums[lane] += round[lane];
-            }
-        }
-        *lanes = sums;
-    }
-}
-
-/// A run under way.
-struct Lanes<T> {
-    lanes: [T; LANES],
-    /// The sum of what was left over.
-    rest: T,
-}
-
-impl<T: Element> Lanes<T> {
-    fn new() -> Self {
-        Lanes { lanes: [T::ZERO; LANES], rest: T::ZERO }
-    }
-
-    /// Adds some elements; all calls but the last bring a whole number of rounds.
-    fn add(&mut self, x: &[T]) {
-        let (rounds, rest) = x.as_chunks::<LANES>();
-        if !rounds.is_empty() {
-            add_to_lanes(&mut self.lanes, rounds);
-        }
-        for &x in rest {
-            self.rest += x;
-        }
-    }
-
-    fn total(self) -> T {
-        by_halves(self.lanes) + self.rest
-    }
-}
 
 /// Σᵢ f(xᵢ…) over slices of one length.
 pub fn sum_map<T: Element, const N: usize>(x: [&[T]; N], f: Row<T, N>) -> T {
@@ -64,7 +23,7 @@ pub fn sum_map<T: Element, const N: usize>(x: [&[T]; N], f: Row<T, N>) -> T {
         for at in (from..from + len).step_by(BLOCK) {
             let values = &mut values[..BLOCK.min(from + len - at)];
             f(x.map(|x| &x[at..at + values.len()]), values, Accum::Replace);
-            lanes.add(values);
+            lanes.add(values, |[x]: [T; 1]| x);
         }
         lanes.total()
     })
@@ -113,15 +72,16 @@ impl<'a, T: Element, const N: usize> Span<'a, T, N> {
         pairwise(len, |from, len| {
             let start = std::array::from_fn(|i| self.start[i] + from * self.strides[i]);
             let mut lanes = Lanes::new();
-            Span { start, ..*self }.for_each_block(len, f, |_, values| lanes.add(values));
+            Span { start, ..*self }.for_each_block(len, f, |_, values| lanes.add(values, |[x]: [T; 1]| x));
             lanes.total()
         })
     }
 }
 
 /// The beginning of a buffer, as much as `len` elements need, filled with zeros.
-fn zeroed<T: Element>(buffer: &mut [MaybeUninit<T>; BLOCK], len: usize) -> &mut [T] {
-    let part = &mut buffer[..len.min(BLOCK)];
+fn zeroed<T: Element>(buffer: &mut [MaybeUninit<T>], len: usize) -> &mut [T] {
+    let len = len.min(buffer.len());
+    let part = &mut buffer[..len];
     part.fill(MaybeUninit::new(T::ZERO));
     // SAFETY: every element of it was just written.
     unsafe { &mut *(std::ptr::from_mut(part) as *mut [T]) }
@@ -288,8 +248,8 @@ fn sum_pairwise<T: Element, const N: usize>(
     super::copy([others], sums, Accum::Add);
 }
 
-/// Columns that are summed together where there are many rows.
-const COLUMNS: usize = 512;
+/// Columns that are summed together where there are many rows: so many that rows are read in long pieces.
+const COLUMNS: usize = 2048;
 
 /// `y (=, +=) Σ x` over the rows of a row-major matrix: a sum of each column.
 pub fn sum_rows<T: Element>(x: &[T], y: &mut [T], accum: Accum) {
@@ -305,45 +265,53 @@ pub fn sum_rows<T: Element>(x: &[T], y: &mut [T], accum: Accum) {
         if accum == Accum::Replace {
             sum_rows_pairwise(x, width, y);
         } else {
-            let mut sums = [T::ZERO; COLUMNS];
-            let sums = &mut sums[..y.len()];
-            sum_rows_pairwise(x, width, sums);
-            super::copy([sums], y, Accum::Add);
+            add_rows_pairwise(x, width, y);
         }
     }
 }
 
-/// `sums = Σ x` of some columns of a matrix whose rows begin `step` apart; the last may end early.
-fn sum_rows_pairwise<T: Element>(x: &[T], step: usize, sums: &mut [T]) {
+/// `y = Σ x` of some columns of a matrix whose rows begin `step` apart; the last may end early.
+fn sum_rows_pairwise<T: Element>(x: &[T], step: usize, y: &mut [T]) {
     let rows = x.len().div_ceil(step);
     if rows <= ROW_RUN {
-        return sum_row_run(x, step, sums, Accum::Replace);
+        return sum_row_run(x, step, y, Accum::Replace);
     }
     let (first, second) = x.split_at(half(rows, ROW_RUN) * step);
-    sum_rows_pairwise(first, step, sums);
-    let mut others = [T::ZERO; COLUMNS];
-    let others = &mut others[..sums.len()];
-    sum_rows_pairwise(second, step, others);
-    super::copy([others], sums, Accum::Add);
+    sum_rows_pairwise(first, step, y);
+    add_rows_pairwise(second, step, y);
+}
+
+/// `y += Σ x`, the sum being made first.
+fn add_rows_pairwise<T: Element>(x: &[T], step: usize, y: &mut [T]) {
+    let mut sums = [const { MaybeUninit::uninit() }; COLUMNS];
+    let sums = zeroed(&mut sums, y.len());
+    sum_rows_pairwise(x, step, sums);
+    super::copy([sums], y, Accum::Add);
 }
 
 vectorize! {
     /// [`sum_rows`] of one run of the first columns, as many as y has, of rows that begin `step` apart.
     fn sum_row_run [T: Element] (x: &[T], step: usize, y: &mut [T], accum: Accum) {
         let (width, mut accum, mut rest) = (y.len(), accum, x);
-        // Four rows at a time: y is read and written once for them.
-        while width > 0 && rest.len() >= 3 * step + width {
-            let (a, b) = (&rest[..width], &rest[step..step + width]);
-            let (c, d) = (&rest[2 * step..2 * step + width], &rest[3 * step..3 * step + width]);
+        // Eight rows at a time: y is read and written once for them.
+        while width > 0 && rest.len() >= 7 * step + width {
+            let [a, b, c, d, e, f, g, h] = rows_of(rest, step, width);
+            let sum = |i: usize| ((a[i] + b[i]) + (c[i] + d[i])) + ((e[i] + f[i]) + (g[i] + h[i]));
             if accum == Accum::Replace {
                 for i in 0..width {
-                    y[i] = (a[i] + b[i]) + (c[i] + d[i]);
+                    y[i] = sum(i);
                 }
             } else {
                 for i in 0..width {
-                    y[i] += (a[i] + b[i]) + (c[i] + d[i]);
+                    y[i] += sum(i);
                 }
             }
+            accum = Accum::Add;
+            rest = &rest[rest.len().min(8 * step)..];
+        }
+        if width > 0 && rest.len() >= 3 * step + width {
+            let [a, b, c, d] = rows_of(rest, step, width);
+            put(&mut *y, (0..width).map(|i| (a[i] + b[i]) + (c[i] + d[i])), accum);
             accum = Accum::Add;
             rest = &rest[rest.len().min(4 * step)..];
         }
@@ -352,4 +320,10 @@ vectorize! {
             accum = Accum::Add;
         }
     }
+}
+
+/// The beginnings of the first R rows.
+#[inline(always)]
+fn rows_of<T, const R: usize>(x: &[T], step: usize, width: usize) -> [&[T]; R] {
+    std::array::from_fn(|i| &x[i * step..i * step + width])
 }

@@ -7,7 +7,7 @@
 //!
 //! - *Side by side*: a run is [`RUN`] elements. Element i goes to lane i mod [`LANES`]; the lanes are added by halves.
 //!   What is left over, fewer than `LANES` elements, is summed one by one and added last.
-//! - *A sum of each column*: a run is [`ROW_RUN`] rows, taken four at a time, (a + b) + (c + d).
+//! - *A sum of each column*: a run is [`ROW_RUN`] rows, taken eight at a time, ((a + b) + (c + d)) + ((e + f) + (g + h)).
 //! - *One after the other*, as from a loop over rows that are reduced themselves: a run is `STEPS` numbers.
 //!
 //! With u the unit roundoff (2⁻²⁴ in `f32`, 2⁻⁵³ in `f64`), the error of a sum is, to first order,
@@ -30,7 +30,7 @@ pub(super) const LANES: usize = 32;
 /// Elements of a run, where they stand side by side.
 pub(super) const RUN: usize = STEPS * LANES;
 /// Rows of a run, where each column is summed.
-pub(super) const ROW_RUN: usize = 4 * STEPS;
+pub(super) const ROW_RUN: usize = 8 * STEPS;
 
 /// The sums of runs, added pairwise: after r runs there stands one sum for each bit of r that is 1, of as many runs as
 /// that bit is worth. (After 6 runs: the sum of four, and of two.)
@@ -133,18 +133,68 @@ pub(super) fn pairwise<T: Element>(len: usize, mut run: impl FnMut(usize, usize)
 }
 
 vectorize! {
-    /// Σᵢ f(xᵢ…) over slices of one length, with a loop that is compiled for f.
-    pub fn sum_each [T: Element, F: Each<T, N>, const N: usize] (x: [&[T]; N], f: F) -> T {
-        sum_inline(x, f)
+    /// lanes[l] += Σᵢ f(x[LANES i + l]), for a whole number of rounds.
+    fn add_to_lanes [T: Element, F: Each<T, 1>] (lanes: &mut [T; LANES], x: &[[T; LANES]], f: F) {
+        let mut sums = *lanes;
+        for round in x {
+            for lane in 0..LANES {
+                sums[lane] += f.at([round[lane]]);
+            }
+        }
+        *lanes = sums;
     }
+}
+
+/// A run under way, of elements that come in parts.
+pub(super) struct Lanes<T> {
+    lanes: [T; LANES],
+    /// The sum of what was left over.
+    rest: T,
+}
+
+impl<T: Element> Lanes<T> {
+    pub fn new() -> Self {
+        Lanes { lanes: [T::ZERO; LANES], rest: T::ZERO }
+    }
+
+    /// Adds f of some elements; all calls but the last bring a whole number of rounds.
+    pub fn add(&mut self, x: &[T], f: impl Each<T, 1>) {
+        let (rounds, rest) = x.as_chunks::<LANES>();
+        if !rounds.is_empty() {
+            add_to_lanes(&mut self.lanes, rounds, f);
+        }
+        for &x in rest {
+            self.rest += f.at([x]);
+        }
+    }
+
+    pub fn total(self) -> T {
+        by_halves(self.lanes) + self.rest
+    }
+}
+
+/// Σ f(x) over a slice, with a loop that is compiled for f.
+pub fn sum_each<T: Element, F: Each<T, 1>>(x: &[T], f: F) -> T {
+    pairwise(x.len(), |from, len| {
+        let mut lanes = Lanes::new();
+        lanes.add(&x[from..from + len], f);
+        lanes.total()
+    })
 }
 
 /// Σ x over a slice.
 pub fn sum<T: Element>(x: &[T]) -> T {
-    sum_each([x], |[x]: [T; 1]| x)
+    sum_each(x, |[x]: [T; 1]| x)
 }
 
-/// [`sum_each`], to be inlined into a loop over rows.
+vectorize! {
+    /// Σᵢ f(aᵢ, bᵢ) over two slices of one length, with a loop that is compiled for f.
+    pub fn sum_pairs [T: Element, F: Each<T, 2>] (a: &[T], b: &[T], f: F) -> T {
+        sum_inline([a, b], f)
+    }
+}
+
+/// Σᵢ f(xᵢ…) over slices of one length, to be inlined into a loop over rows.
 #[inline(always)]
 pub(super) fn sum_inline<T: Element, const N: usize>(x: [&[T]; N], f: impl Each<T, N>) -> T {
     let len = x[0].len();
@@ -161,21 +211,29 @@ pub(super) fn sum_inline<T: Element, const N: usize>(x: [&[T]; N], f: impl Each<
 /// [`sum_inline`] of one run.
 #[inline(always)]
 fn sum_run<T: Element, const N: usize>(x: [&[T]; N], f: impl Each<T, N>) -> T {
-    let (rounds, len) = (x[0].len() / LANES, x[0].len());
+    let len = x[0].len();
+    let whole = len - len % LANES;
     let mut rest = T::ZERO;
-    for i in rounds * LANES..len {
+    for i in whole..len {
         rest += f.at(x.map(|x| x[i]));
     }
-    if rounds == 0 {
+    if whole == 0 {
         return rest;
     }
-    // Rounds of a fixed size: so the lanes stay in registers.
-    let x = x.map(|x| &x.as_chunks::<LANES>().0[..rounds]);
     let mut lanes = [T::ZERO; LANES];
-    for round in 0..rounds {
-        let x = x.map(|x| &x[round]);
-        for lane in 0..LANES {
-            lanes[lane] += f.at(x.map(|x| x[lane]));
+    // One operand is read by whole rounds; of several, copies would not stay in registers.
+    if N == 1 {
+        for &round in x[0].as_chunks::<LANES>().0 {
+            for lane in 0..LANES {
+                lanes[lane] += f.at([round[lane]; N]);
+            }
+        }
+    } else {
+        for start in (0..whole).step_by(LANES) {
+            let x = x.map(|x| &x[start..start + LANES]);
+            for lane in 0..LANES {
+                lanes[lane] += f.at(x.map(|x| x[lane]));
+            }
         }
     }
     by_halves(lanes) + rest

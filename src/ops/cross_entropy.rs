@@ -2,7 +2,7 @@
 
 use crate::cotangents::Cotangents;
 use crate::element::Element;
-use crate::kernels::{OneByOne, map, softmax::for_each_log_sum, sum, sum_each};
+use crate::kernels::{OneByOne, map, softmax::for_each_log_sum, sum, sum_each, sum_pairs};
 use crate::ops::{Real, Reduction, Rule, Sample, SampleInput, index, no_mean};
 use crate::shape::{Shape, ShapeError, Show};
 use crate::tensor::{View, ViewMut};
@@ -91,11 +91,11 @@ impl Rule for CrossEntropy {
             let mut loss = match self.target {
                 Target::Index => keep * (log - (z[index(t[row])] - shift)),
                 Target::Probability => {
-                    sum_each([&t[place], z], |[t, z]: [T; 2]| keep * t * (log - (z - shift)))
+                    sum_pairs(&t[place], z, |[t, z]: [T; 2]| keep * t * (log - (z - shift)))
                 }
             };
             if self.smoothing > 0.0 {
-                loss += spread * sum_each([z], |[z]: [T; 1]| log - (z - shift));
+                loss += spread * sum_each(z, |[z]: [T; 1]| log - (z - shift));
             }
             losses.add(loss);
         });

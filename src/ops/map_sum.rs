@@ -63,8 +63,8 @@ impl Rule for MapSum {
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let sum = match self.f {
-            Unary::Abs(rule) => kernels::sum_each([x[0].data], Value(rule)),
-            Unary::Square(rule) => kernels::sum_each([x[0].data], Value(rule)),
+            Unary::Abs(rule) => kernels::sum_each(x[0].data, Value(rule)),
+            Unary::Square(rule) => kernels::sum_each(x[0].data, Value(rule)),
             f => f.accept(Forward { x: x[0].data }),
         };
         y.data[0] = sum / T::from_f64(self.reduction.divisor(x[0].shape));
