@@ -136,9 +136,10 @@ impl<T: Element> Cotangents<'_, T> {
         mut write: impl FnMut(Option<(Wanted<T>, Accum)>, Option<(ViewMut<T>, Accum)>),
     ) {
         let (slot, other) = (&self.slots[k], &self.slots[l]);
-        let both = match slot.node == other.node {
-            true => None,
-            false => disjoint(self.arena, self.gradients, [&slot.place, &other.place]),
+        let both = if slot.node == other.node {
+            None
+        } else {
+            disjoint(self.arena, self.gradients, [&slot.place, &other.place])
         };
         let Some([whole, of_other]) = both else {
             self.add_wanted(k, |gk, of_k| write(Some((gk, of_k)), None));
