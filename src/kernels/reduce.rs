@@ -299,12 +299,12 @@ vectorize! {
             let [a, b, c, d, e, f, g, h] = rows_of(rest, step, width);
             let sum = |i: usize| ((a[i] + b[i]) + (c[i] + d[i])) + ((e[i] + f[i]) + (g[i] + h[i]));
             if accum == Accum::Replace {
-                for i in 0..width {
-                    y[i] = sum(i);
+                for (i, y) in y.iter_mut().enumerate() {
+                    *y = sum(i);
                 }
             } else {
-                for i in 0..width {
-                    y[i] += sum(i);
+                for (i, y) in y.iter_mut().enumerate() {
+                    *y += sum(i);
                 }
             }
             accum = Accum::Add;
