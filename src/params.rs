@@ -10,12 +10,10 @@ use crate::kernels::{self, length};
 use crate::tensor::{Shape, Tensor};
 
 /// A parameter of a [`Params`]: where it stands. It serves its model, and all that have the same parameters up to it.
+// The lower half is its number. The upper half is part of a hash of its name and shape and those of all before it: another
+// model's parameter has another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ParamId {
-    number: u32,
-    /// Part of a hash of its name and shape and those of all before it: another model's parameter has another one.
-    tag: u32,
-}
+pub struct ParamId(u64);
 
 /// A parameter's name, shape and place.
 #[derive(Clone, Debug, PartialEq)]
@@ -93,8 +91,7 @@ impl<T: Element> Params<T> {
         let start = self.data.len();
         self.data.extend(value.into_data());
         self.signature = self.signature.with(&name, &shape, self.data.len() - start);
-        let tag = (self.signature.fingerprint >> 32) as u32;
-        let id = ParamId { number: self.entries.len() as u32, tag };
+        let id = ParamId(self.signature.fingerprint & !u64::from(u32::MAX) | self.entries.len() as u64);
         let range = start..self.data.len();
         Arc::make_mut(&mut self.entries).push(Entry { id, name, shape, range });
         id
@@ -166,7 +163,7 @@ impl<T: Element> Params<T> {
         &mut self.data
     }
 
-    /// The same parameters as another kind of number: for example lifted to dual numbers.
+    /// The parameters as another kind of number: for example lifted to dual numbers.
     pub fn map<U: Element>(&self, f: impl FnMut(T) -> U) -> Params<U> {
         Params {
             data: self.data.iter().copied().map(f).collect(),
@@ -185,9 +182,9 @@ impl<T: Element> Params<T> {
         Grads(self.map(|_| T::ZERO))
     }
 
-    /// The places of all parameters.
-    pub(crate) fn places(&self) -> impl Iterator<Item = &Range<usize>> {
-        self.entries.iter().map(|entry| &entry.range)
+    /// All parameters, each with its place.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (ParamId, &Range<usize>)> {
+        self.entries.iter().map(|entry| (entry.id, &entry.range))
     }
 
     /// A parameter's place and shape.
@@ -252,7 +249,8 @@ impl<T: Element> Params<T> {
 
 #[cold]
 #[track_caller]
-fn refuse_id(ParamId { number, .. }: ParamId, entry: Option<&Entry>, count: usize) -> ! {
+fn refuse_id(id: ParamId, entry: Option<&Entry>, count: usize) -> ! {
+    let number = id.index();
     match entry {
         Some(Entry { name, shape, .. }) => panic!(
             "parameter {number} is of another model: here parameter {number} is {name:?} of shape {shape}, and was added \
@@ -270,7 +268,7 @@ impl<T: Element> Default for Params<T> {
 
 impl ParamId {
     pub(crate) fn index(self) -> usize {
-        self.number as usize
+        self.0 as u32 as usize
     }
 }
 

@@ -218,8 +218,33 @@ macro_rules! binary_methods {
 }
 binary_table!(binary_methods);
 
+/// y = a + b
+impl<B: Operand> Add<B> for Var<'_> {
+    type Output = Self;
+    /// ∂y/∂a = 1, ∂y/∂b = 1
+    #[inline]
+    #[track_caller]
+    fn add(self, b: B) -> Self {
+        let (a, (b, b_id)) = (self.value, b.on(self.tape));
+        self.tape.push(a + b, [1.0, 1.0], [Some(self.id), b_id])
+    }
+}
+
+/// y = a b
+impl<B: Operand> Mul<B> for Var<'_> {
+    type Output = Self;
+    /// ∂y/∂a = b, ∂y/∂b = a
+    #[inline]
+    #[track_caller]
+    fn mul(self, b: B) -> Self {
+        let (a, (b, b_id)) = (self.value, b.on(self.tape));
+        self.tape.push(a * b, [b, a], [Some(self.id), b_id])
+    }
+}
+
+// The others are lines of the table.
 macro_rules! operators {
-    ($($Op:ident $op:ident $OpAssign:ident $op_assign:ident;)*) => {$(
+    ($($Op:ident $op:ident),*) => {$(
         impl<B: Operand> $Op<B> for Var<'_> {
             type Output = Self;
             #[inline]
@@ -228,6 +253,13 @@ macro_rules! operators {
                 binary(self.tape, pointwise::$Op {}, self, b)
             }
         }
+    )*};
+}
+operators!(Sub sub, Div div);
+
+/// A number first; and `a += b`.
+macro_rules! more_operators {
+    ($($Op:ident $op:ident $OpAssign:ident $op_assign:ident;)*) => {$(
         impl<'t> $Op<Var<'t>> for f64 {
             type Output = Var<'t>;
             #[inline]
@@ -240,13 +272,13 @@ macro_rules! operators {
             #[inline]
             #[track_caller]
             fn $op_assign(&mut self, b: B) {
-                *self = self.$op(b);
+                *self = $Op::$op(*self, b);
             }
         }
     )*};
 }
-operators! { Add add AddAssign add_assign; Sub sub SubAssign sub_assign; }
-operators! { Mul mul MulAssign mul_assign; Div div DivAssign div_assign; }
+more_operators! { Add add AddAssign add_assign; Sub sub SubAssign sub_assign; }
+more_operators! { Mul mul MulAssign mul_assign; Div div DivAssign div_assign; }
 
 impl Neg for Var<'_> {
     type Output = Self;

@@ -41,7 +41,7 @@ const TAPE: &[&[&str]] = &[
 const LIMIT: usize = 400;
 
 /// Files with a limit of their own.
-const LIMITS: &[(&str, usize)] = &[("scalar.rs", 260), ("pointwise/mod.rs", 300)];
+const LIMITS: &[(&str, usize)] = &[("scalar.rs", 290), ("pointwise/mod.rs", 300)];
 
 struct Source {
     /// Relative to `src`, with `/`.

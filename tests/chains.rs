@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use quietgrad::ops::{CustomRule, Op, Real, Sample, SampleInput, ZeroRule};
 use quietgrad::{
-    Cotangents, Params, Random, Recording, Shape, ShapeError, SkipZeros, Tape, Tensor, Var, View, ViewMut,
-    kernels, reg,
+    Cotangents, Node, Params, Random, Recording, Shape, ShapeError, SkipZeros, Tape, Tensor, Var, View,
+    ViewMut, kernels, reg,
 };
 
 use crate::gradcheck::draw;
@@ -45,17 +45,17 @@ const SOURCES: [&str; 5] = ["linear_relu", "relu", "top_k", "soft_threshold", "c
 const INPUTS: usize = 3;
 
 /// A layer of a kind, of a shape of rank 1 or more, from the first two parameters.
-fn layer<'r>(r: Recording<'r, f64>, source: usize, shape: &Shape, custom: &Op) -> Var<'r, f64> {
+fn layer<'r>(r: Recording<'r, f64>, source: &str, shape: &Shape, custom: &Op) -> Var<'r, f64> {
     let ids: Vec<_> = r.params().ids().take(2).map(|id| r.param(id)).collect();
     let (weight, bias) = (ids[0], ids[1]);
-    if SOURCES[source] == "linear_relu" {
+    if source == "linear_relu" {
         let mut of_x = shape.to_vec();
         *of_x.last_mut().unwrap() = INPUTS;
         let mut random = Random::new(8);
         return r.constant(&Tensor::from_fn(&of_x[..], |_| random.normal())).linear_relu(weight, bias);
     }
     let z = weight + bias;
-    match SOURCES[source] {
+    match source {
         "relu" => z.relu(),
         "top_k" => z.top_k(shape.last().unwrap().div_ceil(2)),
         "soft_threshold" => z.soft_threshold(0.4),
@@ -64,10 +64,10 @@ fn layer<'r>(r: Recording<'r, f64>, source: usize, shape: &Shape, custom: &Op) -
 }
 
 /// Parameters of a layer of this kind.
-fn layer_params(source: usize, shape: &Shape, random: &mut Random) -> Params<f64> {
+fn layer_params(source: &str, shape: &Shape, random: &mut Random) -> Params<f64> {
     let mut params = Params::new();
     let last = *shape.last().unwrap();
-    if SOURCES[source] == "linear_relu" {
+    if source == "linear_relu" {
         params.add("weight", Tensor::from_fn([INPUTS, last], |_| random.normal()));
     } else {
         params.add("weight", Tensor::from_fn(shape.clone(), |_| random.normal()));
@@ -167,7 +167,7 @@ fn every_op_between_a_sparse_layer_and_a_product_gives_the_dense_gradients() {
                 continue;
             }
             let others: Vec<_> = inputs.iter().map(|input| draw(input, &mut random)).collect();
-            for source in 0..SOURCES.len() {
+            for source in SOURCES {
                 let params = layer_params(source, shape, &mut random);
                 for how in [End::Product, End::Skip, End::TwoReaders] {
                     let (skips, learns) = {
@@ -176,7 +176,7 @@ fn every_op_between_a_sparse_layer_and_a_product_gives_the_dense_gradients() {
                         let mut x: Vec<_> = others.iter().map(|x| r.constant(x)).collect();
                         x[k] = r.input(&others[k]);
                         let y = r.apply(op.clone(), &x);
-                        (y.shape() == *shape, r.graph().nodes().last().is_some_and(|node| node.is_active()))
+                        (y.shape() == *shape, r.graph().nodes().last().is_some_and(Node::is_active))
                     };
                     if how == End::Skip && !skips {
                         continue;
@@ -188,7 +188,7 @@ fn every_op_between_a_sparse_layer_and_a_product_gives_the_dense_gradients() {
                         x[k] = h;
                         end(h, r.apply(op.clone(), &x), how, learns) + h.sum() * 0.01
                     };
-                    let what = || format!("{} -> {op:?} (input {k}, {shape}) -> {how:?}", SOURCES[source]);
+                    let what = || format!("{source} -> {op:?} (input {k}, {shape}) -> {how:?}");
                     count.compare(&params, &what, program);
                 }
             }
@@ -218,7 +218,7 @@ fn chains_of_two_ops_between_a_sparse_layer_and_a_product_give_the_dense_gradien
     };
     let mut ops: Vec<_> = Op::samples().into_iter().filter(of_the_shape).map(|sample| sample.op).collect();
     ops.extend([custom.clone(), quietgrad::ops::top_k::TopK { k: 2, by_magnitude: false }.into()]);
-    for source in 0..SOURCES.len() {
+    for source in SOURCES {
         let params = layer_params(source, &shape, &mut random);
         for (i, first) in ops.iter().enumerate() {
             for (j, second) in ops.iter().enumerate() {
@@ -229,7 +229,7 @@ fn chains_of_two_ops_between_a_sparse_layer_and_a_product_give_the_dense_gradien
                     let y = r.apply(first.clone(), &[h]);
                     end(h, r.apply(second.clone(), &[y]), how, learns)
                 };
-                let what = || format!("{} -> {first:?} -> {second:?} -> {how:?}", SOURCES[source]);
+                let what = || format!("{source} -> {first:?} -> {second:?} -> {how:?}");
                 count.compare(&params, &what, program);
             }
         }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use quietgrad::ops::Op;
 use quietgrad::pointwise::{Binary, Unary};
-use quietgrad::{Kind, ParamId, Params, Random, Recording, Reduction, SkipZeros, Tape, Tensor, Var, reg};
+use quietgrad::{
+    Kind, Node, ParamId, Params, Random, Recording, Reduction, SkipZeros, Tape, Tensor, Var, reg,
+};
 
 use crate::chains::JumpRelu;
 
@@ -264,7 +266,7 @@ fn compare(when: SkipZeros, seeds: std::ops::Range<u64>, rows: usize, width: usi
         program(r);
         let graph = r.graph();
         let ops = graph.nodes().iter().filter(|node| matches!(node.kind(), Kind::Op(_)));
-        seen.names.extend(ops.map(|node| node.name()));
+        seen.names.extend(ops.map(Node::name));
         if dense.iter().any(|x| !x.is_finite()) {
             seen.infinite += 1;
             continue;

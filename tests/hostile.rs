@@ -165,7 +165,7 @@ fn find(find: fn(&[f32], usize, &mut Support, &mut Vec<f32>, &mut Vec<f32>)) {
             if values.len() >= support.entries() {
                 support::scatter(a, &mut dense, Accum::Replace);
             }
-            assert!(support.places().all(|(i, j)| i < support.rows() && j < support.cols()));
+            assert!(support.positions().all(|(i, j)| i < support.rows() && j < support.cols()));
         }
     }
 }
@@ -334,7 +334,7 @@ const DOORS: &[(&str, fn())] = &[
         f32::spmm_t(nothing, one, usize::MAX, MatMut::row_major(&mut [], 1), Accum::Add);
         f32::sddmm(&support, one, one, usize::MAX, &mut [], Accum::Replace);
         support::scatter(nothing, &mut [], Accum::Replace);
-        assert_eq!((support.places().count(), support.entries()), (0, 0));
+        assert_eq!((support.positions().count(), support.entries()), (0, 0));
     }),
     ("kernels/sparse/cost.rs pays", || {
         for m in HUGE {

@@ -243,7 +243,7 @@ fn a_support_is_where_the_matrix_is_not_zero() {
                 let places = (0..cols).flat_map(|j| (0..rows).map(move |i| (i, j))).filter(not_zero);
                 let places: Vec<_> = places.collect();
                 assert_eq!(
-                    support.places().collect::<Vec<_>>(),
+                    support.positions().collect::<Vec<_>>(),
                     places,
                     "{isa:?} {rows} x {cols}, {density}"
                 );

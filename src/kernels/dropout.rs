@@ -33,14 +33,14 @@ vectorize! {
     }
 }
 
-/// The same for the entries of a matrix, into `y` in their order.
+/// Dropout of the entries of a matrix, into `y` in their order.
 ///
 /// # Panics
 /// If `y` is shorter than the entries.
 pub fn dropout_entries<T: Element>(x: Sparse<T>, rate: f64, seed: u64, y: &mut [T], accum: Accum) {
     let scale = T::from_f64(1.0 / (1.0 - rate));
     let threshold = (rate * 2f64.powi(64)) as u64;
-    for (entry, (row, column)) in x.support.places().enumerate() {
+    for (entry, (row, column)) in x.support.positions().enumerate() {
         let place = row * x.support.cols() + column;
         let kept = random_bits(seed, place as u64) >= threshold;
         let value = if kept { x.values[entry] * scale } else { T::ZERO };

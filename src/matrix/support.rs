@@ -8,9 +8,21 @@ use super::size::check_exact;
 /// The elements of a matrix that are not zero, its *entries*.
 ///
 /// Columns are grouped in panels of [`width`](Support::width), so that what a kernel needs of a panel's columns fits a
-/// cache. Entries are numbered by column, and by row within a column; values of the entries, *packed*, stand in this
-/// order. Each panel's entries are listed a second time by row: panel by panel, row by row, an entry has a *place*. What
-/// number it has follows from the columns of the places before it.
+/// cache. Entries are numbered column by column, and by row within a column; the values of entries stand in this order.
+/// They are listed a second time panel by panel and, within a panel, row by row. For example, in one panel of 3 columns:
+///
+/// ```text
+/// 0 5 0    numbers      . 1 .    by row       . 0 .
+/// 7 0 8                 0 . 3                 1 . 2
+/// 0 6 0                 . 2 .                 . 3 .
+///
+/// values     7 5 6 8       by_row     5 7 8 6
+/// row_of     1 0 2 1       column_of  1 0 2 1
+/// col_starts 0 1 3 4       row_starts 0 1 3 4
+/// ```
+///
+/// To find the number of an entry on the way through the rows, count for each column how many of its entries have
+/// passed: the first entry of column j has the number `col_starts[j]`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Support {
     /// Rows of the matrix.
@@ -23,10 +35,9 @@ pub struct Support {
     pub(crate) col_starts: Vec<u32>,
     /// The row of each entry.
     pub(crate) row_of: Vec<u32>,
-    /// Places `row_starts[p * rows + i]..row_starts[p * rows + i + 1]` are the entries of row i in panel p. A panel's
-    /// places are the numbers of its entries, in another order.
+    /// In the order by row, `row_starts[p * rows + i]..row_starts[p * rows + i + 1]` are the entries of row i in panel p.
     pub(crate) row_starts: Vec<u32>,
-    /// The column of the entry at each place, counted from the panel's first.
+    /// The column of each entry, in the order by row, counted from the panel's first.
     pub(crate) column_of: Vec<u16>,
 }
 
@@ -70,8 +81,8 @@ impl Support {
         self.entries() as f64 / self.elements() as f64
     }
 
-    /// Row and column of each entry, by its number.
-    pub fn places(&self) -> impl Iterator<Item = (usize, usize)> {
+    /// Row and column of each entry, in the order of their numbers.
+    pub fn positions(&self) -> impl Iterator<Item = (usize, usize)> {
         (0..self.cols).flat_map(|j| self.row_of[self.column(j)].iter().map(move |&i| (i as usize, j)))
     }
 
@@ -85,7 +96,7 @@ impl Support {
         (panel * self.width).min(self.cols)..((panel + 1) * self.width).min(self.cols)
     }
 
-    /// The places of the entries of row i in a panel.
+    /// The entries of row i in a panel, in the order by row.
     pub(crate) fn row_in(&self, panel: usize, i: usize) -> std::ops::Range<usize> {
         let at = panel * self.rows + i;
         self.row_starts[at] as usize..self.row_starts[at + 1] as usize
@@ -104,7 +115,7 @@ pub struct Sparse<'a, T> {
     pub support: &'a Support,
     /// Their values.
     pub values: &'a [T],
-    /// The same values by place: panel by panel, row by row. Empty if nobody has brought them into this order.
+    /// The values once more, panel by panel and row by row; empty if they have not been brought into this order.
     pub by_row: &'a [T],
 }
 

@@ -1,4 +1,5 @@
-//! Layers: parameters, and a forward pass written with the public methods of [`Var`](crate::Var).
+//! Layers: parameters, and a forward pass written with the public methods of [`Var`](crate::Var). No vjp stands here, and no
+//! kernel.
 
 mod dense;
 mod init;

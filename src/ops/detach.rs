@@ -6,7 +6,7 @@ use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Strides;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
-/// The same values, cut off from the gradient; shares memory.
+/// The input's values, cut off from the gradient; shares their memory.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Detach;
 
@@ -45,7 +45,7 @@ impl Rule for Detach {
 }
 
 impl<T: Real> Var<'_, T> {
-    /// The same values as a constant: `x.detach() * x` has the gradient x, not 2x.
+    /// The values as a constant: `x.detach() * x` has the gradient x, not 2x.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor};

@@ -2,7 +2,8 @@
 //!
 //! The list at the end of this file makes the enum [`Op`] of them. An op is data, so a graph of ops can be printed,
 //! compared, and run again on other numbers; it is also local: to add one, write its file and put a word in the list.
-//! The gradient checks walk the same list.
+//! The gradient checks walk that list. No loop over elements stands here that a kernel could do, no `unsafe`, and nothing
+//! that an op would remember from one step to the next.
 
 pub mod binary;
 pub mod broadcast;
@@ -160,6 +161,11 @@ impl Op {
 
     pub(crate) fn differentiable(&self) -> bool {
         each!(self, rule => rule.differentiable())
+    }
+
+    /// The op that copies a tensor of this shape to row-major order.
+    pub(crate) fn contiguous(shape: Shape) -> Op {
+        reshape::Reshape { to: shape }.into()
     }
 
     pub(crate) fn zeros(&self, x: &[&[usize]]) -> ZeroRule {

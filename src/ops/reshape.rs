@@ -57,7 +57,7 @@ impl Rule for Reshape {
 }
 
 impl<T: Real> Var<'_, T> {
-    /// The same elements, in row-major order, in another shape. No copy, unless of a permuted view.
+    /// The elements, in row-major order, in another shape. No copy, unless of a permuted view.
     ///
     /// # Panics
     /// If the number of elements differs.
@@ -75,7 +75,7 @@ impl<T: Real> Var<'_, T> {
         self.apply(Reshape { to: shape.into() }, &[self])
     }
 
-    /// The same tensor, its elements in row-major order in memory; itself if they already are.
+    /// The tensor with its elements in row-major order in memory; itself if they already are.
     #[track_caller]
     pub fn contiguous(self) -> Self {
         if self.is_contiguous() { self } else { self.reshape(self.shape()) }

@@ -2,7 +2,7 @@
 //!
 //! Both engines read it. The scalar engine makes a method of every line; the tensor engine an op with its kernels,
 //! its method on [`Var`](crate::Var), its place in the printed tape and its gradient checks. To add a function, add
-//! a line.
+//! a line. No loop stands here, and nothing that knows an array.
 //!
 //! A line of `unary_table` reads
 //!

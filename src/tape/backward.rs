@@ -45,9 +45,9 @@ pub(crate) fn sweep<T: Real>(
 
 /// Zero for every parameter that nothing flowed to.
 fn clear_untouched<T: Real>(record: &Record<T>, params: &Params<T>, gradients: &mut [T]) {
-    let nodes = record.param_nodes.iter().copied().chain(std::iter::repeat(None));
-    for (place, node) in params.places().zip(nodes) {
-        if node.is_none_or(|node| record.flows[node.index()] == Flow::Nothing) {
+    for (id, place) in params.places() {
+        let reached = record.param_node(id).is_some_and(|node| record.flows[node.index()] != Flow::Nothing);
+        if !reached {
             gradients[place.clone()].fill(T::ZERO);
         }
     }

@@ -136,11 +136,9 @@ impl<T: Element> Cotangents<'_, T> {
         mut write: impl FnMut(Option<(Wanted<T>, Accum)>, Option<(ViewMut<T>, Accum)>),
     ) {
         let (slot, other) = (&self.slots[k], &self.slots[l]);
-        let both = if slot.node == other.node {
-            None
-        } else {
-            disjoint(self.arena, self.gradients, [&slot.place, &other.place])
-        };
+        let distinct = slot.node != other.node;
+        let places = distinct.then_some([&slot.place, &other.place]);
+        let both = places.and_then(|places| disjoint(self.arena, self.gradients, places));
         let Some([whole, of_other]) = both else {
             self.add_wanted(k, |gk, of_k| write(Some((gk, of_k)), None));
             return self.add(l, |gl, of_l| write(None, Some((gl, of_l))));

@@ -60,6 +60,7 @@ impl Obligations {
     ///
     /// Most are met by a value that the sweep reached, and that is seen at once. For the others the nodes are walked once,
     /// from the last root to the first node, whatever the number of obligations and of paths.
+    #[inline]
     fn first_unmet(
         &mut self,
         nodes: &[Node],
@@ -84,7 +85,8 @@ impl Obligations {
         self.owed.iter().position(|owed| !owed.met)
     }
 
-    /// Marks the nodes that the roots depend on in a differentiable way.
+    /// Marks the nodes that the roots depend on in a differentiable way. (Out of line: few programs need it.)
+    #[cold]
     fn mark(&mut self, nodes: &[Node], roots: impl Iterator<Item = NodeId>) {
         self.marks.clear();
         self.marks.resize(nodes.len(), false);

@@ -18,7 +18,7 @@ use super::watch::Watch;
 use super::zeros::{SkipZeros, Skipping, Zeros};
 use crate::element::Element;
 use crate::matrix::Products;
-use crate::ops::{Alias, OnEntries, Op, Output, Real, ZeroRule, reshape::Reshape};
+use crate::ops::{Alias, OnEntries, Op, Output, Real, ZeroRule};
 use crate::params::{ParamId, Params};
 use crate::tensor::{Shape, ShapeError, ViewMut};
 
@@ -45,7 +45,7 @@ pub(crate) struct Record<T> {
     /// Where values are zero.
     pub zeros: Zeros<T>,
     /// The node of each parameter that was used.
-    pub param_nodes: Vec<Option<NodeId>>,
+    param_nodes: Vec<Option<NodeId>>,
     /// What must reach the differentiated loss.
     pub obligations: Obligations,
     /// Looks on, if the tape was asked for that.
@@ -171,7 +171,7 @@ impl<T: Real> Record<T> {
         at: &'static Location<'static>,
         fill: impl FnOnce(&mut [T]),
     ) -> NodeId {
-        let id = self.place(kind, shape, at, fill);
+        let id = self.filled_leaf(kind, shape, at, fill);
         if let Some(watch) = &self.watch {
             let node = &self.nodes[id.index()];
             watch.entered(node, id, Values { arena: &self.values.data, params: &[] }.elements(node), None);
@@ -181,7 +181,7 @@ impl<T: Real> Record<T> {
 
     /// A leaf with memory that `fill` has filled.
     #[track_caller]
-    fn place(
+    fn filled_leaf(
         &mut self,
         kind: Kind,
         shape: &Shape,
@@ -256,8 +256,8 @@ impl<T: Real> Record<T> {
         for (k, input) in inputs.iter_mut().enumerate() {
             let node = &self.nodes[input.index()];
             if node.strides.is_some() && !op.takes_strides(k) {
-                let copy = Reshape { to: node.shape.clone() };
-                *input = self.apply(&copy.into(), std::iter::once(*input), params, at)?;
+                let copy = Op::contiguous(node.shape.clone());
+                *input = self.apply(&copy, std::iter::once(*input), params, at)?;
                 copied = true;
             }
         }

@@ -44,21 +44,23 @@ impl<'a, T: Element> Values<'a, T> {
     /// Calls `f` with the values of some nodes. (A list of references cannot be kept between calls: it stands on the
     /// stack.)
     #[inline(always)]
-    pub fn with_views(self, nodes: &[Node], ids: &[NodeId], f: impl FnOnce(&[View<T>])) {
+    pub fn with_views(self, nodes: &'a [Node], ids: &[NodeId], f: impl FnOnce(&[View<T>])) {
         match *ids {
             [a] => f(&[self.view_of(nodes, a)]),
             [a, b] => f(&[self.view_of(nodes, a), self.view_of(nodes, b)]),
             [a, b, c] => f(&[self.view_of(nodes, a), self.view_of(nodes, b), self.view_of(nodes, c)]),
-            _ => self.with_many_views(nodes, ids, f),
+            _ => {
+                let mut views = SmallVec::new();
+                self.list_views(nodes, ids, &mut views);
+                f(&views);
+            }
         }
     }
 
-    /// As above, for any number. (Out of line, for the length of the list.)
+    /// Lists the values of some nodes. (Out of line: few ops have more than three inputs.)
     #[inline(never)]
-    fn with_many_views(self, nodes: &[Node], ids: &[NodeId], f: impl FnOnce(&[View<T>])) {
-        let mut views: SmallVec<[View<T>; MOST_LISTED]> = SmallVec::new();
+    fn list_views(self, nodes: &'a [Node], ids: &[NodeId], views: &mut SmallVec<[View<'a, T>; MOST_LISTED]>) {
         views.extend(ids.iter().map(|&id| self.view_of(nodes, id)));
-        f(&views);
     }
 
     /// The values of the first and the last input of a node on numbers.

@@ -130,7 +130,7 @@ impl Watch {
         }
         let found = data.iter().position(|x| !x.to_f64().is_finite())?;
         let place = support.map_or(found, |support| {
-            let (row, column) = support.places().nth(found).expect("an entry");
+            let (row, column) = support.positions().nth(found).expect("an entry");
             row * support.cols() + column
         });
         let index: Vec<usize> =

@@ -237,7 +237,7 @@ fn find<T: Products>(bytes: &mut Bytes) {
     let run = catch_unwind(AssertUnwindSafe(|| found(&x, cols)));
     assert_eq!(run.is_ok(), fit, "find in {len} elements of {cols} columns");
     if let Ok((support, values, _)) = run {
-        let places: Vec<_> = support.places().collect();
+        let places: Vec<_> = support.positions().collect();
         let nonzero = |j: usize| (0..support.rows()).map(move |i| (i, j));
         let all = (0..cols).flat_map(nonzero).filter(|(i, j)| x[i * cols + j] != T::ZERO);
         assert_eq!(places, all.collect::<Vec<_>>(), "find in {len} elements of {cols} columns");

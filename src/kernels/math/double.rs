@@ -9,7 +9,7 @@ pub use super::trigonometric::{cos, sin};
 
 /// Adding it rounds numbers below 2⁵¹ to an integer, which stands in the low bits of the sum.
 pub(super) const ROUND_TO_INTEGER: f64 = 6_755_399_441_055_744.0;
-/// The same, with 2048 more, so that the low twelve bits are positive.
+/// `ROUND_TO_INTEGER` and 2048 more, so that the low twelve bits are positive.
 const ROUND: f64 = ROUND_TO_INTEGER + 2048.0;
 /// ln 2 = `LN_2_HI` + `LN_2_LO`; the upper part has 40 bits, so that its product with an exponent is exact.
 const LN_2_HI: f64 = 0.6931471805592082;

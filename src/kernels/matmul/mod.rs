@@ -127,7 +127,7 @@ fn checked<T>(
     })
 }
 
-/// The same product, turned so that the columns of c are contiguous, if possible: those of a row-major c are the
+/// The product turned so that the columns of c are contiguous, if possible: those of a row-major c are the
 /// rows of its transpose, and `cᵀ = bᵀ aᵀ`.
 #[inline(always)]
 fn turned<T>(p: Product<T>) -> Product<T> {

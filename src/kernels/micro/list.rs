@@ -10,8 +10,8 @@ pub(in crate::kernels) struct Listing<T, I> {
     pub x: *const T,
     /// From one row to the next.
     pub x_row: usize,
-    /// The places that are taken, and the end of those that may be written to.
-    pub places: std::ops::Range<usize>,
+    /// The indices that are written to from the first on, and the end of those that may be.
+    pub range: std::ops::Range<usize>,
     /// `starts[i]` becomes the first place after row i.
     pub starts: *mut u32,
     /// Of each place: where in its row the element stands, and its value.
@@ -39,9 +39,9 @@ impl Index for u32 {
 /// Lists the rows one after the other; returns the first place after the last.
 #[inline(always)]
 pub(super) unsafe fn list<V: Vector, I: Index>(p: &Listing<V::Element, I>) -> usize {
-    let Listing { size: [rows, cols], x, x_row, ref places, starts, index_of, values } = *p;
-    let (mut at, end) = (places.start, places.end);
-    // SAFETY: the caller vouches for the instruction set, for the rows, for a start after each, and for the places.
+    let Listing { size: [rows, cols], x, x_row, ref range, starts, index_of, values } = *p;
+    let (mut at, end) = (range.start, range.end);
+    // SAFETY: the caller vouches for the instruction set, for the rows, for a start after each, and for the range.
     unsafe {
         for i in 0..rows {
             let row = x.add(i * x_row);
@@ -80,13 +80,13 @@ unsafe fn list_bits<V: Vector, I: Index>(mask: u32, base: usize, mut to: *mut I)
     for eight in (0..V::LANES).step_by(8) {
         let byte = (mask >> eight) as u8;
         let base = (base + eight) as u32;
-        let places = BITS[usize::from(byte)].map(|bit| I::new(base + u32::from(bit)));
+        let indices = BITS[usize::from(byte)].map(|bit| I::new(base + u32::from(bit)));
         // SAFETY: the caller has room for LANES.
         unsafe {
             if V::LANES < 8 {
-                to.copy_from_nonoverlapping(places.as_ptr(), V::LANES);
+                to.copy_from_nonoverlapping(indices.as_ptr(), V::LANES);
             } else {
-                to.cast::<[I; 8]>().write_unaligned(places);
+                to.cast::<[I; 8]>().write_unaligned(indices);
             }
             to = to.add(byte.count_ones() as usize);
         }

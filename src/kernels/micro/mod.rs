@@ -142,7 +142,7 @@ pub(super) struct Finish<T> {
 impl<T> Finish<T> {
     pub const REPLACE: Self = Finish { add: false, bias: None, bias_step: 1, relu: false };
 
-    /// The same for the tile that begins `rows` further down.
+    /// What is to be done with the tile that begins `rows` further down.
     pub fn below(self, rows: usize) -> Self {
         Finish { bias: self.bias.map(|bias| bias.wrapping_add(rows * self.bias_step)), ..self }
     }
@@ -244,7 +244,7 @@ pub(super) trait Microkernel {
     /// `a` and `c` are contiguous: `a_row` and `c_row` count as 1.
     unsafe fn direct(tile: &Product<Self::Element>);
 
-    /// The same within MR x NR, with packed operands: `a_col` is MR, `b_row` is NR, `b_col` is 1, and every column of `a` has MR
+    /// Computes a tile within MR x NR from packed operands: `a_col` is MR, `b_row` is NR, `b_col` is 1, and every column of `a` has MR
     /// elements in memory, whatever `m` says.
     unsafe fn packed(tile: &Product<Self::Element>);
 
@@ -253,7 +253,7 @@ pub(super) trait Microkernel {
     /// [`MAX_LANES`] elements after it.
     unsafe fn pack_a(block: &Block<Self::Element>, to: *mut Self::Element, pitch: usize);
 
-    /// The same for a block of `b`, in panels of NR columns.
+    /// Copies a block of `b` in panels of NR columns, as [`pack_a`](Microkernel::pack_a) does with rows.
     unsafe fn pack_b(block: &Block<Self::Element>, to: *mut Self::Element, pitch: usize);
 
     /// Computes a product with k from 1 to [`THIN`]. The columns of `a` and `c` are contiguous: `a_row` and `c_row` count

@@ -16,10 +16,10 @@ pub(in crate::kernels) struct Rows<T> {
     pub cols: usize,
     /// Places `starts[i]..starts[i + 1]` are the entries of row i.
     pub starts: *const u32,
-    /// Of each place: the value, and the row of b that it multiplies.
+    /// Of each entry, by row: the value, and the row of b that it multiplies.
     pub values: *const T,
     pub units: *const u16,
-    /// The last place of all.
+    /// The index of the last entry.
     pub last: usize,
     /// Rows of whole vectors.
     pub b: *const T,

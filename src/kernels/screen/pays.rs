@@ -4,7 +4,7 @@
 use crate::kernels::matmul::gemm;
 use crate::matrix::{Accum, Epilogue, Mat, MatMut, size};
 
-/// Whether [`linear_relu`] is likely to be faster than the dense product where `density` of y is not zero.
+/// Whether [`linear_relu`](super::linear_relu) is likely to be faster than the dense product where `density` of y is not zero.
 ///
 /// It takes rows enough to pay for quantizing w, and sums long enough that writing zeros is not most of the work. The
 /// bound, as a part of a sum's usual size, grows with √k, and with it the share of places that are candidates without

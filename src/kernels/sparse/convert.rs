@@ -37,7 +37,7 @@ pub(super) fn panel_width(density: f64) -> usize {
     ((16.0 / density.max(0.01)) as usize).next_power_of_two().clamp(64, WIDEST)
 }
 
-/// Finds the entries of a row-major matrix of `cols` columns, and packs their values, by number and by place. All is
+/// Finds the entries of a row-major matrix of `cols` columns, and lists their values, in the order of their numbers and by row. All is
 /// reused.
 ///
 /// # Panics
@@ -52,9 +52,9 @@ pub fn find<T: Products>(
     T::find(x, cols, support, values, by_row);
 }
 
-/// Calls `each` for the entries of a panel, row by row: with the place, the number, the row and the column.
+/// Calls `each` for the entries of a panel, row by row: with its index by row, its number, its row and its column.
 #[inline(always)]
-pub(super) fn for_each_place(
+pub(super) fn for_each_by_row(
     support: &Support,
     panel: usize,
     mut each: impl FnMut(usize, usize, usize, usize),
@@ -87,7 +87,7 @@ pub fn gather<T: Element>(x: &[T], support: &Support, values: &mut [T], accum: A
     let parts = parts(support.entries(), panels);
     parallel(parts, &|part| {
         for panel in share(panels, part, parts) {
-            for_each_place(support, panel, |_, entry, i, j| {
+            for_each_by_row(support, panel, |_, entry, i, j| {
                 // SAFETY: an entry has a value, and belongs to one panel.
                 let value = unsafe { &mut *values.get().add(entry) };
                 let x = x[i * cols + j];
@@ -97,7 +97,7 @@ pub fn gather<T: Element>(x: &[T], support: &Support, values: &mut [T], accum: A
     });
 }
 
-/// `by_row = values`, brought into the order of places. There is room for all entries.
+/// `by_row = values`, brought into the order by row. There is room for all entries.
 pub(super) fn order<T: Element>(support: &Support, values: &[T], by_row: *mut T) {
     let (values, by_row) = (&values[..support.entries()], Shared(by_row));
     let panels = support.panels();
@@ -105,7 +105,7 @@ pub(super) fn order<T: Element>(support: &Support, values: &[T], by_row: *mut T)
     parallel(parts, &|part| {
         for panel in share(panels, part, parts) {
             // SAFETY: the caller has room for the entries, and each belongs to one panel.
-            for_each_place(support, panel, |at, entry, _, _| unsafe {
+            for_each_by_row(support, panel, |at, entry, _, _| unsafe {
                 by_row.get().add(at).write(values[entry]);
             });
         }
@@ -129,7 +129,7 @@ pub fn scatter<T: Element>(a: Sparse<T>, x: &mut [T], accum: Accum) {
     parallel(parts, &|part| {
         for panel in share(panels, part, parts) {
             // SAFETY: an entry stands within the matrix, and belongs to one panel.
-            for_each_place(a.support, panel, |_, entry, i, j| unsafe {
+            for_each_by_row(a.support, panel, |_, entry, i, j| unsafe {
                 *x.get().add(i * cols + j) += values[entry];
             });
         }

@@ -111,18 +111,18 @@ impl<T> Lists<'_, T> {
     }
 }
 
-/// Lists a panel by row, then by column, at the first of some places; returns the place after its last.
+/// Lists a panel by row, then by column, from `range.start` of the lists on; returns the index after its last.
 pub(super) unsafe fn list_panel<K: SparseKernel>(
     lists: &Lists<K::Element>,
     panel: usize,
-    places: Range<usize>,
+    range: Range<usize>,
 ) -> usize {
     let (rows, columns) = (lists.x.len() / lists.cols.max(1), lists.columns_of(panel));
     let x = lists.x.as_ptr();
     // Columns of the panel, a few elements further apart than a power of two, that would make them compete.
     let pitch = rows.next_multiple_of(LINE) + LINE;
     with_buffers([columns.len() * pitch, 0], |[turned, _]: [*mut K::Element; 2]| {
-        let mut at = places.start;
+        let mut at = range.start;
         // SAFETY: the panel stands within the matrix, and in the buffer; the caller has room in the lists.
         unsafe {
             for i in (0..rows).step_by(ROWS) {
@@ -131,7 +131,7 @@ pub(super) unsafe fn list_panel<K: SparseKernel>(
                     size: [count, columns.len()],
                     x,
                     x_row: lists.cols,
-                    places: at..places.end,
+                    range: at..range.end,
                     starts: lists.row_starts.get().add(panel * rows + i + 1),
                     index_of: lists.column_of.get(),
                     values: lists.by_row.get(),
@@ -143,7 +143,7 @@ pub(super) unsafe fn list_panel<K: SparseKernel>(
                 size: [columns.len(), rows],
                 x: turned,
                 x_row: pitch,
-                places,
+                range,
                 starts: lists.col_starts.get().add(columns.start + 1),
                 index_of: lists.row_of.get(),
                 values: lists.values.get(),

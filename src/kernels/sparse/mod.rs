@@ -47,8 +47,8 @@ pub(super) trait SparseFloat: Float {
     /// As `run_rows`.
     unsafe fn run_columns(product: &ColumnProduct<Self>);
     /// # Safety
-    /// The places are there, and nothing else reads or writes them.
-    unsafe fn list_panel(lists: &Lists<Self>, panel: usize, places: Range<usize>) -> usize;
+    /// The lists have this range, and nothing else reads or writes it.
+    unsafe fn list_panel(lists: &Lists<Self>, panel: usize, range: Range<usize>) -> usize;
 }
 
 macro_rules! sparse_float {
@@ -62,9 +62,9 @@ macro_rules! sparse_float {
                 // SAFETY: as above.
                 unsafe { on_current_isa!($kernel, column_product(product)) }
             }
-            unsafe fn list_panel(lists: &Lists<Self>, panel: usize, places: Range<usize>) -> usize {
+            unsafe fn list_panel(lists: &Lists<Self>, panel: usize, range: Range<usize>) -> usize {
                 // SAFETY: as above.
-                unsafe { on_current_isa!($kernel, list_panel(lists, panel, places)) }
+                unsafe { on_current_isa!($kernel, list_panel(lists, panel, range)) }
             }
         }
     };

@@ -1,0 +1,9 @@
+//! The lab's tests, one module a subject.
+
+mod arrays;
+mod files;
+mod house;
+mod params;
+mod preparation;
+mod tables;
+mod toy;
