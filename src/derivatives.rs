@@ -12,8 +12,8 @@ use crate::tape::{Recording, Tape, Var};
 use crate::tensor::Tensor;
 
 /// Runs everything that was recorded up to `y` again, over dual numbers; a parameter's tangent is its element of
-/// `direction`.
-fn replay<'d>(y: Var<'_, f64>, onto: Recording<'d, Dual<f64>>) -> Var<'d, Dual<f64>> {
+/// `direction`. For second derivatives the tangents at tips are those along the direction ([`along_direction`](crate::ops::Rule::along_direction)).
+fn replay<'d>(y: Var<'_, f64>, onto: Recording<'d, Dual<f64>>, second: bool) -> Var<'d, Dual<f64>> {
     let mut again: Vec<Var<Dual<f64>>> = Vec::new();
     for (number, node) in y.recording().graph().nodes().iter().enumerate().take(y.id().index() + 1) {
         let value = |id: u32| y.recording().node(NodeId(id)).value().map(|x| Dual::new(x, 0.0));
@@ -23,7 +23,7 @@ fn replay<'d>(y: Var<'_, f64>, onto: Recording<'d, Dual<f64>>) -> Var<'d, Dual<f
             Kind::Param(id) => onto.param(*id),
             Kind::Op(op) => {
                 let inputs: Vec<_> = node.inputs().iter().map(|id| again[id.index()]).collect();
-                onto.apply(op.clone(), &inputs)
+                onto.apply(if second { op.along_direction() } else { op.clone() }, &inputs)
             }
         });
     }
@@ -63,7 +63,7 @@ pub fn jvp(
     let y = f(tape.record(params));
     let moving = lifted(params, direction.data());
     let mut dual_tape = Tape::new();
-    let slope = replay(y, dual_tape.record(&moving)).value().map(|y| y.tangent);
+    let slope = replay(y, dual_tape.record(&moving), false).value().map(|y| y.tangent);
     (y.value(), slope)
 }
 
@@ -115,7 +115,7 @@ fn sweep_duals(
 ) {
     let moving = lifted(params, direction);
     let mut grads = moving.zeros();
-    replay(y, tape.record(&moving)).backward(&mut grads);
+    replay(y, tape.record(&moving), true).backward(&mut grads);
     for (i, &g) in grads.data().iter().enumerate() {
         each(i, g);
     }

@@ -101,6 +101,9 @@ mod book {
     #[doc = include_str!("../docs/numerics.md")]
     mod numerics {}
 
+    #[doc = include_str!("../docs/numbers-at-the-edges.md")]
+    mod numbers_at_the_edges {}
+
     #[doc = include_str!("../docs/screening.md")]
     mod screening {}
 

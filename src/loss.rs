@@ -1,7 +1,12 @@
 //! Losses: how far a prediction is from its target, as a scalar on the tape.
 //!
 //! Each takes the mean, over all elements or, for a classifier, over samples. For another reduction call the method
-//! that it is made of: [`Var::pair_sum`] or [`Var::cross_entropy`] with a [`Reduction`].
+//! that it is made of: [`Var::pair_sum`] or [`Var::cross_entropy`] with a [`Reduction`]. The methods of `Var` that have a
+//! loss's name, such as [`Var::bce_with_logits`], give each element's loss.
+//!
+//! A prediction and its target have one shape, here and in those methods: nothing is broadcast, since a prediction \[n\]
+//! against a target [n, 1] would quietly compare all pairs. A mean over no samples is no number: a loss of an empty batch
+//! panics, with the line that asked for it.
 
 use crate::ops::{Real, Reduction};
 use crate::pointwise::{AbsoluteError, BceWithLogits, Binary, Huber, KlDiv, SquaredError};
@@ -10,7 +15,7 @@ use crate::tape::{Indices, Var};
 /// Mean squared error: the mean of (a − b)² over all elements.
 ///
 /// # Panics
-/// If the shapes differ: nothing is broadcast here.
+/// If the shapes differ, or there are no elements.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, loss};
@@ -29,7 +34,7 @@ pub fn mse<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T
 /// Mean absolute error: the mean of |a − b| over all elements.
 ///
 /// # Panics
-/// If the shapes differ.
+/// If the shapes differ, or there are no elements.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, loss};
@@ -50,7 +55,7 @@ pub fn mae<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T
 /// Source: P. J. Huber, Robust Estimation of a Location Parameter, 1964.
 ///
 /// # Panics
-/// If the shapes differ.
+/// If the shapes differ, or there are no elements.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, loss};
@@ -69,7 +74,7 @@ pub fn huber<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>, delta: f64
 /// Binary cross-entropy of σ(logits) with target probabilities, without overflow; the mean over all elements.
 ///
 /// # Panics
-/// If the shapes differ.
+/// If the shapes differ, or there are no elements.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, loss};
@@ -88,7 +93,7 @@ pub fn bce_with_logits<'r, T: Real>(logits: Var<'r, T>, target: Var<'r, T>) -> V
 /// Cross-entropy of softmax(logits) with class numbers; classes lie along the last axis; the mean over samples.
 ///
 /// # Panics
-/// If there is not one class a sample, or one is out of range.
+/// If there is not one class a sample, one is out of range, or there are no samples.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, loss};
@@ -108,7 +113,7 @@ pub fn cross_entropy<'r, T: Real>(logits: Var<'r, T>, classes: Indices<'r, T>) -
 /// samples. [`cross_entropy`] takes logits and does both steps in one.
 ///
 /// # Panics
-/// If there is not one class a sample, or one is out of range.
+/// If there is not one class a sample, one is out of range, or there are no samples.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, loss};
@@ -129,7 +134,7 @@ pub fn nll<'r, T: Real>(log_probabilities: Var<'r, T>, classes: Indices<'r, T>) 
 /// For another reduction, or a target of log-probabilities, call [`Var::pair_sum`] with `KlDiv` or `KlDivLog`.
 ///
 /// # Panics
-/// If the shapes differ.
+/// If the shapes differ, or there are no elements.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, loss};
@@ -145,8 +150,9 @@ pub fn kl_div<'r, T: Real>(log_probabilities: Var<'r, T>, target: Var<'r, T>) ->
     log_probabilities.pair_sum(target, Binary::KlDiv(KlDiv {}), Reduction::PerSample)
 }
 
-/// The cosine of the angle between a and b along an axis, Σab / (max(‖a‖, ε) max(‖b‖, ε)) with ε = 10⁻⁸: 1 where they
-/// point the same way, 0 where either is the zero vector. A loss is 1 minus its mean.
+/// The cosine of the angle between a and b along an axis, Σ (a / ‖a‖) (b / ‖b‖), whatever their lengths: 1 where they point
+/// the same way. Where either is the zero vector it is 0, with slope 0: there is no angle, and no direction in which one would
+/// begin. A loss is 1 minus its mean.
 ///
 /// # Panics
 /// If there is no such axis or the shapes do not broadcast.
@@ -162,6 +168,12 @@ pub fn kl_div<'r, T: Real>(log_probabilities: Var<'r, T>, target: Var<'r, T>) ->
 /// ```
 #[track_caller]
 pub fn cosine_similarity<'r, T: Real>(a: Var<'r, T>, b: Var<'r, T>, axis: usize) -> Var<'r, T> {
-    let length = |x: Var<'r, T>| x.l2_norm_axes(&[axis]).clamp(1e-8, f64::INFINITY);
-    (a * b).sum_axes(&[axis]) / (length(a) * length(b))
+    (direction(a, axis) * direction(b, axis)).sum_axes(&[axis])
+}
+
+/// Each vector along an axis divided by its length; the zero vector is divided by ∞, so that it stays 0 and has no slope.
+#[track_caller]
+fn direction<T: Real>(x: Var<'_, T>, axis: usize) -> Var<'_, T> {
+    let (r, length) = (x.recording(), x.l2_norm_axes(&[axis]).unsqueeze(axis));
+    x / length.le(r.scalar(0.0)).where_cond(r.scalar(f64::INFINITY), length)
 }

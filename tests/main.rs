@@ -28,9 +28,11 @@ mod settings;
 mod softmax;
 mod sparse;
 mod stale;
+mod sums;
 mod tails;
 mod tiny;
 mod update;
+mod vanishing;
 mod zeros;
 
 /// The choice of an instruction set is process-wide: tests that change it, or compare bits, take turns.

@@ -143,6 +143,7 @@ fn random_params() -> Params<f64> {
 
 #[test]
 fn who_looks_on_changes_no_bit() {
+    let _turn = crate::turn();
     let params = random_params();
     for when in [SkipZeros::Never, SkipZeros::Always] {
         for seed in 0..200 {

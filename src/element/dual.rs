@@ -105,6 +105,9 @@ impl<T: Element> Neg for Dual<T> {
 impl<T: Element> Element for Dual<T> {
     const ZERO: Self = Dual { value: T::ZERO, tangent: T::ZERO };
     const ONE: Self = Dual { value: T::ONE, tangent: T::ZERO };
+    const MIN_POSITIVE: Self = Dual { value: T::MIN_POSITIVE, tangent: T::ZERO };
+    const HAS_TANGENT: bool = true;
+    const UNIT_ROUNDOFF: Self = Dual { value: T::UNIT_ROUNDOFF, tangent: T::ZERO };
 
     fn from_f64(x: f64) -> Self {
         Dual { value: T::from_f64(x), tangent: T::ZERO }
@@ -181,6 +184,12 @@ impl<T: Element> Element for Dual<T> {
     }
     fn normal_or_zero(self) -> Self {
         Dual { value: self.value.normal_or_zero(), tangent: self.tangent.normal_or_zero() }
+    }
+    fn tangent(self) -> Self {
+        Dual { value: self.tangent, tangent: T::ZERO }
+    }
+    fn times_epsilon(self) -> Self {
+        Dual { value: T::ZERO, tangent: self.value }
     }
     fn adds_nothing(self) -> bool {
         self.value.adds_nothing() && self.tangent.adds_nothing()

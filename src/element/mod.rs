@@ -37,6 +37,14 @@ pub trait Element:
     /// The number 1.
     const ONE: Self;
 
+    /// The smallest positive number that is not subnormal.
+    const MIN_POSITIVE: Self;
+    /// The distance from 1 to the next number below it, 2⁻²⁴ in `f32` and 2⁻⁵³ in `f64`: the unit roundoff.
+    const UNIT_ROUNDOFF: Self;
+
+    /// Whether a number carries a derivative along.
+    const HAS_TANGENT: bool = false;
+
     /// Whether loops over this type are worth compiling once for every instruction set.
     const VECTORIZED: bool = false;
 
@@ -102,10 +110,23 @@ pub trait Element:
     ///
     /// What is made of exponentials ends with it, so that no subnormal number, which is slow on some processors,
     /// goes from a saturated unit into what follows.
-    fn normal_or_zero(self) -> Self;
+    #[inline(always)]
+    fn normal_or_zero(self) -> Self {
+        if self.abs() < Self::MIN_POSITIVE { Self::ZERO } else { self }
+    }
 
     /// Whether nothing comes of adding it: the value is 0, and so is a tangent.
     fn adds_nothing(self) -> bool {
         self == Self::ZERO
+    }
+
+    /// The tangent, as a number of this type; 0 for a type without one.
+    fn tangent(self) -> Self {
+        Self::ZERO
+    }
+
+    /// The number whose value is 0 and whose tangent is this one; 0 for a type without a tangent.
+    fn times_epsilon(self) -> Self {
+        Self::ZERO
     }
 }

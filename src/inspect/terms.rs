@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::kernels::length;
 use crate::matrix::Accum;
 use crate::ops::Real;
 use crate::params::Grads;
@@ -63,7 +64,7 @@ pub fn backward<T: Real>(terms: &[(&str, Var<'_, T>)], grads: &mut Grads<T>) -> 
         for (sum, &part) in grads.data_mut().iter_mut().zip(part.data()) {
             *sum += part;
         }
-        let norms = grads.ids().map(|id| norm(part.get(id))).collect();
+        let norms = grads.ids().map(|id| length(part.get(id)).value()).collect();
         parts.push(Term { name: name.into(), value: term.item().to_f64(), norms });
     }
     // Terms of several recordings, with the same parameters: each recording's penalties are looked for among its own.
@@ -73,10 +74,6 @@ pub fn backward<T: Real>(terms: &[(&str, Var<'_, T>)], grads: &mut Grads<T>) -> 
         term.recording.check_obligations(terms.iter().filter(here).map(|(_, other)| other.id));
     }
     Terms { terms: parts, parameters: grads.ids().map(|id| grads.name(id).into()).collect() }
-}
-
-fn norm<T: Real>(x: &[T]) -> f64 {
-    x.iter().map(|x| x.to_f64() * x.to_f64()).sum::<f64>().sqrt()
 }
 
 impl fmt::Display for Terms {

@@ -12,6 +12,8 @@ macro_rules! float {
         impl Element for $t {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const MIN_POSITIVE: Self = <$t>::MIN_POSITIVE;
+            const UNIT_ROUNDOFF: Self = <$t>::EPSILON / 2.0;
             const VECTORIZED: bool = true;
             const TINY: Self = $tiny_root * $tiny_root;
             const TINY_ROOT: Self = $tiny_root;
@@ -67,10 +69,6 @@ macro_rules! float {
             #[inline(always)]
             fn gauss(self) -> Self {
                 $math::gauss(self)
-            }
-            #[inline(always)]
-            fn normal_or_zero(self) -> Self {
-                if self.abs() < <$t>::MIN_POSITIVE { 0.0 } else { self }
             }
             #[inline(always)]
             fn powf(self, y: Self) -> Self {

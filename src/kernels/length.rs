@@ -1,35 +1,34 @@
-//! The Euclidean length of a slice, however large or small its numbers are.
+//! The Euclidean length of a slice, however large or small its numbers are: √Σx² as in [`norm`](super::norm), but not
+//! rounded to the elements' type, and kept as two factors.
 
-use super::{row, sum_map};
+use super::norm::{is_safe, scale_for};
+use super::sum::sum_each;
 use crate::element::Element;
 
 /// A Euclidean length, as a product of two numbers: it may be larger than any `f64`.
 #[derive(Clone, Copy, Debug)]
 pub struct Length {
-    /// 1, or the largest absolute value where the squares themselves would overflow or underflow.
+    /// 1, or a power of two near the largest absolute value where the squares themselves would overflow or underflow.
     scale: f64,
     root: f64,
 }
 
 /// √Σx²: infinite or NaN if an element is.
 ///
-/// The squares are summed as they are if that sum is an ordinary number: of what underflowed, 2²⁴ squares together do not
-/// show beside a sum above [`TINY`](Element::TINY). Else they are summed over the largest, in a second pass.
+/// The squares are summed as they are if none that counts was lost. Else they are summed in a second pass, of x over a
+/// power of two, which costs no digits.
 pub fn length<T: Element>(x: &[T]) -> Length {
-    let sum = sum_map([x], &row(|[x]: [T; 1]| x * x));
-    if sum >= T::TINY && sum.to_f64().is_finite() {
-        return Length { scale: 1.0, root: sum.to_f64().sqrt() };
+    let squares = sum_each(x, |[x]: [T; 1]| x * x);
+    if is_safe(squares, T::from_f64(x.len().max(1) as f64)) {
+        return Length { scale: 1.0, root: squares.to_f64().sqrt() };
     }
-    let scale = largest(x);
-    if scale == 0.0 || !scale.is_finite() {
-        return Length { scale, root: 1.0 };
+    let largest = largest(x);
+    if largest == 0.0 || !largest.is_finite() {
+        return Length { scale: largest, root: 1.0 };
     }
-    let largest = T::from_f64(scale);
-    let squares = row(move |[x]: [T; 1]| {
-        let x = x / largest;
-        x * x
-    });
-    Length { scale, root: sum_map([x], &squares).to_f64().sqrt() }
+    let scale = scale_for(T::from_f64(largest));
+    let squares = sum_each(x, |[x]: [T; 1]| (x * scale) * (x * scale));
+    Length { scale: 1.0 / scale.to_f64(), root: squares.to_f64().sqrt() }
 }
 
 impl Length {

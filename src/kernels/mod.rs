@@ -14,6 +14,7 @@ mod map;
 pub mod math;
 mod matmul;
 mod micro;
+mod norm;
 mod reduce;
 pub(crate) mod rows;
 // Only there are instructions for it.
@@ -21,6 +22,7 @@ pub(crate) mod rows;
 pub mod screen;
 pub mod softmax;
 pub(crate) mod sparse;
+mod sum;
 mod threads;
 pub(crate) mod top_k;
 pub mod update;
@@ -32,9 +34,11 @@ pub(crate) use map::{
 };
 pub use matmul::blocked::Blocks;
 pub(crate) use micro::THIN;
-pub use reduce::sum;
-pub(crate) use reduce::{sum_each, sum_map, sum_rows, sum_strided};
+pub(crate) use norm::norm_strided;
+pub(crate) use reduce::{sum_map, sum_rows, sum_strided};
 pub(crate) use rows::{put, running_sum};
+pub use sum::sum;
+pub(crate) use sum::{OneByOne, sum_each, sum_pairs};
 pub use threads::{MOST_THREADS, set_threads, threads};
 
 pub use sparse::{convert as support, cost};

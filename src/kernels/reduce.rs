@@ -1,95 +1,23 @@
-//! Sums in a fixed order: the same bits on every machine and for any number of threads.
+//! Sums of slices, of rows, and over any axes, all by the rule of [`sum`](super::sum).
 //!
 //! A function that is summed is first mapped, a block at a time, into a buffer that stays in the nearest cache: the
 //! elementwise loops are compiled once, and summing needs no copies of them. The few that penalties sum over whole layers
-//! have a loop of their own ([`sum_each`]), which saves that buffer and gives the same bits.
+//! have a loop of their own ([`sum_each`](super::sum_each)), which saves that buffer and gives the same bits.
 
 use std::mem::MaybeUninit;
 
+use smallvec::SmallVec;
+
 use super::isa::vectorize;
-use super::map::{BLOCK, Each, Row, Strided, collapse, for_each_row, gather_all, map};
+use super::map::{Axis, BLOCK, Row, Strided, collapse, for_each_row, gather_all};
+use super::rows::put;
+use super::sum::{Lanes, ROW_RUN, STEPS, half, pairwise};
 use crate::element::Element;
 use crate::matrix::Accum;
 
-/// Partial sums carried side by side: wide enough for two of the widest vectors, and part of the result's definition.
-const LANES: usize = 32;
-
-vectorize! {
-    /// lanes[l] += Σᵢ f(x[LANES i + l]), for a whole number of rounds.
-    fn add_to_lanes [T: Element, F: Each<T, 1>] (lanes: &mut [T; LANES], x: &[[T; LANES]], f: F) {
-        let mut sums = *lanes;
-        for round in x {
-            for lane in 0..LANES {
-                sums[lane] += f.at([round[lane]]);
-            }
-        }
-        *lanes = sums;
-    }
-}
-
-/// A sum under way: element i went to partial sum i mod [`LANES`].
-struct Lanes<T>([T; LANES]);
-
-impl<T: Element> Lanes<T> {
-    fn new() -> Self {
-        Lanes([T::ZERO; LANES])
-    }
-
-    /// Adds f of some elements; all calls but the last bring a whole number of rounds.
-    fn add(&mut self, x: &[T], f: impl Each<T, 1>) {
-        let (rounds, rest) = x.as_chunks::<LANES>();
-        if !rounds.is_empty() {
-            add_to_lanes(&mut self.0, rounds, f);
-        }
-        for (lane, &x) in self.0.iter_mut().zip(rest) {
-            *lane += f.at([x]);
-        }
-    }
-
-    /// The partial sums' sum, by halves.
-    fn total(mut self) -> T {
-        let mut width = LANES / 2;
-        while width > 0 {
-            for lane in 0..width {
-                let other = self.0[lane + width];
-                self.0[lane] += other;
-            }
-            width /= 2;
-        }
-        self.0[0]
-    }
-}
-
-/// Elements that go to one set of partial sums.
-const PAIRWISE: usize = 16 * BLOCK;
-
-/// The sum of elements `from..from + len`, of which `part` sums so many that they go to one set of partial sums. Longer
-/// sums are halved and added pairwise, so that rounding grows with the logarithm of the length.
-fn pairwise<T: Element>(from: usize, len: usize, part: &mut impl FnMut(usize, usize) -> T) -> T {
-    if len <= PAIRWISE {
-        return part(from, len);
-    }
-    let half = (len / 2).next_multiple_of(PAIRWISE);
-    pairwise(from, half, part) + pairwise(from + half, len - half, part)
-}
-
-/// Σ x over a slice.
-pub fn sum<T: Element>(x: &[T]) -> T {
-    sum_each(x, |[x]: [T; 1]| x)
-}
-
-/// Σ f(x) over a slice, with a loop that is compiled for f.
-pub fn sum_each<T: Element, F: Each<T, 1>>(x: &[T], f: F) -> T {
-    pairwise(0, x.len(), &mut |from, len| {
-        let mut lanes = Lanes::new();
-        lanes.add(&x[from..from + len], f);
-        lanes.total()
-    })
-}
-
 /// Σᵢ f(xᵢ…) over slices of one length.
 pub fn sum_map<T: Element, const N: usize>(x: [&[T]; N], f: Row<T, N>) -> T {
-    pairwise(0, x[0].len(), &mut |from, len| {
+    pairwise(x[0].len(), |from, len| {
         let mut values = [const { MaybeUninit::uninit() }; BLOCK];
         let values = zeroed(&mut values, len);
         let mut lanes = Lanes::new();
@@ -142,7 +70,7 @@ impl<'a, T: Element, const N: usize> Span<'a, T, N> {
 
     /// Σᵢ f(xᵢ…)
     fn sum(&self, len: usize, f: Row<T, N>) -> T {
-        pairwise(0, len, &mut |from, len| {
+        pairwise(len, |from, len| {
             let start = std::array::from_fn(|i| self.start[i] + from * self.strides[i]);
             let mut lanes = Lanes::new();
             Span { start, ..*self }.for_each_block(len, f, |_, values| lanes.add(values, |[x]: [T; 1]| x));
@@ -152,8 +80,9 @@ impl<'a, T: Element, const N: usize> Span<'a, T, N> {
 }
 
 /// The beginning of a buffer, as much as `len` elements need, filled with zeros.
-fn zeroed<T: Element>(buffer: &mut [MaybeUninit<T>; BLOCK], len: usize) -> &mut [T] {
-    let part = &mut buffer[..len.min(BLOCK)];
+fn zeroed<T: Element>(buffer: &mut [MaybeUninit<T>], len: usize) -> &mut [T] {
+    let len = len.min(buffer.len());
+    let part = &mut buffer[..len];
     part.fill(MaybeUninit::new(T::ZERO));
     // SAFETY: every element of it was just written.
     unsafe { &mut *(std::ptr::from_mut(part) as *mut [T]) }
@@ -161,6 +90,9 @@ fn zeroed<T: Element>(buffer: &mut [MaybeUninit<T>; BLOCK], len: usize) -> &mut 
 
 /// Operands that a reduction can take.
 const MAX_OPERANDS: usize = 4;
+
+/// Axes of y and of all operands: y's stride first. The places left over repeat y's, which changes nothing.
+type Axes = [Axis<{ 1 + MAX_OPERANDS }>];
 
 /// `y (=, +=) Σ f(x…)`, summed over the axes of `shape` where y's stride is 0.
 pub fn sum_strided<T: Element, const N: usize>(
@@ -177,24 +109,46 @@ pub fn sum_strided<T: Element, const N: usize>(
     if shape.contains(&0) {
         return;
     }
-    // y's strides first, then the operands'; the places left over repeat y's, which changes nothing.
     let mut joined = [y_strides; 1 + MAX_OPERANDS];
     for (slot, x) in joined[1..].iter_mut().zip(&x) {
         *slot = x.strides;
     }
     let axes = collapse(shape, joined);
+    let data = x.map(|x| x.data);
+    if rows_summed(&axes) <= STEPS {
+        add_rows(&axes, [0; 1 + MAX_OPERANDS], data, y, f);
+    } else {
+        add_by_block(&axes, data, y, f);
+    }
+}
+
+/// How many rows of the innermost axis are added to each element of y.
+fn rows_summed(axes: &Axes) -> usize {
+    let outer = axes.split_last().map_or(&[][..], |(_, outer)| outer);
+    outer.iter().filter(|(_, strides)| strides[0] == 0).map(|(size, _)| size).product()
+}
+
+/// `y += Σ f(x…)`, one row of the innermost axis after the other, from the offsets `begin` on.
+fn add_rows<T: Element, const N: usize>(
+    axes: &Axes,
+    begin: [usize; 1 + MAX_OPERANDS],
+    data: [&[T]; N],
+    y: &mut [T],
+    f: Row<T, N>,
+) {
     let (&(width, inner), outer) = axes.split_last().unwrap_or((&(1, [1; 1 + MAX_OPERANDS]), &[]));
-    let (data, strides) = (x.map(|x| x.data), std::array::from_fn(|i| inner[i + 1]));
+    let strides = std::array::from_fn(|i| inner[i + 1]);
     for_each_row(outer, |at| {
-        let span = Span { data, start: std::array::from_fn(|i| at[i + 1]), strides };
+        let place = begin[0] + at[0];
+        let span = Span { data, start: std::array::from_fn(|i| begin[i + 1] + at[i + 1]), strides };
         match inner[0] {
-            0 => y[at[0]] += span.sum(width, f),
+            0 => y[place] += span.sum(width, f),
             1 if strides == [1; N] => {
                 let row = std::array::from_fn(|i| &data[i][span.start[i]..span.start[i] + width]);
-                f(row, &mut y[at[0]..at[0] + width], Accum::Add);
+                f(row, &mut y[place..place + width], Accum::Add);
             }
             step => span.for_each_block(width, f, |from, values| {
-                let place = at[0] + from * step;
+                let place = place + from * step;
                 for (i, &value) in values.iter().enumerate() {
                     y[place + i * step] += value;
                 }
@@ -203,22 +157,174 @@ pub fn sum_strided<T: Element, const N: usize>(
     });
 }
 
+/// `y += Σ f(x…)` of many rows: for a block of y's elements at a time, their sums are made on their own, pairwise, and
+/// then added to y.
+fn add_by_block<T: Element, const N: usize>(axes: &Axes, data: [&[T]; N], y: &mut [T], f: Row<T, N>) {
+    // The innermost axes that y keeps make up a block, as many as it has room for, the last of them in pieces.
+    let mut block: SmallVec<[Axis<{ 1 + MAX_OPERANDS }>; 6]> = SmallVec::from_slice(axes);
+    let mut outer: SmallVec<[Axis<{ 1 + MAX_OPERANDS }>; 6]> = SmallVec::new();
+    let (mut room, mut pieces) = (BLOCK, None);
+    for i in (0..axes.len()).rev().filter(|&i| axes[i].1[0] != 0) {
+        let (size, strides) = axes[i];
+        if pieces.is_none() && size <= room {
+            room /= size;
+        } else if pieces.is_none() {
+            pieces = Some((i, room));
+        } else {
+            block[i].0 = 1;
+            outer.push((size, strides));
+        }
+    }
+    outer.reverse();
+    let (axis, piece) = pieces.unwrap_or((0, 0));
+    let whole = if piece == 0 { 0 } else { axes[axis].0 };
+    for_each_row(&outer, |at| {
+        let mut from = 0;
+        loop {
+            let mut begin = at;
+            if piece > 0 {
+                block[axis].0 = piece.min(whole - from);
+                for (begin, stride) in begin.iter_mut().zip(axes[axis].1) {
+                    *begin += from * stride;
+                }
+            }
+            add_block(&block, begin, data, y, f);
+            from += piece;
+            if from >= whole {
+                break;
+            }
+        }
+    });
+}
+
+/// [`add_by_block`], of one block.
+fn add_block<T: Element, const N: usize>(
+    axes: &Axes,
+    begin: [usize; 1 + MAX_OPERANDS],
+    data: [&[T]; N],
+    y: &mut [T],
+    f: Row<T, N>,
+) {
+    // The sums of a block stand row-major, without the axes that go.
+    let mut own: SmallVec<[Axis<{ 1 + MAX_OPERANDS }>; 6]> = SmallVec::from_slice(axes);
+    let mut len = 1;
+    for (size, strides) in own.iter_mut().rev().filter(|(_, strides)| strides[0] != 0) {
+        strides[0] = len;
+        len *= *size;
+    }
+    let mut sums = [T::ZERO; BLOCK];
+    let mut from = begin;
+    from[0] = 0;
+    sum_pairwise(&mut own, from, data, &mut sums[..len], f);
+    let kept = axes.iter().zip(&own).filter(|(axis, _)| axis.1[0] != 0);
+    let places: SmallVec<[Axis<2>; 6]> = kept.map(|(to, own)| (to.0, [to.1[0], own.1[0]])).collect();
+    for_each_row(&places, |[to, own]| y[begin[0] + to] += sums[own]);
+}
+
+/// `sums = Σ f(x…)`; at most [`STEPS`] rows one after the other, and pairwise beyond. The axes are as before on return.
+fn sum_pairwise<T: Element, const N: usize>(
+    axes: &mut Axes,
+    begin: [usize; 1 + MAX_OPERANDS],
+    data: [&[T]; N],
+    sums: &mut [T],
+    f: Row<T, N>,
+) {
+    let rows = rows_summed(axes);
+    if rows <= STEPS {
+        sums.fill(T::ZERO);
+        return add_rows(axes, begin, data, sums, f);
+    }
+    let last = axes.len() - 1;
+    let goes = |(size, strides): &Axis<{ 1 + MAX_OPERANDS }>| *size > 1 && strides[0] == 0;
+    let axis = axes[..last].iter().position(goes).expect("more than one row is summed");
+    let (size, strides) = axes[axis];
+    let first = half(size, 1);
+    axes[axis].0 = first;
+    sum_pairwise(axes, begin, data, sums, f);
+    axes[axis].0 = size - first;
+    let mut others = [T::ZERO; BLOCK];
+    let others = &mut others[..sums.len()];
+    sum_pairwise(axes, std::array::from_fn(|i| begin[i] + first * strides[i]), data, others, f);
+    axes[axis].0 = size;
+    super::copy([others], sums, Accum::Add);
+}
+
+/// Columns that are summed together where there are many rows: so many that rows are read in long pieces.
+const COLUMNS: usize = 2048;
+
 /// `y (=, +=) Σ x` over the rows of a row-major matrix: a sum of each column.
 pub fn sum_rows<T: Element>(x: &[T], y: &mut [T], accum: Accum) {
-    let (mut accum, width) = (accum, y.len().max(1));
+    let width = y.len().max(1);
     if x.is_empty() && accum == Accum::Replace {
         y.fill(T::ZERO);
     }
-    // Four rows at a time: y is read and written once for them.
-    let fours = x.chunks_exact(4 * width);
-    let rest = fours.remainder();
-    for four in fours {
-        let [a, b, c, d] = std::array::from_fn(|i| &four[i * width..(i + 1) * width]);
-        map([a, b, c, d], y, accum, |[a, b, c, d]: [T; 4]| (a + b) + (c + d));
-        accum = Accum::Add;
+    if x.len() / width <= ROW_RUN {
+        return sum_row_run(x, width, y, accum);
     }
-    for row in rest.chunks_exact(width) {
-        super::copy([row], y, accum);
-        accum = Accum::Add;
+    for (block, y) in y.chunks_mut(COLUMNS).enumerate() {
+        let x = &x[block * COLUMNS..];
+        if accum == Accum::Replace {
+            sum_rows_pairwise(x, width, y);
+        } else {
+            add_rows_pairwise(x, width, y);
+        }
     }
+}
+
+/// `y = Σ x` of some columns of a matrix whose rows begin `step` apart; the last may end early.
+fn sum_rows_pairwise<T: Element>(x: &[T], step: usize, y: &mut [T]) {
+    let rows = x.len().div_ceil(step);
+    if rows <= ROW_RUN {
+        return sum_row_run(x, step, y, Accum::Replace);
+    }
+    let (first, second) = x.split_at(half(rows, ROW_RUN) * step);
+    sum_rows_pairwise(first, step, y);
+    add_rows_pairwise(second, step, y);
+}
+
+/// `y += Σ x`, the sum being made first.
+fn add_rows_pairwise<T: Element>(x: &[T], step: usize, y: &mut [T]) {
+    let mut sums = [const { MaybeUninit::uninit() }; COLUMNS];
+    let sums = zeroed(&mut sums, y.len());
+    sum_rows_pairwise(x, step, sums);
+    super::copy([sums], y, Accum::Add);
+}
+
+vectorize! {
+    /// [`sum_rows`] of one run of the first columns, as many as y has, of rows that begin `step` apart.
+    fn sum_row_run [T: Element] (x: &[T], step: usize, y: &mut [T], accum: Accum) {
+        let (width, mut accum, mut rest) = (y.len(), accum, x);
+        // Eight rows at a time: y is read and written once for them.
+        while width > 0 && rest.len() >= 7 * step + width {
+            let [a, b, c, d, e, f, g, h] = rows_of(rest, step, width);
+            let sum = |i: usize| ((a[i] + b[i]) + (c[i] + d[i])) + ((e[i] + f[i]) + (g[i] + h[i]));
+            if accum == Accum::Replace {
+                for (i, y) in y.iter_mut().enumerate() {
+                    *y = sum(i);
+                }
+            } else {
+                for (i, y) in y.iter_mut().enumerate() {
+                    *y += sum(i);
+                }
+            }
+            accum = Accum::Add;
+            rest = &rest[rest.len().min(8 * step)..];
+        }
+        if width > 0 && rest.len() >= 3 * step + width {
+            let [a, b, c, d] = rows_of(rest, step, width);
+            put(&mut *y, (0..width).map(|i| (a[i] + b[i]) + (c[i] + d[i])), accum);
+            accum = Accum::Add;
+            rest = &rest[rest.len().min(4 * step)..];
+        }
+        for row in rest.chunks(step).filter(|row| row.len() >= width) {
+            put(&mut *y, row[..width].iter().copied(), accum);
+            accum = Accum::Add;
+        }
+    }
+}
+
+/// The beginnings of the first R rows.
+#[inline(always)]
+fn rows_of<T, const R: usize>(x: &[T], step: usize, width: usize) -> [&[T]; R] {
+    std::array::from_fn(|i| &x[i * step..i * step + width])
 }

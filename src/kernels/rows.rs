@@ -1,7 +1,9 @@
-//! Statistics of the rows of a row-major matrix, and the pull-backs of softmax and its relatives.
+//! Statistics of the rows of a row-major matrix, and running sums.
 
 use super::isa::vectorize;
-use super::softmax::{LANES, fold};
+use super::norm::{is_safe, scale_for};
+use super::softmax::fold;
+use super::sum::{STEPS, sum_inline};
 use crate::element::Element;
 use crate::matrix::Accum;
 use crate::matrix::size::product;
@@ -20,103 +22,102 @@ pub fn put<'y, T: Element>(
     }
 }
 
-/// Σ f(x…), in 32 interleaved parts.
+/// The elements of a row, each less the row's mean, as a function of the element.
+///
+/// Distances from the first element are exact 0 in a row of equal ones, and their mean has no large part that would cancel.
 #[inline(always)]
-fn sum_map<T: Element, const N: usize>(x: [&[T]; N], f: impl Fn([T; N]) -> T) -> T {
-    let len = x[0].len();
-    let whole = len - len % LANES;
-    let mut total = T::ZERO;
-    if whole > 0 {
-        let mut lanes = [T::ZERO; LANES];
-        for start in (0..whole).step_by(LANES) {
-            let x = x.map(|x| &x[start..start + LANES]);
-            for lane in 0..LANES {
-                lanes[lane] += f(x.map(|x| x[lane]));
-            }
-        }
-        total = fold(&lanes, T::ZERO, |a, b| a + b);
-    }
-    for i in whole..len {
-        total += f(x.map(|x| x[i]));
-    }
-    total
+fn centered<T: Element>(x: &[T], of: impl Fn(T) -> T + Copy) -> impl Fn(T) -> T + Copy {
+    let first = of(x[0]);
+    let mean = sum_inline([x], |[x]: [T; 1]| of(x) - first) / T::from_f64(x.len() as f64);
+    move |x| (of(x) - first) - mean
 }
 
-/// Rows of two inputs and an output.
+/// Σ d(x)²
 #[inline(always)]
-fn rows<'a, T>(
-    a: &'a [T],
-    b: &'a [T],
-    cols: usize,
-    y: &'a mut [T],
-) -> impl Iterator<Item = (&'a [T], &'a [T], &'a mut [T])> {
-    assert!(a.len() == b.len() && a.len() == y.len(), "inputs and output are of one size");
-    let cols = cols.max(1);
-    a.chunks_exact(cols).zip(b.chunks_exact(cols)).zip(y.chunks_exact_mut(cols)).map(|((a, b), y)| (a, b, y))
+fn squares<T: Element>(x: &[T], d: impl Fn(T) -> T + Copy) -> T {
+    sum_inline([x], move |[x]: [T; 1]| {
+        let d = d(x);
+        d * d
+    })
+}
+
+/// The largest magnitude in a row; NaN if there is one.
+#[inline(always)]
+fn magnitude<T: Element>(x: &[T]) -> T {
+    fold(x, T::ZERO, |max, x| max.maximum(x.abs()))
 }
 
 vectorize! {
-    /// `gx (=, +=) y (gy − Σ y gy)` along each row: back through y = softmax(x).
+    /// `y = Σ (x − mean)² / divisor` of each row, or its root: in two passes, since the difference of two large sums would
+    /// cancel; in a third and fourth of numbers brought near 1, if squares may have overflowed or underflowed.
     ///
-    /// # Panics
-    /// Here and below: if the slices differ in length.
-    pub fn softmax_vjp [T: Element] (y: &[T], gy: &[T], cols: usize, gx: &mut [T], accum: Accum) {
-        for (y, gy, gx) in rows(y, gy, cols, gx) {
-            let mean = sum_map([y, gy], |[y, gy]| y * gy);
-            put(gx, y.iter().zip(gy).map(|(&y, &gy)| y * (gy - mean)), accum);
-        }
-    }
-}
-
-vectorize! {
-    /// `gx (=, +=) gy − e^y Σ gy` along each row: back through y = log softmax(x).
-    pub fn log_softmax_vjp [T: Element] (y: &[T], gy: &[T], cols: usize, gx: &mut [T], accum: Accum) {
-        for (y, gy, gx) in rows(y, gy, cols, gx) {
-            let total = sum_map([gy], |[gy]| gy);
-            put(gx, y.iter().zip(gy).map(|(&y, &gy)| gy - y.exp() * total), accum);
-        }
-    }
-}
-
-vectorize! {
-    /// `gx (=, +=) gy e^(x − y)`, with one y and gy a row: back through y = ln Σ e^x. A row of −∞ alone gets 0.
-    pub fn log_sum_exp_vjp [T: Element] (x: &[T], y: &[T], gy: &[T], gx: &mut [T], accum: Accum) {
-        assert!(x.len() == gx.len() && y.len() == gy.len(), "inputs and output are of one size");
-        if y.is_empty() || x.is_empty() {
-            return;
-        }
-        let cols = x.len() / y.len();
-        let rows = x.chunks_exact(cols).zip(gx.chunks_exact_mut(cols));
-        for ((x, gx), (&y, &gy)) in rows.zip(y.iter().zip(gy)) {
-            let y = if y == T::from_f64(f64::NEG_INFINITY) { T::ZERO } else { y };
-            put(gx, x.iter().map(|&x| gy * (x - y).exp()), accum);
-        }
-    }
-}
-
-vectorize! {
-    /// `y = Σ (x − mean)² / divisor` of each row: in two passes, since the difference of two large sums would cancel.
-    pub fn variance [T: Element] (x: &[T], divisor: T, y: &mut [T]) {
+    /// The root's tangent is 0 where it is 0, or, if `along`, the deviation of the tangents: the derivative in their
+    /// direction.
+    pub fn variance [T: Element] (x: &[T], divisor: T, root: bool, along: bool, y: &mut [T]) {
         if y.is_empty() {
             return;
         }
         let cols = x.len() / y.len();
         let count = T::from_f64(cols as f64);
         for (x, y) in x.chunks_exact(cols).zip(y) {
-            let mean = sum_map([x], |[x]| x) / count;
-            *y = sum_map([x], |[x]| (x - mean) * (x - mean)) / divisor;
+            let d = centered(x, |x| x);
+            let sum = squares(x, d);
+            if is_safe(sum, count) {
+                *y = if root { (sum / divisor).sqrt() } else { sum / divisor };
+                continue;
+            }
+            let max = magnitude(x);
+            if !max.to_f64().is_finite() {
+                *y = sum;
+            } else if x.iter().all(|&other| other == x[0]) {
+                let along = root && along;
+                let sum = if along { squares(x, |x| d(x).tangent()) / divisor } else { T::ZERO };
+                *y = if sum == T::ZERO { T::ZERO } else { sum.sqrt().times_epsilon() };
+            } else {
+                let scale = scale_for(max);
+                let scaled = squares(x, centered(x, |x| x * scale)) / divisor;
+                *y = if root { scaled.sqrt() / scale } else { scaled / scale / scale };
+            }
         }
     }
 }
 
 vectorize! {
-    /// `gx (=, +=) slope(row) (x − mean)` for each row.
-    pub fn center [T: Element, F: Fn(usize) -> T] (x: &[T], cols: usize, slope: F, gx: &mut [T], accum: Accum) {
-        assert_eq!(x.len(), gx.len(), "input and output are of one size");
+    /// `gx (=, +=) 2 gy (x − mean) / divisor` of each row; of the root `gy (x − mean) / (y divisor)`, and 0 where y is 0.
+    ///
+    /// In the forward pass [`variance`] was y = Σ (x − mean)² / divisor, so dy = 2 Σ (x − mean) dx / divisor; the mean's
+    /// own change drops out, because Σ (x − mean) = 0. Of the root, 2 y dy is that.
+    pub fn variance_vjp [T: Element] (
+        x: &[T],
+        y: &[T],
+        gy: &[T],
+        divisor: T,
+        root: bool,
+        gx: &mut [T],
+        accum: Accum,
+    ) {
+        assert!(x.len() == gx.len() && y.len() == gy.len(), "input and output are of one size");
+        if y.is_empty() || x.is_empty() {
+            return;
+        }
+        let cols = x.len() / y.len();
         let count = T::from_f64(cols as f64);
-        for (row, (x, gx)) in x.chunks_exact(cols.max(1)).zip(gx.chunks_exact_mut(cols.max(1))).enumerate() {
-            let (mean, slope) = (sum_map([x], |[x]| x) / count, slope(row));
-            put(gx, x.iter().map(|&x| slope * (x - mean)), accum);
+        let rows = x.chunks_exact(cols).zip(gx.chunks_exact_mut(cols));
+        for ((x, gx), (&y, &gy)) in rows.zip(y.iter().zip(gy)) {
+            if root && y == T::ZERO {
+                // Nothing, but for what forward mode found along its direction.
+                let (d, along) = (centered(x, |x| x), y.tangent());
+                let slope = if along == T::ZERO { T::ZERO } else { gy.tangent() / (along * divisor) };
+                put(gx, x.iter().map(|&x| (slope * d(x).tangent()).times_epsilon()), accum);
+            } else if root && !is_safe(y * y, count) {
+                let scale = scale_for(magnitude(x));
+                let (d, slope, y) = (centered(x, |x| x * scale), gy / divisor, y * scale);
+                put(gx, x.iter().map(|&x| slope * (d(x) / y)), accum);
+            } else {
+                let slope = if root { gy / (y * divisor) } else { (gy + gy) / divisor };
+                let d = centered(x, |x| x);
+                put(gx, x.iter().map(|&x| slope * d(x)), accum);
+            }
         }
     }
 }
@@ -125,6 +126,18 @@ vectorize! {
 #[inline(always)]
 fn better<T: Element>(a: T, b: T, smallest: bool) -> T {
     if smallest { -(-a).maximum(-b) } else { a.maximum(b) }
+}
+
+/// Whether an element is the row's y, be it NaN.
+#[inline(always)]
+fn is_same<T: Element>(x: T, y: T) -> bool {
+    x == y || (x.is_nan() && y.is_nan())
+}
+
+/// How many elements are the row's y.
+#[inline(always)]
+fn equal_to<T: Element>(x: &[T], y: T) -> T {
+    sum_inline([x], |[x]: [T; 1]| if is_same(x, y) { T::ONE } else { T::ZERO })
 }
 
 vectorize! {
@@ -138,12 +151,18 @@ vectorize! {
         }
         for (x, y) in x.chunks_exact(x.len() / y.len()).zip(y) {
             *y = fold(x, x[0], |a, b| better(a, b, smallest));
+            if T::HAS_TANGENT {
+                // Of equal ones the tangents are shared evenly, as the gradient is.
+                let (value, count) = (*y - y.tangent().times_epsilon(), equal_to(x, *y));
+                let tangents = sum_inline([x], |[x]: [T; 1]| if is_same(x, value) { x.tangent() } else { T::ZERO });
+                *y = value + (tangents / count).times_epsilon();
+            }
         }
     }
 }
 
 vectorize! {
-    /// `gx (=, +=) gy / (how many are equal)` where x is the row's y, 0 elsewhere.
+    /// `gx (=, +=) gy / (how many are equal)` where x is the row's y, 0 elsewhere. A NaN among the elements is the row's y.
     pub fn extremum_vjp [T: Element] (x: &[T], y: &[T], gy: &[T], gx: &mut [T], accum: Accum) {
         if y.is_empty() {
             return;
@@ -151,8 +170,8 @@ vectorize! {
         let cols = x.len() / y.len();
         let rows = x.chunks_exact(cols).zip(gx.chunks_exact_mut(cols));
         for ((x, gx), (&y, &gy)) in rows.zip(y.iter().zip(gy)) {
-            let share = gy / sum_map([x], |[x]| if x == y { T::ONE } else { T::ZERO });
-            put(gx, x.iter().map(|&x| if x == y { share } else { T::ZERO }), accum);
+            let share = gy / equal_to(x, y);
+            put(gx, x.iter().map(|&x| if is_same(x, y) { share } else { T::ZERO }), accum);
         }
     }
 }
@@ -163,6 +182,10 @@ const COLUMNS: usize = 128;
 vectorize! {
     /// `y (=, +=)` the running sum of x along the middle of three axes, from its end if `backward`.
     ///
+    /// Every 128 elements a sum of its own begins, to which the last running sum before it is added. So element i passes
+    /// through 128 + i/128 additions at most, and running sums of what is not negative do not fall. (This is the one sum
+    /// that is not added pairwise: each partial sum is a result.)
+    ///
     /// # Panics
     /// If x or y is not of these sizes.
     pub fn running_sum [T: Element] (sizes: [usize; 3], x: &[T], y: &mut [T], accum: Accum, backward: bool) {
@@ -171,15 +194,22 @@ vectorize! {
         assert!(x.len() == size && y.len() == size, "input and output are {outer} x {len} x {inner}");
         if inner == 1 {
             for (x, y) in x.chunks_exact(len.max(1)).zip(y.chunks_exact_mut(len.max(1))) {
-                let mut sum = T::ZERO;
-                let next = |&x: &T| {
-                    sum += x;
-                    sum
-                };
-                if backward {
-                    put(y.iter_mut().rev(), x.iter().rev().map(next), accum);
-                } else {
-                    put(y, x.iter().map(next), accum);
+                let mut last = T::ZERO;
+                for run in 0..len.div_ceil(STEPS) {
+                    let (from, to) = (run * STEPS, len.min((run + 1) * STEPS));
+                    let (from, to) = if backward { (len - to, len - from) } else { (from, to) };
+                    let (before, mut sum) = (last, T::ZERO);
+                    let next = |&x: &T| {
+                        sum += x;
+                        last = before + sum;
+                        last
+                    };
+                    let (x, y) = (&x[from..to], &mut y[from..to]);
+                    if backward {
+                        put(y.iter_mut().rev(), x.iter().rev().map(next), accum);
+                    } else {
+                        put(y, x.iter().map(next), accum);
+                    }
                 }
             }
             return;
@@ -187,14 +217,21 @@ vectorize! {
         for o in 0..outer {
             for column in (0..inner).step_by(COLUMNS) {
                 let width = COLUMNS.min(inner - column);
-                let mut sums = [T::ZERO; COLUMNS];
+                let (mut before, mut sums) = ([T::ZERO; COLUMNS], [T::ZERO; COLUMNS]);
                 for i in 0..len {
+                    if i > 0 && i % STEPS == 0 {
+                        for (before, sum) in before[..width].iter_mut().zip(&mut sums[..width]) {
+                            *before += *sum;
+                            *sum = T::ZERO;
+                        }
+                    }
                     let i = if backward { len - 1 - i } else { i };
                     let place = (o * len + i) * inner + column;
                     for (sum, &x) in sums[..width].iter_mut().zip(&x[place..place + width]) {
                         *sum += x;
                     }
-                    put(&mut y[place..place + width], sums[..width].iter().copied(), accum);
+                    let running = before[..width].iter().zip(&sums[..width]).map(|(&before, &sum)| before + sum);
+                    put(&mut y[place..place + width], running, accum);
                 }
             }
         }

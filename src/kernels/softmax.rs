@@ -2,20 +2,21 @@
 //!
 //! Each subtracts the row's maximum first, so that nothing overflows. Rows are taken in tiles that stay in the
 //! first-level cache: the exponentials of a whole tile are one long loop, however short its rows are. A row is summed
-//! in a fixed order, so that its bits depend on neither the instruction set nor its neighbours.
+//! by the rule of [`sum`](super::sum), so that its bits depend on neither the instruction set nor its neighbours.
 
 use super::isa::vectorize;
+use super::rows::put;
+use super::sum::{LANES, RUN, Runs, by_halves, sum_inline};
 use crate::element::Element;
+use crate::matrix::Accum;
 use crate::matrix::size::product;
 
-/// Partial sums, or maxima, carried side by side: part of the result's definition.
-pub(super) const LANES: usize = 32;
-/// Elements worked on at a time, a multiple of [`LANES`]; a longer row is summed by the tile.
+/// Elements worked on at a time; whole tiles make up a run.
 const TILE: usize = 512;
 /// Most rows in a tile.
 const ROWS: usize = 64;
 
-/// Folds 32 interleaved parts of `x` separately, then pairwise, then with what is left over.
+/// Folds interleaved parts of `x` separately, then pairwise, then with what is left over: for maxima.
 #[inline(always)]
 pub(super) fn fold<T: Element>(x: &[T], start: T, f: impl Fn(T, T) -> T) -> T {
     let (whole, rest) = x.as_chunks::<LANES>();
@@ -39,16 +40,6 @@ pub(super) fn fold<T: Element>(x: &[T], start: T, f: impl Fn(T, T) -> T) -> T {
     rest.iter().fold(total, |total, &x| f(total, x))
 }
 
-/// Σ xᵢ, by the tile.
-#[inline(always)]
-fn sum<T: Element>(x: &[T]) -> T {
-    let mut total = T::ZERO;
-    for x in x.chunks(TILE) {
-        total += fold(x, T::ZERO, |a, b| a + b);
-    }
-    total
-}
-
 /// What to subtract from a row before exponentials are taken: its maximum, or 0 if that is infinite.
 ///
 /// A NaN is passed over here; it comes out of the sum of exponentials.
@@ -69,6 +60,22 @@ fn subtract<T: Element>(x: &[T], shift: T, y: &mut [T]) {
 fn exp_in_place<T: Element>(x: &mut [T]) {
     for x in x {
         *x = x.exp();
+    }
+}
+
+/// Adds a tile to the lanes of a run, and what is left over of the last tile to `rest`.
+#[inline(always)]
+fn add_round<T: Element>(x: &[T], lanes: &mut [T; LANES], rest: &mut T) {
+    let (rounds, left) = x.as_chunks::<LANES>();
+    let mut sums = *lanes;
+    for x in rounds {
+        for lane in 0..LANES {
+            sums[lane] += x[lane];
+        }
+    }
+    *lanes = sums;
+    for &x in left {
+        *rest += x;
     }
 }
 
@@ -97,7 +104,7 @@ vectorize! {
             }
             exp_in_place(y);
             for y in y.chunks_exact_mut(cols) {
-                let scale = T::ONE / sum(y);
+                let scale = T::ONE / sum_inline([&*y], |[y]: [T; 1]| y);
                 for y in y {
                     *y = *y * scale;
                 }
@@ -128,16 +135,21 @@ vectorize! {
                 }
                 exp_in_place(&mut exps[..x.len()]);
                 for (exps, sum_of_row) in exps[..x.len()].chunks_exact(cols).zip(&mut sums) {
-                    *sum_of_row = sum(exps);
+                    *sum_of_row = sum_inline([exps], |[e]: [T; 1]| e);
                 }
             } else {
-                sums[0] = T::ZERO;
-                for x in x.chunks(TILE) {
-                    let exps = &mut exps[..x.len()];
-                    subtract(x, shifts[0], exps);
-                    exp_in_place(exps);
-                    sums[0] += sum(exps);
+                let mut runs = Runs::new();
+                for x in x.chunks(RUN) {
+                    let (mut lanes, mut rest) = ([T::ZERO; LANES], T::ZERO);
+                    for x in x.chunks(TILE) {
+                        let exps = &mut exps[..x.len()];
+                        subtract(x, shifts[0], exps);
+                        exp_in_place(exps);
+                        add_round(exps, &mut lanes, &mut rest);
+                    }
+                    runs.push(by_halves(lanes) + rest);
                 }
+                sums[0] = runs.total();
             }
             for sum in &mut sums[..rows] {
                 *sum = sum.ln();
@@ -175,6 +187,64 @@ pub fn log_sum_exp<T: Element>(x: &[T], cols: usize, y: &mut [T]) {
         y.fill(T::from_f64(f64::NEG_INFINITY));
     }
     for_each_log_sum(x, cols, |row, shift, log| y[row] = shift + log);
+}
+
+/// Rows of two inputs and an output.
+#[inline(always)]
+fn rows<'a, T>(
+    a: &'a [T],
+    b: &'a [T],
+    cols: usize,
+    y: &'a mut [T],
+) -> impl Iterator<Item = (&'a [T], &'a [T], &'a mut [T])> {
+    assert!(a.len() == b.len() && a.len() == y.len(), "inputs and output are of one size");
+    let cols = cols.max(1);
+    a.chunks_exact(cols).zip(b.chunks_exact(cols)).zip(y.chunks_exact_mut(cols)).map(|((a, b), y)| (a, b, y))
+}
+
+vectorize! {
+    /// `gx (=, +=) y (gy − Σ y gy)` along each row.
+    ///
+    /// In the forward pass [`softmax`] was y = e^x / Σ e^x, so dyᵢ = yᵢ (dxᵢ − Σⱼ yⱼ dxⱼ).
+    ///
+    /// # Panics
+    /// Here and below: if the slices differ in length.
+    pub(crate) fn softmax_vjp [T: Element] (y: &[T], gy: &[T], cols: usize, gx: &mut [T], accum: Accum) {
+        for (y, gy, gx) in rows(y, gy, cols, gx) {
+            let mean = sum_inline([y, gy], |[y, gy]: [T; 2]| y * gy);
+            put(gx, y.iter().zip(gy).map(|(&y, &gy)| y * (gy - mean)), accum);
+        }
+    }
+}
+
+vectorize! {
+    /// `gx (=, +=) gy − e^y Σ gy` along each row.
+    ///
+    /// In the forward pass [`log_softmax`] was y = x − ln Σ e^x, so dyᵢ = dxᵢ − Σⱼ e^yⱼ dxⱼ.
+    pub(crate) fn log_softmax_vjp [T: Element] (y: &[T], gy: &[T], cols: usize, gx: &mut [T], accum: Accum) {
+        for (y, gy, gx) in rows(y, gy, cols, gx) {
+            let total = sum_inline([gy], |[gy]: [T; 1]| gy);
+            put(gx, y.iter().zip(gy).map(|(&y, &gy)| gy - y.exp() * total), accum);
+        }
+    }
+}
+
+vectorize! {
+    /// `gx (=, +=) gy e^(x − y)`, with one y and gy a row. A row of −∞ alone gets 0.
+    ///
+    /// In the forward pass [`log_sum_exp`] was y = ln Σ e^x, so dy = Σ e^(x − y) dx.
+    pub(crate) fn log_sum_exp_vjp [T: Element] (x: &[T], y: &[T], gy: &[T], gx: &mut [T], accum: Accum) {
+        assert!(x.len() == gx.len() && y.len() == gy.len(), "inputs and output are of one size");
+        if y.is_empty() || x.is_empty() {
+            return;
+        }
+        let cols = x.len() / y.len();
+        let rows = x.chunks_exact(cols).zip(gx.chunks_exact_mut(cols));
+        for ((x, gx), (&y, &gy)) in rows.zip(y.iter().zip(gy)) {
+            let y = if y == T::from_f64(f64::NEG_INFINITY) { T::ZERO } else { y };
+            put(gx, x.iter().map(|&x| gy * (x - y).exp()), accum);
+        }
+    }
 }
 
 fn check_rows(x: usize, cols: usize, y: usize) {

@@ -238,10 +238,19 @@ pub fn relu_layer_vjp<T: Element>(
     };
     check_relu_layer(&layer, gw, gb);
     for j in 0..n {
-        put(&mut gb[j], (0..m).fold(T::ZERO, |sum, i| sum + g(i, j)), gb_accum);
+        put(&mut gb[j], pairwise(0, m, &|i| g(i, j)), gb_accum);
         for p in 0..k {
             let x = |i: usize| x.data[i * x.row_stride + p * x.col_stride];
-            put(&mut gw[p * n + j], (0..m).fold(T::ZERO, |sum, i| sum + x(i) * g(i, j)), gw_accum);
+            put(&mut gw[p * n + j], pairwise(0, m, &|i| x(i) * g(i, j)), gw_accum);
         }
     }
+}
+
+/// Σ term(i) for i in `from..to`, pairwise, so that no term passes through more than 128 additions in a row.
+fn pairwise<T: Element>(from: usize, to: usize, term: &impl Fn(usize) -> T) -> T {
+    if to - from <= 128 {
+        return (from..to).fold(T::ZERO, |sum, i| sum + term(i));
+    }
+    let middle = from + (to - from) / 2;
+    pairwise(from, middle, term) + pairwise(middle, to, term)
 }

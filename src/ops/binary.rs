@@ -4,6 +4,7 @@
 use crate::element::Element;
 use crate::kernels::{self, Each, Strided};
 use crate::matrix::Accum;
+use crate::ops::pair_sum::same_shape;
 use crate::ops::{OnEntries, Real, Rule, Sample, ZeroRule};
 use crate::pointwise::{self, Binary, BinaryRule, BinaryVisitor, SlopeA, SlopeB, Value, binary_table};
 use crate::tape::{Cotangents, Var};
@@ -80,6 +81,12 @@ impl<T: Element> BinaryVisitor for Vjp<'_, '_, T> {
     }
 }
 
+/// Whether a function compares a prediction with a target.
+fn is_loss(f: Binary) -> bool {
+    use Binary::{AbsoluteError, BceWithLogits, Huber, KlDiv, KlDivLog, SquaredError};
+    matches!(f, SquaredError(_) | AbsoluteError(_) | Huber(_) | BceWithLogits(_) | KlDiv(_) | KlDivLog(_))
+}
+
 impl Rule for Pairwise {
     fn name(&self) -> &'static str {
         self.0.name()
@@ -89,7 +96,12 @@ impl Rule for Pairwise {
         self.0.arguments()
     }
 
+    /// A loss does not broadcast, as in [`PairSum`](super::pair_sum::PairSum): a prediction \[n\] against a target
+    /// [n, 1] would quietly compare all pairs.
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        if is_loss(self.0) {
+            return same_shape(x).map(|()| x[0].into());
+        }
         if x[0] == x[1] { Ok(x[0].into()) } else { Shape::broadcast(x[0], x[1]) }
     }
 
@@ -141,7 +153,7 @@ impl Rule for Pairwise {
     }
 
     fn samples() -> Vec<Sample> {
-        let shapes: [[&[usize]; 2]; 9] = [
+        let shapes: [[&'static [usize]; 2]; 9] = [
             [&[], &[]],
             [&[7], &[7]],
             [&[3, 4], &[4]],
@@ -154,7 +166,8 @@ impl Rule for Pairwise {
         ];
         let sample = |f: Binary| {
             let [a, b] = f.ranges();
-            shapes.map(|shape| Sample::within(Pairwise(f), [(shape[0], a), (shape[1], b)]))
+            let alike = |shape: [&'static [usize]; 2]| if is_loss(f) { [shape[0]; 2] } else { shape };
+            shapes.map(alike).map(|shape| Sample::within(Pairwise(f), [(shape[0], a), (shape[1], b)]))
         };
         Binary::all().into_iter().flat_map(sample).collect()
     }
@@ -164,7 +177,9 @@ macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range_a:tt $range_b:tt,
         kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr
         $(, |$g:ident| $pull_a:expr, $pull_b:expr)?;)*) => {
-        /// Elementwise functions of two arguments, a method for every line of the binary table. Shapes broadcast.
+        /// Elementwise functions of two arguments, a method for every line of the binary table. Shapes broadcast, but for
+        /// those of the losses `squared_error`, `absolute_error`, `huber`, `bce_with_logits`, `kl_div` and `kl_div_log`: as
+        /// in [`loss`](crate::loss), a prediction and its target have one shape.
         ///
         /// ```
         /// use quietgrad::{Params, Tape, Tensor};
@@ -181,7 +196,7 @@ macro_rules! methods {
         /// ```
         ///
         /// # Panics
-        /// If the shapes do not broadcast.
+        /// If the shapes do not broadcast, or, of a loss, differ.
         impl<T: Real> Var<'_, T> {
             $(
                 $(#[$doc])*

@@ -1,9 +1,9 @@
 //! y = −Σ t log softmax(z) over classes, from logits: the loss of a classifier, without overflow.
 
 use crate::element::Element;
-use crate::kernels::{map, softmax::for_each_log_sum, sum};
+use crate::kernels::{OneByOne, map, softmax::for_each_log_sum, sum, sum_each, sum_pairs};
 use crate::matrix::size;
-use crate::ops::{Real, Reduction, Rule, Sample, SampleInput, index};
+use crate::ops::{Real, Reduction, Rule, Sample, SampleInput, index, no_mean};
 use crate::tape::{Cotangents, Indices, Var};
 use crate::tensor::shape::Show;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
@@ -29,27 +29,16 @@ pub enum Target {
 }
 
 impl CrossEntropy {
-    fn factor<T: Element>(&self, logits: &[usize]) -> T {
+    /// How many samples the sum is divided by.
+    fn divisor(&self, logits: &[usize]) -> usize {
         let samples = &logits[..logits.len() - 1];
-        T::from_f64(match self.reduction {
-            Reduction::Sum => 1.0,
-            Reduction::Mean | Reduction::PerSample => 1.0 / size::product(samples) as f64,
-        })
+        if self.reduction == Reduction::Sum { 1 } else { size::product(samples) }
     }
 
     /// What a target's probability is multiplied by, and what each class gets besides.
     fn shares<T: Element>(&self, classes: usize) -> (T, T) {
         (T::from_f64(1.0 - self.smoothing), T::from_f64(self.smoothing / classes as f64))
     }
-}
-
-/// Σ (ln Σ e^z − z): the loss if every class had the probability 1.
-fn loss_of_all<T: Element>(z: &[T], shift: T, log: T) -> T {
-    let mut total = T::ZERO;
-    for &z in z {
-        total += log - (z - shift);
-    }
-    total
 }
 
 impl Rule for CrossEntropy {
@@ -73,6 +62,9 @@ impl Rule for CrossEntropy {
             (Target::Index, [samples @ .., _]) => samples == target,
             (Target::Probability, _) => logits == target,
         };
+        if fits && self.divisor(logits) == 0 {
+            return Err(no_mean(logits, "samples"));
+        }
         if fits {
             return Ok(Shape::scalar());
         }
@@ -95,31 +87,34 @@ impl Rule for CrossEntropy {
         let (z, t) = (x[0].data, x[1].data);
         let classes = x[0].shape[x[0].shape.len() - 1];
         let (keep, spread) = self.shares::<T>(classes);
-        let mut loss = T::ZERO;
+        let mut losses = OneByOne::default();
         for_each_log_sum(z, classes, |row, shift, log| {
             let place = row * classes..(row + 1) * classes;
             let z = &z[place.clone()];
-            match self.target {
-                Target::Index => loss += keep * (log - (z[index(t[row])] - shift)),
+            // A class that had the probability 1 would have the loss ln Σ e^z − z.
+            let mut loss = match self.target {
+                Target::Index => keep * (log - (z[index(t[row])] - shift)),
                 Target::Probability => {
-                    for (&t, &z) in t[place].iter().zip(z) {
-                        loss += keep * t * (log - (z - shift));
-                    }
+                    sum_pairs(&t[place], z, |[t, z]: [T; 2]| keep * t * (log - (z - shift)))
                 }
-            }
+            };
             if self.smoothing > 0.0 {
-                loss += spread * loss_of_all(z, shift, log);
+                loss += spread * sum_each(z, |[z]: [T; 1]| log - (z - shift));
             }
+            losses.add(loss);
         });
-        y.data[0] = loss * self.factor(x[0].shape);
+        y.data[0] = losses.total() / T::from_f64(self.divisor(x[0].shape) as f64);
     }
 
-    /// gz = g (softmax(z) Σt' − t') for the smoothed target t' = keep t + spread, gt = −g keep log softmax(z)
+    /// In the forward pass, for the smoothed target t' = keep t + spread, the loss was Σ t' (ln Σ e^z − z), whose slopes by
+    /// z are e^z / Σ e^z Σt' − t'. So:
+    ///
+    /// gz = g (softmax(z) Σt' − t'), gt = −g keep log softmax(z)
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let (z, t) = (x[0].data, x[1].data);
         let classes = x[0].shape[x[0].shape.len() - 1];
         let (keep, spread) = self.shares::<T>(classes);
-        let g = gy.data[0] * self.factor(x[0].shape);
+        let g = gy.data[0] / T::from_f64(self.divisor(x[0].shape) as f64);
         gx.add(0, |gz, accum| {
             for_each_log_sum(z, classes, |row, shift, log| {
                 let place = row * classes..(row + 1) * classes;
@@ -189,7 +184,7 @@ impl<'r, T: Real> Var<'r, T> {
     /// −Σ log softmax(logits)\[class\], or the mean over samples; classes lie along the last axis.
     ///
     /// # Panics
-    /// If there is not one class number a row, or one is out of range.
+    /// If there is not one class number a row, one is out of range, or there are no samples to take the mean over.
     ///
     /// ```
     /// use quietgrad::{Params, Reduction, Tape, Tensor};
@@ -280,7 +275,7 @@ impl<'r, T: Real> Var<'r, T> {
     /// the last axis.
     ///
     /// # Panics
-    /// If there is not one class number a row, or one is out of range.
+    /// If there is not one class number a row, one is out of range, or there are no samples to take the mean over.
     ///
     /// ```
     /// use quietgrad::{Params, Reduction, Tape, Tensor};

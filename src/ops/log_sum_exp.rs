@@ -1,7 +1,7 @@
 //! y = ln Σ e^x of each row: a smooth maximum; nothing overflows.
 
 use crate::element::Element;
-use crate::kernels::{rows, softmax};
+use crate::kernels::softmax;
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::size_of;
@@ -27,7 +27,7 @@ impl Rule for LogSumExp {
 
     /// gx = gy e^(x − y)
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        gx.add(0, |gx, accum| rows::log_sum_exp_vjp(x[0].data, y.data, gy.data, gx.data, accum));
+        gx.add(0, |gx, accum| softmax::log_sum_exp_vjp(x[0].data, y.data, gy.data, gx.data, accum));
     }
 
     fn samples() -> Vec<Sample> {

@@ -55,8 +55,8 @@ impl Rule for MapSum {
         [self.f.name(), &self.f.arguments(), self.reduction.name()].join(" ").replace("  ", " ")
     }
 
-    fn shape(&self, _: &[&[usize]]) -> Result<Shape, ShapeError> {
-        Ok(Shape::scalar())
+    fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        self.reduction.check(x[0]).map(|()| Shape::scalar())
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
@@ -65,11 +65,11 @@ impl Rule for MapSum {
             Unary::Square(rule) => kernels::sum_each(x[0].data, Value(rule)),
             f => f.accept(Forward { x: x[0].data }),
         };
-        y.data[0] = sum * T::from_f64(self.reduction.factor(x[0].shape));
+        y.data[0] = sum / T::from_f64(self.reduction.divisor(x[0].shape));
     }
 
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        let g = gy.data[0] * T::from_f64(self.reduction.factor(x[0].shape));
+        let g = gy.data[0] / T::from_f64(self.reduction.divisor(x[0].shape));
         if matches!(self.f, Unary::Abs(_)) {
             return gx.add_signs(0, g, x[0].data);
         }
@@ -102,6 +102,9 @@ impl Rule for MapSum {
 
 impl<T: Real> Var<'_, T> {
     /// Σ f(x), or another reduction, for a function of the unary table, without an array of f(x).
+    ///
+    /// # Panics
+    /// If there is nothing to take the mean over.
     ///
     /// ```
     /// use quietgrad::{Params, Reduction, Tape, Tensor, pointwise::{Abs, Unary}};

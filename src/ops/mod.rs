@@ -42,6 +42,7 @@ mod zero_rule;
 pub use custom::{Custom, CustomRule};
 pub use matmul::linear;
 pub use reduction::Reduction;
+pub(crate) use reduction::no_mean;
 pub use rule::{Alias, Layout, Rule, Sample, SampleInput};
 pub use zero_rule::{OnEntries, Output, ZeroRule};
 
@@ -169,6 +170,10 @@ impl Op {
 
     pub(crate) fn zeros(&self, x: &[&[usize]]) -> ZeroRule {
         each!(self, rule => rule.zeros(x))
+    }
+
+    pub(crate) fn along_direction(&self) -> Op {
+        each!(self, rule => rule.along_direction().into())
     }
 
     pub(crate) fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {

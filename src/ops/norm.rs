@@ -16,6 +16,8 @@ pub struct Norm {
     pub order: Order,
     /// The axes that go.
     pub axes: Axes,
+    /// At 0 the tangent of √Σx² is not 0 but the norm of the tangents ([`Rule::along_direction`]).
+    pub along: bool,
 }
 
 /// A norm of a vector.
@@ -25,6 +27,13 @@ pub enum Order {
     L1,
     /// √Σx²
     L2,
+}
+
+/// The cotangent of x where ‖x‖ = 0: nothing, but for what forward mode found along its direction: with x = εv it is
+/// gy v / ‖v‖.
+fn at_tip<T: Element>(x: T, y: T, gy: T) -> T {
+    let along = y.tangent();
+    if along == T::ZERO { T::ZERO } else { (gy.tangent() * (x.tangent() / along)).times_epsilon() }
 }
 
 impl Rule for Norm {
@@ -52,19 +61,21 @@ impl Rule for Norm {
         let kept = self.axes.keep(x[0].shape);
         let to = broadcast_strides(&kept, &row_major(&kept), x[0].shape);
         let x_strided = Strided { data: x[0].data, strides: &x[0].strides() };
-        let term: Row<T, 1> = match self.order {
-            Order::L1 => &kernels::row(|[x]: [T; 1]| x.abs()),
-            Order::L2 => &kernels::row(|[x]: [T; 1]| x * x),
-        };
-        kernels::sum_strided(x[0].shape, [x_strided], y.data, &to, Accum::Replace, term);
-        if self.order == Order::L2 {
-            for y in y.data {
-                *y = y.sqrt();
+        match self.order {
+            Order::L1 => {
+                let abs = kernels::row(|[x]: [T; 1]| x.abs());
+                kernels::sum_strided(x[0].shape, [x_strided], y.data, &to, Accum::Replace, &abs);
             }
+            Order::L2 => kernels::norm_strided(x[0].shape, x_strided, y.data, &to, self.along),
         }
     }
 
-    /// L1: gx = gy sign(x). L2: gx = gy x / y, and 0 where y = 0: the middle of the cone's slopes.
+    fn along_direction(&self) -> Self {
+        Norm { along: true, ..*self }
+    }
+
+    /// L1, y = Σ|x|: gx = gy sign(x). L2, y = √Σx² and so y dy = Σ x dx: gx = gy x / y, and 0 where y = 0, the middle of the
+    /// cone's slopes.
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let kept = self.axes.keep(x[0].shape);
         let along = broadcast_strides(&kept, &row_major(&kept), x[0].shape);
@@ -72,7 +83,9 @@ impl Rule for Norm {
         let [y, gy] = [y.data, gy.data].map(|data| Strided { data, strides: &along });
         let slope: Row<T, 3> = match self.order {
             Order::L1 => &kernels::row(|[x, y, gy]: [T; 3]| gy * Abs {}.df(x, y)),
-            Order::L2 => &kernels::row(|[x, y, gy]: [T; 3]| if y == T::ZERO { T::ZERO } else { gy * x / y }),
+            Order::L2 => {
+                &kernels::row(|[x, y, gy]: [T; 3]| if y == T::ZERO { at_tip(x, y, gy) } else { gy * (x / y) })
+            }
         };
         gx.add(0, |gx, accum| {
             kernels::map_strided(gx.shape, [x_strided, y, gy], gx.data, accum, slope);
@@ -97,7 +110,8 @@ impl Rule for Norm {
             (&[0, 3], &[0]),
         ];
         let sample = |(shape, axes): (&[usize], &[usize])| {
-            [Order::L1, Order::L2].map(|order| Sample::new(Norm { order, axes: Axes::new(axes) }, [shape]))
+            [Order::L1, Order::L2]
+                .map(|order| Sample::new(Norm { order, axes: Axes::new(axes), along: false }, [shape]))
         };
         cases.into_iter().flat_map(sample).collect()
     }
@@ -120,7 +134,7 @@ impl<T: Real> Var<'_, T> {
     #[track_caller]
     pub fn l1_norm_axes(self, axes: &[usize]) -> Self {
         let axes = self.axes("l1_norm_axes", axes);
-        self.apply(Norm { order: Order::L1, axes }, &[self])
+        self.apply(Norm { order: Order::L1, axes, along: false }, &[self])
     }
 
     /// √Σx² over these axes, which go. The gradient at the zero vector is 0.
@@ -142,7 +156,7 @@ impl<T: Real> Var<'_, T> {
     #[track_caller]
     pub fn l2_norm_axes(self, axes: &[usize]) -> Self {
         let axes = self.axes("l2_norm_axes", axes);
-        self.apply(Norm { order: Order::L2, axes }, &[self])
+        self.apply(Norm { order: Order::L2, axes, along: false }, &[self])
     }
 
     /// Σ|x| over all elements.
@@ -157,7 +171,7 @@ impl<T: Real> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn l1_norm(self) -> Self {
-        self.apply(Norm { order: Order::L1, axes: Axes::all(self.shape().rank()) }, &[self])
+        self.apply(Norm { order: Order::L1, axes: Axes::all(self.shape().rank()), along: false }, &[self])
     }
 
     /// √Σx² over all elements. The gradient at zero is 0.
@@ -173,6 +187,6 @@ impl<T: Real> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn l2_norm(self) -> Self {
-        self.apply(Norm { order: Order::L2, axes: Axes::all(self.shape().rank()) }, &[self])
+        self.apply(Norm { order: Order::L2, axes: Axes::all(self.shape().rank()), along: false }, &[self])
     }
 }

@@ -48,6 +48,15 @@ impl<T: Element> BinaryVisitor for Vjp<'_, '_, T> {
     }
 }
 
+/// # Errors
+/// If two operands that must not be broadcast differ in shape.
+pub(super) fn same_shape(x: &[&[usize]]) -> Result<(), ShapeError> {
+    if x[0] == x[1] {
+        return Ok(());
+    }
+    Err(ShapeError::new(format!("{} and {} must be the same shape", Show(x[0]), Show(x[1]))))
+}
+
 impl Rule for PairSum {
     fn name(&self) -> &'static str {
         self.f.name()
@@ -59,19 +68,17 @@ impl Rule for PairSum {
 
     /// No broadcasting: a prediction \[n\] against a target [n, 1] would quietly compare all pairs.
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
-        if x[0] == x[1] {
-            return Ok(Shape::scalar());
-        }
-        Err(ShapeError::new(format!("{} and {} must be the same shape", Show(x[0]), Show(x[1]))))
+        same_shape(x)?;
+        self.reduction.check(x[0]).map(|()| Shape::scalar())
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let sum = self.f.accept(Forward { a: x[0].data, b: x[1].data });
-        y.data[0] = sum * T::from_f64(self.reduction.factor(x[0].shape));
+        y.data[0] = sum / T::from_f64(self.reduction.divisor(x[0].shape));
     }
 
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        let g = gy.data[0] * T::from_f64(self.reduction.factor(x[0].shape));
+        let g = gy.data[0] / T::from_f64(self.reduction.divisor(x[0].shape));
         self.f.accept(Vjp { a: x[0].data, b: x[1].data, g, gx });
     }
 
@@ -100,7 +107,7 @@ impl<T: Real> Var<'_, T> {
     /// Σ f(a, b), or another reduction, for a function of the binary table, without an array of f(a, b).
     ///
     /// # Panics
-    /// If the shapes differ.
+    /// If the shapes differ, or there is nothing to take the mean over.
     ///
     /// ```
     /// use quietgrad::pointwise::{Binary, SquaredError};

@@ -1,6 +1,8 @@
-//! What the sum in a loss or a penalty is divided by.
+//! What a sum is divided by.
 
 use crate::matrix::size;
+use crate::tensor::ShapeError;
+use crate::tensor::shape::Show;
 
 /// What a sum over many elements is divided by.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,12 +25,26 @@ impl Reduction {
         }
     }
 
-    /// What the sum over a tensor of this shape is multiplied by.
-    pub fn factor(self, shape: &[usize]) -> f64 {
+    /// What the sum over a tensor of this shape is divided by.
+    pub fn divisor(self, shape: &[usize]) -> f64 {
         match self {
             Reduction::Sum => 1.0,
-            Reduction::Mean => 1.0 / size::product(shape) as f64,
-            Reduction::PerSample => 1.0 / shape.first().copied().unwrap_or(1) as f64,
+            Reduction::Mean => size::product(shape) as f64,
+            Reduction::PerSample => shape.first().copied().unwrap_or(1) as f64,
         }
     }
+
+    /// Whether there is something to take the mean over.
+    ///
+    /// # Errors
+    /// If there is nothing: a mean over no samples is no number, and a step by it would not show that.
+    pub(crate) fn check(self, shape: &[usize]) -> Result<(), ShapeError> {
+        let what = if self == Reduction::PerSample { "samples" } else { "elements" };
+        if self.divisor(shape) == 0.0 { Err(no_mean(shape, what)) } else { Ok(()) }
+    }
+}
+
+/// The error of a mean over nothing.
+pub(crate) fn no_mean(shape: &[usize], what: &str) -> ShapeError {
+    ShapeError::new(format!("there are no {what} in {} to take the mean over", Show(shape)))
 }

@@ -72,6 +72,14 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
         true
     }
 
+    /// The op as a second derivative needs it. Where a function has a tip, as ‖x‖ at 0, forward mode's tangent is 0, to
+    /// agree with the gradient chosen there; but the derivative along the direction is not 0, and ‖x‖² has a curvature of
+    /// it. This is the op that gives that tangent instead, if there is a difference.
+    #[must_use]
+    fn along_direction(&self) -> Self {
+        self.clone()
+    }
+
     /// Floating-point operations of `forward` for dense inputs of these shapes. A function of an element counts as one.
     fn flops(&self, x: &[&[usize]], y: &[usize]) -> u64 {
         let elements = |shape: &[usize]| size::product(shape) as u64;

@@ -1,7 +1,7 @@
 //! y = e^x / Σ e^x of each row, or its logarithm; nothing overflows.
 
 use crate::element::Element;
-use crate::kernels::{rows, softmax};
+use crate::kernels::softmax;
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::size_of;
@@ -37,9 +37,9 @@ impl Rule for Softmax {
         let cols = y.shape[y.shape.len() - 1];
         gx.add(0, |gx, accum| {
             if self.log {
-                rows::log_softmax_vjp(y.data, gy.data, cols, gx.data, accum);
+                softmax::log_softmax_vjp(y.data, gy.data, cols, gx.data, accum);
             } else {
-                rows::softmax_vjp(y.data, gy.data, cols, gx.data, accum);
+                softmax::softmax_vjp(y.data, gy.data, cols, gx.data, accum);
             }
         });
     }

@@ -15,6 +15,8 @@ pub struct Variance {
     pub correction: usize,
     /// The root of the variance.
     pub deviation: bool,
+    /// Where the root is 0 its tangent is not 0 but the deviation of the tangents ([`Rule::along_direction`]).
+    pub along: bool,
 }
 
 impl Variance {
@@ -45,33 +47,29 @@ impl Rule for Variance {
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let cols = x[0].shape[x[0].shape.len() - 1];
-        rows::variance(x[0].data, self.divisor(cols), y.data);
-        if self.deviation {
-            for y in y.data {
-                *y = y.sqrt();
-            }
-        }
+        rows::variance(x[0].data, self.divisor(cols), self.deviation, self.along, y.data);
+    }
+
+    fn along_direction(&self) -> Self {
+        Variance { along: true, ..*self }
     }
 
     /// gx = 2 gy (x − mean) / (n − correction), of the root gy (x − mean) / (y (n − correction)), and 0 where y = 0
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        let cols = x[0].shape[x[0].shape.len() - 1];
-        let divisor = self.divisor::<T>(cols);
-        let slope = |row: usize| match (self.deviation, y.data[row]) {
-            (false, _) => (gy.data[row] + gy.data[row]) / divisor,
-            (true, y) if y == T::ZERO => T::ZERO,
-            (true, y) => gy.data[row] / (y * divisor),
-        };
-        gx.add(0, |gx, accum| rows::center(x[0].data, cols, slope, gx.data, accum));
+        let divisor = self.divisor::<T>(x[0].shape[x[0].shape.len() - 1]);
+        gx.add(0, |gx, accum| {
+            rows::variance_vjp(x[0].data, y.data, gy.data, divisor, self.deviation, gx.data, accum);
+        });
     }
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 5] = [&[7], &[3, 4], &[2, 2, 3], &[0, 3], &[2, 150]];
         let sample = |shape: &[usize]| {
-            [(0, false), (1, false), (0, true), (1, true)]
-                .map(|(correction, deviation)| Sample::new(Variance { correction, deviation }, [shape]))
+            [(0, false), (1, false), (0, true), (1, true)].map(|(correction, deviation)| {
+                Sample::new(Variance { correction, deviation, along: false }, [shape])
+            })
         };
-        let single = Sample::new(Variance { correction: 0, deviation: false }, [&[3, 1]]);
+        let single = Sample::new(Variance { correction: 0, deviation: false, along: false }, [&[3, 1]]);
         shapes.into_iter().flat_map(sample).chain([single]).collect()
     }
 }
@@ -95,7 +93,7 @@ impl<T: Real> Var<'_, T> {
     #[track_caller]
     pub fn variance_axes(self, axes: &[usize], correction: usize) -> Self {
         let rows = self.rows(self.axes("variance_axes", axes));
-        rows.apply(Variance { correction, deviation: false }, &[rows])
+        rows.apply(Variance { correction, deviation: false, along: false }, &[rows])
     }
 
     /// The standard deviation over these axes, which go: the root of the [variance](Var::variance_axes). Its gradient
@@ -115,7 +113,7 @@ impl<T: Real> Var<'_, T> {
     #[track_caller]
     pub fn std_axes(self, axes: &[usize], correction: usize) -> Self {
         let rows = self.rows(self.axes("std_axes", axes));
-        rows.apply(Variance { correction, deviation: true }, &[rows])
+        rows.apply(Variance { correction, deviation: true, along: false }, &[rows])
     }
 
     /// The variance of all elements; see [`variance_axes`](Var::variance_axes).
@@ -135,7 +133,7 @@ impl<T: Real> Var<'_, T> {
     #[track_caller]
     pub fn variance(self, correction: usize) -> Self {
         let rows = self.rows(Axes::all(self.shape().rank()));
-        rows.apply(Variance { correction, deviation: false }, &[rows])
+        rows.apply(Variance { correction, deviation: false, along: false }, &[rows])
     }
 
     /// The standard deviation of all elements; see [`std_axes`](Var::std_axes).
@@ -154,6 +152,6 @@ impl<T: Real> Var<'_, T> {
     #[track_caller]
     pub fn std(self, correction: usize) -> Self {
         let rows = self.rows(Axes::all(self.shape().rank()));
-        rows.apply(Variance { correction, deviation: true }, &[rows])
+        rows.apply(Variance { correction, deviation: true, along: false }, &[rows])
     }
 }

@@ -130,11 +130,19 @@ impl<'r, T: Real> Penalty<'r, T> {
 
     /// The sum divided by the number of samples, the size of the first axis: for activities, as tf.keras 2.x and Keras
     /// from 3.14 on have it.
+    ///
+    /// # Panics
+    /// If there are no samples.
     #[track_caller]
     pub fn per_sample(self) -> Var<'r, T> {
         let total = match self.sum {
             Sum::OfEach(f) => self.of.map_sum(f, Reduction::PerSample),
-            Sum::Total(total) => total * Reduction::PerSample.factor(&self.of.shape()),
+            Sum::Total(total) => {
+                let shape = self.of.shape();
+                let samples = Reduction::PerSample.divisor(&shape);
+                assert!(samples > 0.0, "per_sample: there are no samples in {shape} to take the mean over");
+                total / samples
+            }
         };
         total.meets(self.obligation)
     }
@@ -200,6 +208,12 @@ pub fn elastic_net<T: Real>(x: Var<'_, T>, l1: f64, l2: f64) -> Penalty<'_, T> {
     let abs = x.map_sum(Unary::Abs(Abs {}), Reduction::Sum);
     let square = x.map_sum(Unary::Square(Square {}), Reduction::Sum);
     Penalty::new(x, abs * l1 + square * l2, "elastic net penalty")
+}
+
+/// What a vector is divided by: its length, or ∞ for the zero vector, so that it stays 0 and has no slope.
+fn or_infinity<T: Real>(length: Var<'_, T>) -> Var<'_, T> {
+    let r = length.recording();
+    length.le(r.scalar(0.0)).where_cond(r.scalar(f64::INFINITY), length)
 }
 
 /// The tensor as a matrix with a row for each sample.

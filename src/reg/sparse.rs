@@ -1,6 +1,6 @@
 //! Penalties on single elements, samples and units that make activations sparse.
 
-use super::{Penalty, rows};
+use super::{Penalty, or_infinity, rows};
 use crate::ops::Real;
 use crate::pointwise::{AbsPowf, Log1pSquare, Unary};
 use crate::tape::Var;
@@ -56,7 +56,8 @@ pub fn log<T: Real>(x: Var<'_, T>, s: f64) -> Penalty<'_, T> {
 }
 
 /// Σ (Σ|x|)² / Σx², the inner sums over each sample: 1 for a sample with one active unit, n for one with n equal ones, 0
-/// for none. It does not depend on the sample's scale, so nothing is gained by shrinking.
+/// for none. It does not depend on the sample's scale, however small or large, so nothing is gained by shrinking. A sample
+/// of zeros has the slope 0: there is no other that does not prefer a side.
 ///
 /// Source: P. O. Hoyer, Non-negative Matrix Factorization with Sparseness Constraints, 2004, in the squared form of
 /// H. Yang, W. Wen and H. Li, DeepHoyer, 2020.
@@ -72,9 +73,9 @@ pub fn log<T: Real>(x: Var<'_, T>, s: f64) -> Penalty<'_, T> {
 #[track_caller]
 pub fn hoyer<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
     let rows = rows(x);
-    // Held above 0, so that a sample of zeros costs 0.
-    let squares = rows.square().sum_axes(&[1]).clamp(1e-30, f64::INFINITY);
-    Penalty::new(x, (rows.l1_norm_axes(&[1]).square() / squares).sum(), "Hoyer penalty")
+    // Divided first: a sum of |x| may overflow where none of them does.
+    let directions = rows / or_infinity(rows.l2_norm_axes(&[1])).unsqueeze(1);
+    Penalty::new(x, directions.l1_norm_axes(&[1]).square().sum(), "Hoyer penalty")
 }
 
 /// Σ ρ ln(ρ/m) + (1 − ρ) ln((1 − ρ)/(1 − m)) over units, m being the unit's mean activation: the divergence of a coin
@@ -82,7 +83,9 @@ pub fn hoyer<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
 ///
 /// For activations between 0 and 1, such as a sigmoid's; units lie along the last axis, and the mean is over all others.
 /// There is one reduction only, since it is about the whole batch already; the batch must be large enough for its means
-/// to mean something. Infinite if a unit is always 0 or always 1, NaN beyond.
+/// to mean something. The divergence from a unit that is always 0 or always 1 is infinite; so that a saturated unit can
+/// return, m is taken as u + (1 − 2u) m, with u = 2⁻²⁴ in `f32` and 2⁻⁵³ in `f64`: value and slope are large there, and
+/// finite. Beyond 0 and 1 it is NaN.
 ///
 /// Source: A. Ng, Sparse Autoencoder (CS294A lecture notes; UFLDL tutorial), 2011.
 ///
@@ -97,13 +100,15 @@ pub fn hoyer<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
 /// ```
 ///
 /// # Panics
-/// If the tensor is a scalar, or `rho` not between 0 and 1.
+/// If the tensor is a scalar, there are no samples, or `rho` is not between 0 and 1.
 #[track_caller]
 pub fn kl_sparsity<T: Real>(h: Var<'_, T>, rho: f64) -> Var<'_, T> {
     assert!(rho > 0.0 && rho < 1.0, "kl_sparsity: a share of {rho} is not between 0 and 1");
     let shape = h.shape();
     let Some(&units) = shape.last() else { panic!("kl_sparsity: a scalar has no units") };
-    let mean = h.reshape([shape.elements() / units.max(1), units]).mean_axes(&[0]);
+    let others = shape[..shape.rank() - 1].iter().product();
+    let border = T::UNIT_ROUNDOFF.to_f64();
+    let mean = h.reshape([others, units]).mean_axes(&[0]) * (1.0 - 2.0 * border) + border;
     let cross = mean.log().sum() * rho + (1.0 - mean).log().sum() * (1.0 - rho);
     let entropy = rho * rho.ln() + (1.0 - rho) * (1.0 - rho).ln();
     (units as f64 * entropy - cross).must_reach_loss("KL sparsity penalty")

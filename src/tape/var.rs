@@ -243,7 +243,9 @@ impl<'r, T: Real> Var<'r, T> {
                 data
             }
         };
-        add_signs(record.values(self.recording.params).elements(node), &mut data, signs);
+        if !signs.adds_nothing() {
+            add_signs(record.values(self.recording.params).elements(node), &mut data, signs);
+        }
         Tensor::new(node.shape.clone(), data).ok()
     }
 

@@ -3,8 +3,10 @@
 
 use super::blocked::on_current_isa;
 use crate::element::Element;
+use crate::kernels::copy;
 use crate::kernels::isa::Isa;
 use crate::kernels::micro::{self, Microkernel, THIN, ThinLayer};
+use crate::kernels::sum::{STEPS, half};
 use crate::matrix::reference::{self, check_relu_layer};
 use crate::matrix::{Accum, ReluLayer};
 
@@ -48,6 +50,7 @@ pub(in crate::kernels) fn relu_layer_vjp<T: ThinFloat>(
         m,
         k,
         n,
+        cols: n,
         x: x.data.as_ptr(),
         x_row: x.row_stride,
         x_col: x.col_stride,
@@ -55,10 +58,64 @@ pub(in crate::kernels) fn relu_layer_vjp<T: ThinFloat>(
         gy: gy.as_ptr(),
         plus,
         gw: gw.as_mut_ptr(),
+        gw_row: n,
         gw_add: gw_accum == Accum::Add,
         gb: gb.as_mut_ptr(),
         gb_add: gb_accum == Accum::Add,
     };
     // SAFETY: every operand has been checked, and `gw` and `gb` are borrowed mutably.
-    unsafe { T::thin_vjp(&layer) }
+    unsafe {
+        if m <= STEPS {
+            return T::thin_vjp(&layer);
+        }
+        for from in (0..n).step_by(COLUMNS) {
+            let block = ThinLayer {
+                cols: COLUMNS.min(n - from),
+                y: layer.y.add(from),
+                gy: layer.gy.add(from),
+                gw: layer.gw.add(from),
+                gb: layer.gb.add(from),
+                ..layer
+            };
+            pairwise(&block);
+        }
+    }
+}
+
+/// Columns that are summed together where there are many rows.
+const COLUMNS: usize = 128;
+
+/// The sums over the rows of at most [`COLUMNS`] columns, in runs of [`STEPS`] rows that are added pairwise.
+///
+/// # Safety
+/// As [`ThinFloat::thin_vjp`].
+unsafe fn pairwise<T: ThinFloat>(layer: &ThinLayer<T>) {
+    // SAFETY: the caller's; the second part begins at a row within the layer.
+    unsafe {
+        if layer.m <= STEPS {
+            return T::thin_vjp(layer);
+        }
+        let first = half(layer.m, STEPS);
+        pairwise(&ThinLayer { m: first, ..*layer });
+        let (mut gw, mut gb) = ([T::ZERO; THIN * COLUMNS], [T::ZERO; COLUMNS]);
+        pairwise(&ThinLayer {
+            m: layer.m - first,
+            x: layer.x.add(first * layer.x_row),
+            y: layer.y.add(first * layer.n),
+            gy: layer.gy.add(first * layer.n),
+            gw: gw.as_mut_ptr(),
+            gw_row: COLUMNS,
+            gw_add: false,
+            gb: gb.as_mut_ptr(),
+            gb_add: false,
+            ..*layer
+        });
+        let add = |from: &[T], to: *mut T| {
+            copy([&from[..layer.cols]], std::slice::from_raw_parts_mut(to, layer.cols), Accum::Add);
+        };
+        add(&gb, layer.gb);
+        for (p, gw) in gw.chunks_exact(COLUMNS).take(layer.k).enumerate() {
+            add(gw, layer.gw.add(p * layer.gw_row));
+        }
+    }
 }

@@ -196,7 +196,10 @@ impl<T> Product<T> {
 pub(super) struct ThinLayer<T> {
     pub m: usize,
     pub k: usize,
+    /// How far apart the rows of y and gy stand.
     pub n: usize,
+    /// How many columns are summed.
+    pub cols: usize,
     pub x: *const T,
     pub x_row: usize,
     pub x_col: usize,
@@ -204,6 +207,7 @@ pub(super) struct ThinLayer<T> {
     pub gy: *const T,
     pub plus: T,
     pub gw: *mut T,
+    pub gw_row: usize,
     /// Whether to add to what stands in `gw`.
     pub gw_add: bool,
     pub gb: *mut T,

@@ -80,12 +80,12 @@ pub(super) unsafe fn vjp<V: Vector, const K: usize, const VECS: usize>(layer: &T
     // SAFETY: the caller vouches for the instruction set and for the memory that the layer describes.
     unsafe {
         let mut j = 0;
-        while j + VECS * V::LANES <= layer.n {
+        while j + VECS * V::LANES <= layer.cols {
             sums::<V, K, VECS, true>(layer, j, V::head(V::LANES));
             j += VECS * V::LANES;
         }
-        while j < layer.n {
-            sums::<V, K, 1, false>(layer, j, V::head(V::LANES.min(layer.n - j)));
+        while j < layer.cols {
+            sums::<V, K, 1, false>(layer, j, V::head(V::LANES.min(layer.cols - j)));
             j += V::LANES;
         }
     }
@@ -98,7 +98,7 @@ unsafe fn sums<V: Vector, const K: usize, const VECS: usize, const WHOLE: bool>(
     j: usize,
     head: V::Head,
 ) {
-    let ThinLayer { m, n, x, x_row, x_col, y, gy, plus, gw, gw_add, gb, gb_add, .. } = *layer;
+    let ThinLayer { m, n, x, x_row, x_col, y, gy, plus, gw, gw_row, gw_add, gb, gb_add, .. } = *layer;
     // SAFETY: as in `vjp`.
     unsafe {
         let load = |from: *const V::Element| if WHOLE { V::load(from) } else { V::load_head(from, head) };
@@ -124,7 +124,7 @@ unsafe fn sums<V: Vector, const K: usize, const VECS: usize, const WHOLE: bool>(
         }
         put(of_b, gb.add(j), gb_add);
         for p in 0..K {
-            put(of_w[p], gw.add(p * n + j), gw_add);
+            put(of_w[p], gw.add(p * gw_row + j), gw_add);
         }
     }
 }
