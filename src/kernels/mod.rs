@@ -24,7 +24,7 @@ pub mod update;
 
 pub use length::{Length, largest, length};
 pub use map::{Each, Row, Strided, WherePositive, for_each_offset, keep_where_positive, map, map_strided};
-pub(crate) use map::{Signs, add_signs};
+pub(crate) use map::{Loops, Signs, add_signs, looped, map_with};
 pub use matmul::blocked::Blocks;
 pub use micro::THIN;
 pub use reduce::{sum, sum_each, sum_map, sum_rows, sum_strided};
