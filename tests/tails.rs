@@ -6,8 +6,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use quietgrad::pointwise::{
-    Abs, AbsPowf, Binary, BinaryRule, DivBy, DivInto, Elu, Log1pSquare, Pow, Powf, Relu, Sign,
-    Unary, UnaryRule,
+    Abs, AbsPowf, Binary, BinaryRule, DivBy, DivInto, Elu, Log1pSquare, Pow, Powf, Relu, Sign, Unary,
+    UnaryRule,
 };
 use quietgrad::{Dual, Element, Params, Tape, Tensor, derivatives, scalar};
 use safetensors::{Dtype, SafeTensors};

@@ -1,8 +1,11 @@
 //! Elementwise maps over strided operands.
 
+use std::mem::MaybeUninit;
+
 use smallvec::SmallVec;
 
 use super::isa::vectorize;
+use super::reduce::zeroed;
 use crate::element::Element;
 use crate::matrix::Accum;
 
@@ -164,17 +167,13 @@ pub fn looped<T: Element, const N: usize>(f: impl Loops<T, N>) -> impl Fn([&[T];
 
 /// `y += f(x…)` by a function that only replaces.
 fn add_in_blocks<T: Element, const N: usize>(x: [&[T]; N], y: &mut [T], f: &dyn Fn([&[T]; N], &mut [T])) {
-    let mut values = block(T::ZERO, y.len());
+    let mut values = [const { MaybeUninit::uninit() }; BLOCK];
+    let values = zeroed(&mut values, y.len());
     for (number, y) in y.chunks_mut(BLOCK).enumerate() {
         let values = &mut values[..y.len()];
         f(part(&x, number * BLOCK, y.len()), values);
         super::copy([values], y, Accum::Add);
     }
-}
-
-/// A block of this number, as much of it as `len` elements need.
-fn block<T: Element>(number: T, len: usize) -> SmallVec<[T; BLOCK]> {
-    SmallVec::from_elem(number, len.min(BLOCK))
 }
 
 /// `y (=, +=) f(x…, v, g)` with v = value(x…) and one number g for all elements; g stands for v if there is no `value`.
@@ -186,17 +185,20 @@ pub fn map_with<T: Element, const N: usize, const M: usize>(
     accum: Accum,
     f: Row<T, M>,
 ) {
-    assert_eq!(M, N + 2, "f takes two numbers besides x");
-    let g = block(g, y.len());
-    let mut values = g.clone();
+    const { assert!(M == N + 2, "f takes two numbers besides x") };
+    let mut gs = [const { MaybeUninit::uninit() }; BLOCK];
+    let gs = zeroed(&mut gs, y.len());
+    gs.fill(g);
+    let mut values = [const { MaybeUninit::uninit() }; BLOCK];
+    let values = zeroed(&mut values, if value.is_some() { y.len() } else { 0 });
     for (number, y) in y.chunks_mut(BLOCK).enumerate() {
         let x = part(&x, number * BLOCK, y.len());
+        let mut all = [&gs[..y.len()]; M];
+        all[..N].copy_from_slice(&x);
         if let Some(value) = value {
             value(x, &mut values[..y.len()], Accum::Replace);
+            all[N] = &values[..y.len()];
         }
-        let mut all = [&g[..y.len()]; M];
-        all[..N].copy_from_slice(&x);
-        all[N] = &values[..y.len()];
         f(all, y, accum);
     }
 }

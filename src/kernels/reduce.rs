@@ -152,7 +152,7 @@ impl<'a, T: Element, const N: usize> Span<'a, T, N> {
 }
 
 /// The beginning of a buffer, as much as `len` elements need, filled with zeros.
-fn zeroed<T: Element>(buffer: &mut [MaybeUninit<T>; BLOCK], len: usize) -> &mut [T] {
+pub(super) fn zeroed<T: Element>(buffer: &mut [MaybeUninit<T>; BLOCK], len: usize) -> &mut [T] {
     let part = &mut buffer[..len.min(BLOCK)];
     part.fill(MaybeUninit::new(T::ZERO));
     // SAFETY: every element of it was just written.

@@ -45,9 +45,12 @@ impl Rule for MapSum {
         let x = [x[0].data];
         match self.f {
             Unary::Abs(_) => gx.add_signs(0, g, x[0]),
-            Unary::Square(_) => gx.add(0, |gx, accum| kernels::map(x, gx.data, accum, |[x]: [T; 1]| g * (x + x))),
+            Unary::Square(_) => {
+                gx.add(0, |gx, accum| kernels::map(x, gx.data, accum, |[x]: [T; 1]| g * (x + x)))
+            }
             f => gx.add(0, |gx, accum| {
-                let values: Option<Row<T, 1>> = if f.uses_value() { Some(&kernels::looped(Values(f))) } else { None };
+                let values: Option<Row<T, 1>> =
+                    if f.uses_value() { Some(&kernels::looped(Values(f))) } else { None };
                 kernels::map_with(x, values, g, gx.data, accum, &kernels::looped(Pulls(f)));
             }),
         }

@@ -50,8 +50,7 @@ impl Rule for ZipSum {
         }
         let values = kernels::looped(Values(self.f));
         let values: Option<Row<T, 2>> = if self.f.uses_value() { Some(&values) } else { None };
-        let pulls: [Row<T, 4>; 2] =
-            [&kernels::looped(PullsA(self.f)), &kernels::looped(PullsB(self.f))];
+        let pulls: [Row<T, 4>; 2] = [&kernels::looped(PullsA(self.f)), &kernels::looped(PullsB(self.f))];
         for (k, pulls) in pulls.into_iter().enumerate() {
             gx.add(k, |gx, accum| kernels::map_with(x, values, g, gx.data, accum, pulls));
         }

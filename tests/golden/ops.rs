@@ -111,9 +111,7 @@ fn call<'r>(
         }
         ("kl_div", &[z, t]) => z.zip_sum(t, Binary::KlDiv(KlDiv {}), Reduction::Sum),
         ("bce_with_logits", &[z, t]) if args.is("reduction", "mean") => loss::bce_with_logits(z, t),
-        ("bce_with_logits", &[z, t]) => {
-            z.zip_sum(t, Binary::BceWithLogits(BceWithLogits {}), Reduction::Sum)
-        }
+        ("bce_with_logits", &[z, t]) => z.zip_sum(t, Binary::BceWithLogits(BceWithLogits {}), Reduction::Sum),
         ("cross_entropy", &[z]) if args.is("reduction", "mean") => loss::cross_entropy(z, indices?),
         ("cross_entropy", &[z]) => z.cross_entropy(indices?, Reduction::Sum),
         ("cross_entropy", &[z, t]) => z.cross_entropy_soft(t, Reduction::Mean),
