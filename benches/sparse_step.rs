@@ -15,7 +15,7 @@ use quietgrad::{Grads, Params, Random, SkipZeros, Tape, Tensor, loss, reg, set_t
 const SIZES: [(&str, [usize; 3]); 3] =
     [("small", [128, 64, 256]), ("middle", [512, 256, 2048]), ("large", [1024, 768, 6144])];
 
-const ZEROS: [f64; 6] = [0.0, 0.5, 0.65, 0.9, 0.95, 0.99];
+const ZEROS: [f64; 8] = [0.0, 0.3, 0.5, 0.65, 0.8, 0.9, 0.95, 0.99];
 
 struct Setup {
     params: Params<f32>,

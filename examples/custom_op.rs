@@ -3,9 +3,10 @@
 //! Source: S. Rajamanoharan et al., Jumping Ahead: Improving Reconstruction Fidelity with JumpReLU Sparse Autoencoders,
 //! 2024, equations 11 and 12.
 
-use quietgrad::ops::{CustomRule, Op};
+use quietgrad::ops::{CustomRule, Op, Output, ZeroRule};
 use quietgrad::{
-    Accum, Cotangents, Element, Params, Shape, ShapeError, Tape, Tensor, View, ViewMut, gradcheck, kernels,
+    Accum, Cotangents, Element, Params, Random, Shape, ShapeError, Tape, Tensor, View, ViewMut, gradcheck,
+    kernels,
 };
 
 /// y = x where x > θ, else 0, for inputs x \[rows, units\] and thresholds θ \[units\].
@@ -21,6 +22,12 @@ struct JumpRelu {
 impl CustomRule for JumpRelu {
     fn name(&self) -> &'static str {
         "jump_relu"
+    }
+
+    /// The output has many zeros, which the next product skips. But θ's derivative reads the cotangent near θ, also where
+    /// the output is zero: it is wanted everywhere.
+    fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
+        ZeroRule { output: Output::Sparse, ..ZeroRule::DENSE }
     }
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
@@ -61,6 +68,54 @@ impl CustomRule for JumpRelu {
     }
 }
 
+/// y = x where x > θ, else 0, for one fixed θ: as relu, it lets nothing through where it has made a zero, so that products
+/// skip those zeros forward and backward.
+#[derive(Debug)]
+struct FixedJumpRelu {
+    threshold: f64,
+}
+
+impl CustomRule for FixedJumpRelu {
+    fn name(&self) -> &'static str {
+        "fixed_jump_relu"
+    }
+
+    fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        Ok(x[0].into())
+    }
+
+    fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
+        ZeroRule::RELU
+    }
+
+    fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
+        let open = |[x]: [T; 1]| if x > T::from_f64(self.threshold) { x } else { T::ZERO };
+        kernels::map([x[0].data()], y.data, Accum::Replace, open);
+    }
+
+    /// gx = gy where y ≠ 0, else 0
+    fn vjp<T: Element>(&self, _: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+        gx.add(0, |gx, accum| {
+            let open = |[y, gy]: [T; 2]| if y == T::ZERO { T::ZERO } else { gy };
+            kernels::map([y.data(), gy.data()], gx.data, accum, open);
+        });
+    }
+}
+
+/// What the product behind a layer skips, in words.
+fn what_is_skipped() -> String {
+    let mut params = Params::<f32>::new();
+    let mut random = Random::new(1);
+    let w = params.add("w", Tensor::from_fn([256, 64], |_| random.normal() as f32));
+    let z = Tensor::from_fn([128, 256], |_| random.normal() as f32);
+    let mut tape = Tape::new();
+    let r = tape.record(&params);
+    let h = r.apply(Op::custom(FixedJumpRelu { threshold: 1.3 }), &[r.input(&z)]);
+    let y = h.matmul(r.param(w));
+    y.square().mean().backward(&mut params.zeros());
+    r.skipping(y).to_string()
+}
+
 fn main() {
     let jump_relu = Op::custom(JumpRelu { width: 0.4 });
     let mut params = Params::new();
@@ -82,4 +137,6 @@ fn main() {
     println!("inside the window: {}", check(&params).expect_err("a smeared jump is not the jump"));
     params.get_mut(x).copy_from_slice(&[0.2, 0.9, -0.5, 2.0, 0.8, 0.1]);
     println!("outside: {} derivatives agree", check(&params).expect("nothing is smeared there").duals);
+
+    println!("a product behind a fixed jump-relu {}", what_is_skipped());
 }

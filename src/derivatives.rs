@@ -184,9 +184,5 @@ pub fn hessian(x: &Tensor<f64>, f: impl for<'r> Fn(Var<'r, f64>) -> Var<'r, f64>
 
 #[track_caller]
 fn check_direction(method: &str, params: &Params<f64>, direction: &Grads<f64>) {
-    let (expected, given) = (params.len(), direction.data().len());
-    assert_eq!(
-        expected, given,
-        "{method}: a direction of {given} elements does not fit {expected} parameters"
-    );
+    params.expect_gradients(method, direction);
 }

@@ -112,6 +112,9 @@ pub enum Feed {
 /// # Errors
 /// The first derivative that is wrong: which op, by which element, and both values.
 ///
+/// # Panics
+/// If `f` depends on no parameter and no input.
+///
 /// ```
 /// use quietgrad::{Params, Tensor, gradcheck, reg};
 ///
@@ -126,6 +129,7 @@ pub enum Feed {
 /// println!("{}", report.skipped[0]); // input 0, element 3: skipped, since element 3 of relu is at a kink
 /// # Ok::<(), gradcheck::Mismatch>(())
 /// ```
+#[track_caller]
 pub fn check(
     params: &Params<f64>,
     f: impl for<'r> Fn(Recording<'r, f64>) -> Var<'r, f64>,

@@ -3,18 +3,24 @@
 //! A tape borrows the block and never copies it; an optimizer, a norm or a copy is one loop over it.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::element::Element;
 use crate::kernels::{self, length};
 use crate::tensor::{Shape, Tensor};
 
-/// A parameter of a [`Params`]: where it stands.
+/// A parameter of a [`Params`]: where it stands. It serves its model, and all that have the same parameters up to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ParamId(u32);
+pub struct ParamId {
+    number: u32,
+    /// Part of a hash of its name and shape and those of all before it: another model's parameter has another one.
+    tag: u32,
+}
 
 /// A parameter's name, shape and place.
 #[derive(Clone, Debug, PartialEq)]
 struct Entry {
+    id: ParamId,
     name: String,
     shape: Shape,
     range: Range<usize>,
@@ -35,7 +41,7 @@ struct Entry {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Params<T> {
     data: Vec<T>,
-    entries: Vec<Entry>,
+    entries: Arc<Vec<Entry>>,
     signature: Signature,
 }
 
@@ -72,7 +78,7 @@ pub struct Grads<T>(Params<T>);
 impl<T: Element> Params<T> {
     /// No parameters yet.
     pub fn new() -> Self {
-        Params { data: Vec::new(), entries: Vec::new(), signature: Signature::EMPTY }
+        Params { data: Vec::new(), entries: Arc::default(), signature: Signature::EMPTY }
     }
 
     /// Adds a parameter with its initial value.
@@ -87,18 +93,22 @@ impl<T: Element> Params<T> {
         let start = self.data.len();
         self.data.extend(value.into_data());
         self.signature = self.signature.with(&name, &shape, self.data.len() - start);
-        self.entries.push(Entry { name, shape, range: start..self.data.len() });
-        ParamId(self.entries.len() as u32 - 1)
+        let tag = (self.signature.fingerprint >> 32) as u32;
+        let id = ParamId { number: self.entries.len() as u32, tag };
+        let range = start..self.data.len();
+        Arc::make_mut(&mut self.entries).push(Entry { id, name, shape, range });
+        id
     }
 
     /// The parameter of this name.
     pub fn find(&self, name: &str) -> Option<ParamId> {
-        self.entries.iter().position(|entry| entry.name == name).map(|i| ParamId(i as u32))
+        self.entries.iter().find(|entry| entry.name == name).map(|entry| entry.id)
     }
 
     /// All parameters, in the order in which they were added.
     pub fn ids(&self) -> impl Iterator<Item = ParamId> + use<T> {
-        (0..self.entries.len() as u32).map(ParamId)
+        let entries = Arc::clone(&self.entries);
+        (0..entries.len()).map(move |i| entries[i].id)
     }
 
     /// A parameter's name.
@@ -175,19 +185,80 @@ impl<T: Element> Params<T> {
         Grads(self.map(|_| T::ZERO))
     }
 
+    /// The places of all parameters.
+    pub(crate) fn places(&self) -> impl Iterator<Item = &Range<usize>> {
+        self.entries.iter().map(|entry| &entry.range)
+    }
+
+    /// A parameter's place and shape.
     #[track_caller]
-    pub(crate) fn range(&self, id: ParamId) -> Range<usize> {
-        self.entry(id).range.clone()
+    #[inline]
+    pub(crate) fn place(&self, id: ParamId) -> (Range<usize>, &Shape) {
+        let Entry { range, shape, .. } = self.entry(id);
+        (range.clone(), shape)
     }
 
     #[track_caller]
-    fn entry(&self, id: ParamId) -> &Entry {
-        match self.entries.get(id.0 as usize) {
-            Some(entry) => entry,
-            None => {
-                panic!("no parameter {}: there are {}; is it of another model?", id.0, self.entries.len())
-            }
+    fn range(&self, id: ParamId) -> Range<usize> {
+        self.entry(id).range.clone()
+    }
+
+    /// Panics, in the name of `what`, unless these gradients are laid out like these parameters: names and shapes are the
+    /// same, in the same order.
+    ///
+    /// ```should_panic
+    /// use quietgrad::{Params, Tensor};
+    ///
+    /// let (mut p, mut q) = (Params::<f32>::new(), Params::<f32>::new());
+    /// p.add("w", Tensor::from([1.0, 2.0]));
+    /// q.add("scale", Tensor::from([[1.0, 2.0]])); // of another model, but as many elements
+    /// p.expect_gradients("step", &q.zeros()); // panics
+    /// ```
+    #[track_caller]
+    #[inline]
+    pub fn expect_gradients(&self, what: &str, grads: &Grads<T>) {
+        if self.signature != grads.0.signature {
+            self.refuse_gradients(what, &grads.0);
         }
+    }
+
+    #[cold]
+    #[track_caller]
+    fn refuse_gradients(&self, what: &str, grads: &Params<T>) -> ! {
+        let (expected, given) = (self.len(), grads.len());
+        let differ = |a: &Entry, b: &Entry| a.name != b.name || a.shape != b.shape;
+        let count = self.entries.len().min(grads.entries.len());
+        let first = (0..count).find(|&i| differ(&self.entries[i], &grads.entries[i])).unwrap_or(count);
+        let says = |entry: Option<&Entry>| match entry {
+            Some(Entry { name, shape, .. }) => format!("{name:?} of shape {shape}"),
+            None => "missing".to_owned(),
+        };
+        let [here, there] = [self, grads].map(|params| says(params.entries.get(first)));
+        panic!(
+            "{what}: {given} gradients do not fit {expected} parameters: they are of another model, whose parameter \
+             {first} is {there}, and here it is {here}"
+        )
+    }
+
+    #[track_caller]
+    #[inline]
+    fn entry(&self, id: ParamId) -> &Entry {
+        match self.entries.get(id.index()) {
+            Some(entry) if entry.id == id => entry,
+            other => refuse_id(id, other, self.entries.len()),
+        }
+    }
+}
+
+#[cold]
+#[track_caller]
+fn refuse_id(ParamId { number, .. }: ParamId, entry: Option<&Entry>, count: usize) -> ! {
+    match entry {
+        Some(Entry { name, shape, .. }) => panic!(
+            "parameter {number} is of another model: here parameter {number} is {name:?} of shape {shape}, and was added \
+             after other ones or with another name or shape"
+        ),
+        None => panic!("no parameter {number}: there are {count}; is it of another model?"),
     }
 }
 
@@ -199,11 +270,22 @@ impl<T: Element> Default for Params<T> {
 
 impl ParamId {
     pub(crate) fn index(self) -> usize {
-        self.0 as usize
+        self.number as usize
     }
 }
 
 impl<T: Element> Grads<T> {
+    /// All parameters, in the order in which they were added.
+    pub fn ids(&self) -> impl Iterator<Item = ParamId> + use<T> {
+        self.0.ids()
+    }
+
+    /// The name of the parameter that a gradient is of.
+    #[track_caller]
+    pub fn name(&self, id: ParamId) -> &str {
+        self.0.name(id)
+    }
+
     /// A parameter's gradient, in row-major order.
     #[track_caller]
     pub fn get(&self, id: ParamId) -> &[T] {

@@ -153,6 +153,10 @@ impl Index<Var<'_>> for Gradient {
 /// What an operation takes: a [`Var`], or a constant `f64`, which leaves no trace on the tape.
 pub trait Operand: Copy {
     /// The number, and its node on `tape` unless it is a constant.
+    ///
+    /// # Panics
+    /// If it is on another tape.
+    #[track_caller]
     fn on(self, tape: &Tape) -> (f64, Option<u32>);
 }
 
@@ -164,6 +168,7 @@ impl Operand for f64 {
 
 impl Operand for Var<'_> {
     #[inline]
+    #[track_caller]
     fn on(self, tape: &Tape) -> (f64, Option<u32>) {
         assert!(std::ptr::eq(self.tape, tape), "scalar::Var: the operands are on different tapes");
         (self.value, Some(self.id))
@@ -171,6 +176,7 @@ impl Operand for Var<'_> {
 }
 
 #[inline]
+#[track_caller]
 fn binary(tape: &Tape, rule: impl BinaryRule, a: impl Operand, b: impl Operand) -> Var<'_> {
     let ((a, a_id), (b, b_id)) = (a.on(tape), b.on(tape));
     let y = rule.f(a, b);
@@ -203,6 +209,7 @@ macro_rules! binary_methods {
         impl Var<'_> {$(
             $(#[$doc])*
             #[inline]
+            #[track_caller]
             pub fn $name(self, $b: impl Operand, $($arg: f64),*) -> Self {
                 binary(self.tape, pointwise::$Rule { $($arg),* }, self, $b)
             }
@@ -216,6 +223,7 @@ macro_rules! operators {
         impl<B: Operand> $Op<B> for Var<'_> {
             type Output = Self;
             #[inline]
+            #[track_caller]
             fn $op(self, b: B) -> Self {
                 binary(self.tape, pointwise::$Op {}, self, b)
             }
@@ -223,12 +231,14 @@ macro_rules! operators {
         impl<'t> $Op<Var<'t>> for f64 {
             type Output = Var<'t>;
             #[inline]
+            #[track_caller]
             fn $op(self, b: Var<'t>) -> Var<'t> {
                 binary(b.tape, pointwise::$Op {}, self, b)
             }
         }
         impl<B: Operand> $OpAssign<B> for Var<'_> {
             #[inline]
+            #[track_caller]
             fn $op_assign(&mut self, b: B) {
                 *self = self.$op(b);
             }

@@ -22,6 +22,21 @@ const UPWARD: &[(&str, &str)] = &[
     ("tape", "ops"), // an op is data on the tape, and its file ends with its method of `Var`
 ];
 
+/// The files of `src/tape/`, lowest first: one imports, by `super::`, from the rows above its own.
+const TAPE: &[&[&str]] = &[
+    &["memory", "profile"],
+    &["cotangents"],
+    &["node"],
+    &["obligation", "values", "watch"],
+    &["zeros"],
+    &["record"],
+    &["handles", "sweep"],
+    &["flow"],
+    &["backward"],
+    &["operators", "recording", "var"],
+    &["mod"],
+];
+
 /// Longest file of `src`, in lines.
 const LIMIT: usize = 400;
 
@@ -107,6 +122,40 @@ fn modules_import_only_from_below() {
         }
     }
     assert!(edges > 100, "only {edges} imports found");
+    assert_none(&faults);
+}
+
+#[test]
+fn the_files_of_the_tape_import_only_from_below() {
+    let row = |file: &str| {
+        let at = TAPE.iter().position(|row| row.contains(&file));
+        at.unwrap_or_else(|| panic!("src/tape/{file}.rs has no place in TAPE yet: give it one"))
+    };
+    let mut faults = Vec::new();
+    let mut edges = 0;
+    for source in sources() {
+        let Some(from) = source.path.strip_prefix("tape/").and_then(|path| path.strip_suffix(".rs")) else {
+            continue;
+        };
+        let own = row(from);
+        for (number, line) in source.code() {
+            let place = format!("src/{}:{number}", source.path);
+            if line.contains("crate::tape::") {
+                faults.push(format!("{place}: a neighbour is imported by `super::`"));
+            }
+            let start = if from == "mod" { "use " } else { "use super::" };
+            let Some(rest) = line.trim().strip_prefix(start) else { continue };
+            let to = rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().expect("a part");
+            if ["std", "crate"].contains(&to) {
+                continue;
+            }
+            edges += 1;
+            if row(to) >= own {
+                faults.push(format!("{place}: `{from}` imports `{to}`, which does not lie below it"));
+            }
+        }
+    }
+    assert!(edges > 30, "only {edges} imports found");
     assert_none(&faults);
 }
 

@@ -23,7 +23,7 @@ struct Draw<'r> {
 fn draw<'r>(r: Recording<'r, f64>, seed: u64, rows: usize, width: usize, jump_relu: &Op) -> Var<'r, f64> {
     let mut random = Random::new(seed);
     let x = Tensor::from_fn([rows, width], |_| random.normal());
-    let x = if random.below(2) == 0 { r.input(&x) } else { r.constant(&x) };
+    let x = r.input(&x);
     let loss = r.scalar(0.0);
     let mut draw = Draw { r, random, rows, width, values: vec![x], loss, jump_relu: jump_relu.clone() };
     for _ in 0..4 {
@@ -66,8 +66,12 @@ impl<'r> Draw<'r> {
     /// A product with weights, and most often something that makes zeros.
     fn layer(&mut self) -> Var<'r, f64> {
         let (h, w, b) = (self.value(), self.param(0), self.param(1));
-        match self.below(8) {
+        match self.below(9) {
             0 => h.linear(w, b),
+            8 => {
+                let data = Tensor::from_fn([self.rows, self.width], |_| self.random.normal().max(0.5) - 0.5);
+                self.r.constant(&data).linear_relu(w, b)
+            }
             1 => (h.matmul(w) + b).relu(),
             2 => (h.matmul(w) + h).relu(),
             3 => h.linear(w, b).relu(),
@@ -240,7 +244,8 @@ struct Seen {
 /// graphs before with that on a fresh one.
 fn compare(when: SkipZeros, seeds: std::ops::Range<u64>, rows: usize, width: usize) -> Seen {
     let _turn = crate::turn();
-    let (params, jump_relu, mut seen) = (params(width), Op::custom(JumpRelu), Seen::default());
+    let (params, jump_relu, mut seen) =
+        (params(width), Op::custom(JumpRelu { threshold: 0.5 }), Seen::default());
     let (mut used, mut dense_tape) = (Tape::new(), Tape::new());
     used.skip_zeros(when);
     dense_tape.skip_zeros(SkipZeros::Never);

@@ -157,7 +157,7 @@ fn an_optimizer_steps_the_parameters_that_it_began_with() {
         panics!(began, optimizer.step(&mut renamed, &of_renamed));
         panics!(began, optimizer.step(&mut turned, &of_turned));
         panics!("step: 7 gradients do not fit 6 parameters", optimizer.step(&mut here, &of_grown));
-        panics!("step: the gradients are of other parameters", optimizer.step(&mut here, &of_renamed));
+        panics!("they are of another model", optimizer.step(&mut here, &of_renamed));
         let groups = Groups::new(&renamed, |_, _| Factors::default());
         panics!("step_groups: the groups are of other", optimizer.step_groups(&mut here, &grads, &groups));
         // A clone of the parameters is no other model.

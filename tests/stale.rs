@@ -72,6 +72,7 @@ fn every_op_overwrites_what_stood_in_memory_if_its_inputs_are_stretched() {
 
 #[test]
 fn what_a_tape_ran_before_changes_no_bit() {
+    let _turn = crate::turn();
     let mut params = Params::new();
     let w = params.add("w", Tensor::from([[0.5, -0.3], [0.2, 0.9]]));
     let b = params.add("b", Tensor::from([0.1, -0.2]));

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::matrix::Accum;
 use crate::ops::Real;
 use crate::params::Grads;
 use crate::tape::Var;
@@ -26,11 +27,13 @@ pub struct Terms {
 }
 
 /// The gradient of a sum of terms, as [`Var::backward`] would give it for their sum, and each term's own part in it.
-/// One sweep for each term. Overwrites `grads`.
+/// One sweep for each term. Overwrites `grads`, by zeros if there are no terms.
+///
+/// Terms may be of several recordings with the same parameters.
 ///
 /// # Panics
-/// If a term is not a scalar or depends on nothing that is differentiated, or a penalty of the recording is part of
-/// none of them.
+/// If a term is not a scalar or depends on nothing that is differentiated, `grads` are of other parameters than a term's, or
+/// a penalty of a term's recording is part of none of them.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, loss, reg, terms};
@@ -52,22 +55,24 @@ pub struct Terms {
 /// ```
 #[track_caller]
 pub fn backward<T: Real>(terms: &[(&str, Var<'_, T>)], grads: &mut Grads<T>) -> Terms {
-    let Some((_, first)) = terms.first() else { return Terms { terms: Vec::new(), parameters: Vec::new() } };
-    let params = first.recording().params();
-    let mut part = params.zeros();
     grads.data_mut().fill(T::ZERO);
+    let mut part = grads.clone();
     let mut parts = Vec::with_capacity(terms.len());
     for &(name, term) in terms {
-        term.sweep_scalar(&mut part);
+        term.sweep_scalar("terms::backward", &mut part, Accum::Replace);
         for (sum, &part) in grads.data_mut().iter_mut().zip(part.data()) {
             *sum += part;
         }
-        let norms = params.ids().map(|id| norm(part.get(id))).collect();
+        let norms = grads.ids().map(|id| norm(part.get(id))).collect();
         parts.push(Term { name: name.into(), value: term.item().to_f64(), norms });
     }
-    let roots: Vec<_> = terms.iter().map(|(_, term)| term.id()).collect();
-    first.recording().check_obligations(&roots);
-    Terms { terms: parts, parameters: params.ids().map(|id| params.name(id).into()).collect() }
+    // Terms of several recordings, with the same parameters: each recording's penalties are looked for among its own.
+    for &(_, term) in terms {
+        let here =
+            |&&(_, other): &&(&str, Var<'_, T>)| std::ptr::eq(other.recording.tape, term.recording.tape);
+        term.recording.check_obligations(terms.iter().filter(here).map(|(_, other)| other.id));
+    }
+    Terms { terms: parts, parameters: grads.ids().map(|id| grads.name(id).into()).collect() }
 }
 
 fn norm<T: Real>(x: &[T]) -> f64 {

@@ -19,12 +19,18 @@ pub struct Strided<'a, T> {
     pub strides: &'a [usize],
 }
 
+/// As many axes as are walked without allocating.
+const INLINE: usize = 8;
+
 /// A loop nest's axis: its length and every operand's stride.
 pub(super) type Axis<const N: usize> = (usize, [usize; N]);
 
 /// Drops axes of size 1 and merges neighbours that every operand walks in one stride: fewer, longer loops.
-pub(super) fn collapse<const N: usize>(shape: &[usize], strides: [&[usize]; N]) -> SmallVec<[Axis<N>; 6]> {
-    let mut axes: SmallVec<[Axis<N>; 6]> = SmallVec::new();
+pub(super) fn collapse<const N: usize>(
+    shape: &[usize],
+    strides: [&[usize]; N],
+) -> SmallVec<[Axis<N>; INLINE]> {
+    let mut axes: SmallVec<[Axis<N>; INLINE]> = SmallVec::new();
     for (axis, &size) in shape.iter().enumerate() {
         if size == 1 {
             continue;
@@ -65,7 +71,7 @@ pub fn for_each_offset<const N: usize>(
 
 /// Calls `row` with each operand's offset for every combination of the outer axes, in row-major order.
 pub(super) fn for_each_row<const N: usize>(outer: &[Axis<N>], mut row: impl FnMut([usize; N])) {
-    let mut count: SmallVec<[usize; 6]> = SmallVec::from_elem(0, outer.len());
+    let mut count: SmallVec<[usize; INLINE]> = SmallVec::from_elem(0, outer.len());
     let mut at = [0; N];
     'rows: loop {
         row(at);

@@ -29,7 +29,7 @@ pub use matmul::blocked::Blocks;
 pub use micro::THIN;
 pub use reduce::{sum, sum_each, sum_map, sum_rows, sum_strided};
 pub use rows::{put, running_sum};
-pub use threads::{set_threads, threads};
+pub use threads::{MOST_THREADS, set_threads, threads};
 
 pub use sparse::{convert as support, cost};
 

@@ -1,8 +1,11 @@
 //! y = any number of tensors, one after the other along an axis.
 
+use smallvec::SmallVec;
+
 use crate::element::Element;
 use crate::kernels::put;
 use crate::ops::{Real, Rule, Sample};
+use crate::tape::values::MOST_LISTED;
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{Show, around, size_of, with_size};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
@@ -132,7 +135,7 @@ impl<'r, T: Real> Var<'r, T> {
     /// ```
     #[track_caller]
     pub fn stack(parts: &[Var<'r, T>], axis: usize) -> Self {
-        let mut rows: smallvec::SmallVec<[Self; 8]> = smallvec::SmallVec::new();
+        let mut rows: SmallVec<[Self; MOST_LISTED]> = SmallVec::new();
         for part in parts {
             rows.push(part.unsqueeze(axis));
         }

@@ -40,6 +40,7 @@ impl Rule for Norm {
     }
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
+        self.axes.expect_in(x[0])?;
         Ok(self.axes.drop(x[0]))
     }
 

@@ -13,7 +13,7 @@ use crate::tensor::{Shape, ShapeError, View, ViewMut};
 #[derive(Clone, Debug)]
 pub struct Pad {
     /// How many elements come before and after, for each axis.
-    pub widths: SmallVec<[(usize, usize); 4]>,
+    pub widths: SmallVec<[(usize, usize); 8]>,
     /// What they are.
     pub value: f64,
 }

@@ -240,12 +240,8 @@ impl<T: Element, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
 /// Checks that everything fits, makes room for what is used, and counts the step.
 #[track_caller]
 fn begin<T: Element, O: Optimizer<T> + ?Sized>(optimizer: &mut O, params: &Params<T>, grads: &Grads<T>) {
+    params.expect_gradients("step", grads);
     let here = params.signature();
-    if grads.signature() != here {
-        let (given, expected) = (grads.data().len(), params.len());
-        assert!(given == expected, "step: {given} gradients do not fit {expected} parameters");
-        panic!("step: the gradients are of other parameters: names or shapes differ");
-    }
     let mut senseless: Option<Senseless> = None;
     let mut before = here;
     optimizer.fields_mut(&mut |name, field| match field {

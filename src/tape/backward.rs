@@ -10,13 +10,11 @@ use std::ops::Range;
 
 use super::cotangents::{Cotangents, Flow, Receivers};
 use super::flow::{Incoming, Lent, RunOn};
-use super::memory::{EntryValues, Place, Pool};
+use super::memory::Place;
 use super::node::{Kind, Node, NodeId};
 use super::record::Record;
-use super::values::Values;
+use super::sweep::Sweep;
 use super::watch::Watch;
-use super::zeros::Zeros;
-use crate::kernels;
 use crate::matrix::Accum;
 use crate::ops::{Op, Real};
 use crate::params::{Grads, Params};
@@ -48,76 +46,15 @@ pub(crate) fn sweep<T: Real>(
 
 /// Zero for every parameter that nothing flowed to.
 fn clear_untouched<T: Real>(record: &Record<T>, params: &Params<T>, gradients: &mut [T]) {
-    for id in params.ids() {
-        let reached = record.param_node(id).is_some_and(|node| record.flows[node.index()] != Flow::Nothing);
-        if !reached {
-            gradients[params.range(id)].fill(T::ZERO);
+    let nodes = record.param_nodes.iter().copied().chain(std::iter::repeat(None));
+    for (place, node) in params.places().zip(nodes) {
+        if node.is_none_or(|node| record.flows[node.index()] == Flow::Nothing) {
+            gradients[place.clone()].fill(T::ZERO);
         }
     }
 }
 
-/// What a sweep reads and writes.
-pub(super) struct Sweep<'a, T> {
-    pub(super) nodes: &'a [Node],
-    pub(super) values: Values<'a, T>,
-    pub(super) zeros: &'a Zeros<T>,
-    pub(super) cotangents: &'a mut [T],
-    gradients: &'a mut [T],
-    pub(super) flows: &'a mut [Flow],
-    pub(super) signs: &'a mut [T],
-    pub(super) values_of_entries: &'a mut Pool<EntryValues<T>>,
-}
-
-impl<'a, T: Real> Sweep<'a, T> {
-    /// A sweep that has not begun, and the tape's watch.
-    fn new(
-        record: &'a mut Record<T>,
-        params: &'a [T],
-        gradients: &'a mut [T],
-        accum: Accum,
-    ) -> (Self, Option<&'a mut Watch>) {
-        let nodes = &record.nodes[..record.recorded];
-        record.flows.clear();
-        record.flows.resize(nodes.len(), Flow::Nothing);
-        record.signs.clear();
-        record.signs.resize(nodes.len(), T::ZERO);
-        record.values_of_entries.clear();
-        if accum == Accum::Add {
-            for (flow, node) in record.flows.iter_mut().zip(nodes) {
-                if matches!(node.kind, Kind::Param(_)) {
-                    *flow = Flow::Whole;
-                }
-            }
-        }
-        let sweep = Sweep {
-            nodes,
-            values: Values { arena: &record.values.data, params },
-            zeros: &record.zeros,
-            cotangents: &mut record.cotangents.data,
-            gradients,
-            flows: &mut record.flows,
-            signs: &mut record.signs,
-            values_of_entries: &mut record.values_of_entries,
-        };
-        (sweep, record.watch.as_deref_mut())
-    }
-
-    /// Gives a root its cotangent.
-    fn seed(&mut self, root: NodeId, seed: &[T]) {
-        let flow = &mut self.flows[root.index()];
-        let place = match &self.nodes[root.index()].cotangent {
-            Place::Nowhere => return,
-            Place::Arena(range) => &mut self.cotangents[range.clone()],
-            Place::Gradient(range) => &mut self.gradients[range.clone()],
-        };
-        let accum = if *flow == Flow::Nothing { Accum::Replace } else { Accum::Add };
-        *flow = Flow::Whole;
-        match accum {
-            Accum::Replace => place.copy_from_slice(seed),
-            Accum::Add => kernels::copy([seed], place, accum),
-        }
-    }
-
+impl<T: Real> Sweep<'_, T> {
     /// The loop, over the nodes before `end`.
     fn run(&mut self, end: usize, mut watch: Option<&mut Watch>) {
         let attended = watch.is_some() || self.zeros.any() || self.zeros.keeps;
@@ -158,7 +95,7 @@ impl<'a, T: Real> Sweep<'a, T> {
         watch: Option<&mut Watch>,
     ) {
         let incoming = if ATTENDED { self.incoming(i) } else { Incoming::whole() };
-        let Incoming { on, mut gy, gy_is_copy, y: y_lent, x: x_lent, plans, spare } = incoming;
+        let Incoming { on, mut gy, gy_is_copy, y: y_lent, x: x_lent, spare } = incoming;
         let (nodes, values, zeros, node) = (self.nodes, self.values, self.zeros, &self.nodes[i]);
         let (arena, rest) = self.cotangents.split_at_mut(place.start);
         let (signs_of_inputs, own_signs) = self.signs.split_at_mut(i);
@@ -174,7 +111,7 @@ impl<'a, T: Real> Sweep<'a, T> {
             signs: if gy_is_copy { &mut signs_of_copy } else { &mut own_signs[0] },
         };
         let entries = (ATTENDED && zeros.any()).then_some(Receivers {
-            plans: &plans,
+            plans: self.plans,
             values: &mut self.values_of_entries.all,
             supports: &zeros.supports.all,
             spare,
@@ -218,6 +155,8 @@ impl<'a, T: Real> Sweep<'a, T> {
             Some(watch) if ATTENDED => watch.backward(nodes, NodeId(i as u32), &mut gx, run),
             _ => run(&mut gx),
         }
-        self.take_back([gy, y_lent, x_lent]);
+        if ATTENDED {
+            self.take_back([gy, y_lent, x_lent]);
+        }
     }
 }

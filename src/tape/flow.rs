@@ -5,12 +5,10 @@
 //! both belongs together. Whoever wants them at a support gets them from [`Sweep::values_at`], which looks which entries
 //! a node has and, if they are others, picks the values.
 
-use smallvec::SmallVec;
-
-use super::backward::Sweep;
 use super::cotangents::{Flow, Plan};
 use super::memory::{EntryValues, Place};
 use super::node::{Node, NodeId};
+use super::sweep::Sweep;
 use crate::kernels::support;
 use crate::matrix::{Accum, Sparse};
 use crate::ops::{OnEntries, Real};
@@ -62,17 +60,15 @@ pub(super) struct Incoming<T> {
     /// y and x at the entries of gy, where the vjp reads them and the recording has not got them.
     pub y: Option<Lent<T>>,
     pub x: Option<Lent<T>>,
-    /// One for each input; none if no entries have been found.
-    pub plans: SmallVec<[Plan; 4]>,
     /// The number of entry values that may be overwritten.
     pub spare: usize,
 }
 
 impl<T> Incoming<T> {
     /// Of a vjp that is run on all elements, on a tape on which there is nothing to attend to.
+    #[inline(always)]
     pub fn whole() -> Self {
-        let (on, plans) = (RunOn::All, SmallVec::new());
-        Incoming { on, gy: None, gy_is_copy: false, y: None, x: None, plans, spare: 0 }
+        Incoming { on: RunOn::All, gy: None, gy_is_copy: false, y: None, x: None, spare: 0 }
     }
 }
 
@@ -95,7 +91,11 @@ impl<T: Real> Sweep<'_, T> {
             }
         }
         if found {
-            incoming.plans = (0..node.inputs.len()).map(|k| self.plan(node, k, on)).collect();
+            self.plans.clear();
+            for k in 0..node.inputs.len() {
+                let plan = self.plan(node, k, on);
+                self.plans.push(plan);
+            }
             incoming.spare = self.values_of_entries.take();
         }
         incoming

@@ -3,13 +3,16 @@
 mod backward;
 pub(crate) mod cotangents;
 mod flow;
+mod handles;
 mod memory;
 pub(crate) mod node;
 mod obligation;
+mod operators;
 pub(crate) mod profile;
 pub(crate) mod record;
 mod recording;
-mod values;
+pub(crate) mod sweep;
+pub(crate) mod values;
 pub(crate) mod var;
 mod watch;
 pub(crate) mod zeros;
@@ -24,50 +27,10 @@ use crate::ops::Real;
 use crate::params::Params;
 
 pub use cotangents::Cotangents;
+pub use handles::{Indices, Obligation, Recording, Tape, Var};
 pub use node::{Kind, Node, NodeId};
-pub use obligation::Obligation;
 pub use profile::{Cost, Profile};
-pub use recording::Recording;
-pub use var::{Indices, Var};
 pub use zeros::{SkipZeros, Skipping};
-
-/// Memory for recordings. One tape serves a whole training run; after the first step it allocates nothing.
-///
-/// A tape belongs to one thread at a time (`Send`, not `Sync`); threads that train together have one each and share
-/// the [`Params`] by reference.
-///
-/// ```
-/// use quietgrad::{Params, Tape, Tensor};
-///
-/// let mut params = Params::new();
-/// let w = params.add("w", Tensor::from(2.0));
-/// let mut grads = params.zeros();
-///
-/// let mut tape = Tape::<f64>::new();
-/// for step in 0..100 {
-///     let r = tape.record(&params);
-///     let loss = (r.param(w) - 5.0).square();
-///     loss.backward(&mut grads);
-///     params.data_mut()[0] -= 0.1 * grads.data()[0];
-/// }
-/// assert!((params.data()[0] - 5.0).abs() < 1e-6);
-/// ```
-///
-/// A handle cannot outlive its recording:
-///
-/// ```compile_fail
-/// use quietgrad::{Params, Tape};
-///
-/// let params = Params::new();
-/// let mut tape = Tape::<f64>::new();
-/// let stale = tape.record(&params).scalar(1.0);
-/// let r = tape.record(&params);
-/// let y = stale + r.scalar(1.0); // error: `tape` was borrowed again while `stale` was alive
-/// ```
-#[derive(Default)]
-pub struct Tape<T> {
-    pub(crate) record: RefCell<Record<T>>,
-}
 
 impl<T: Real> Tape<T> {
     /// A tape without memory yet.

@@ -8,10 +8,10 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use super::cotangents::{Flow, Slot};
+use super::cotangents::{Flow, Plan, Slot};
 use super::memory::{Arena, EntryValues, Memory, Place, Pool, extent};
 use super::node::{Kind, Node, NodeId};
-use super::obligation::Owed;
+use super::obligation::Obligations;
 use super::values::Values;
 use super::watch::Watch;
 use super::zeros::{SkipZeros, Skipping, Zeros};
@@ -39,12 +39,14 @@ pub(crate) struct Record<T> {
     pub signs: Vec<T>,
     /// The values of entries, of cotangents for the most part, that it needed.
     pub values_of_entries: Pool<EntryValues<T>>,
+    /// Memory for a sweep.
+    pub plans: Vec<Plan>,
     /// Where values are zero.
     pub zeros: Zeros<T>,
     /// The node of each parameter that was used.
-    param_nodes: Vec<Option<NodeId>>,
+    pub param_nodes: Vec<Option<NodeId>>,
     /// What must reach the differentiated loss.
-    pub obligations: Vec<Owed>,
+    pub obligations: Obligations,
     /// Looks on, if the tape was asked for that.
     pub watch: Option<Box<Watch>>,
 }
@@ -87,18 +89,6 @@ impl<T> Record<T> {
             _ => None,
         };
         self.zeros.skipping(self.nodes(), id, cotangent)
-    }
-
-    /// Whether a node was computed from another.
-    pub fn depends_on(&self, node: NodeId, other: NodeId) -> bool {
-        let mut from = vec![node];
-        while let Some(node) = from.pop() {
-            if node == other {
-                return true;
-            }
-            from.extend(self.nodes()[node.index()].inputs.iter().filter(|&&input| input >= other));
-        }
-        false
     }
 }
 
@@ -145,11 +135,14 @@ impl<T: Real> Record<T> {
         id
     }
 
+    #[track_caller]
     pub fn param(&mut self, id: ParamId, params: &Params<T>, at: &'static Location<'static>) -> NodeId {
-        if let Some(node) = self.param_node(id) {
+        if let Some(node) = self.param_node(id)
+            && matches!(self.nodes[node.index()].kind, Kind::Param(known) if known == id)
+        {
             return node;
         }
-        let (range, shape) = (params.range(id), params.shape(id));
+        let (range, shape) = params.place(id);
         let same = |node: &Node| {
             matches!(node.kind, Kind::Param(old) if old == id)
                 && matches!(&node.value, Memory::Params(old) if *old == range)

@@ -4,29 +4,16 @@ use std::panic::Location;
 
 use smallvec::SmallVec;
 
-use super::Tape;
 use super::backward::sweep;
+use super::handles::{Indices, Obligation, Recording, Var};
 use super::node::{Kind, NodeId};
-use super::var::{Indices, Var};
+use super::record::Record;
+use super::values::MOST_LISTED;
 use super::zeros::Skipping;
 use crate::matrix::Accum;
 use crate::ops::{Op, Real};
 use crate::params::{Grads, ParamId, Params};
 use crate::tensor::{Shape, Tensor};
-
-/// A recording under way: where values enter the graph.
-pub struct Recording<'r, T> {
-    pub(crate) tape: &'r Tape<T>,
-    pub(crate) params: &'r Params<T>,
-}
-
-impl<T> Clone for Recording<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Recording<'_, T> {}
 
 impl<'r, T: Real> Recording<'r, T> {
     /// The parameters that the recording borrows.
@@ -35,6 +22,9 @@ impl<'r, T: Real> Recording<'r, T> {
     }
 
     /// By which densities a product of the recording was shortened: forward, and in the last sweep.
+    ///
+    /// # Panics
+    /// If the product is of another recording.
     ///
     /// ```
     /// use quietgrad::{Params, SkipZeros, Tape, Tensor};
@@ -47,7 +37,9 @@ impl<'r, T: Real> Recording<'r, T> {
     /// let y = h.matmul(r.constant(&Tensor::full([4, 2], 1.0)));
     /// assert_eq!(r.skipping(y).forward, Some(0.25));
     /// ```
+    #[track_caller]
     pub fn skipping(self, product: Var<'r, T>) -> Skipping {
+        product.expect_of(self, "skipping");
         self.tape.record.borrow().skipping(product.id)
     }
 
@@ -146,7 +138,8 @@ impl<'r, T: Real> Recording<'r, T> {
     /// The vector-Jacobian product of several results at once, each with its cotangent. Overwrites `grads`.
     ///
     /// # Panics
-    /// If a cotangent has not its value's shape, or none of the results depends on anything that is differentiated.
+    /// If a cotangent has not its value's shape, a result is of another recording, none of them depends on anything that is
+    /// differentiated, or `grads` are of other parameters.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor};
@@ -162,23 +155,25 @@ impl<'r, T: Real> Recording<'r, T> {
     /// ```
     #[track_caller]
     pub fn vjp(self, outputs: &[(Var<'r, T>, &Tensor<T>)], grads: &mut Grads<T>) {
-        let mut roots: SmallVec<[(NodeId, &[T]); 4]> = SmallVec::new();
+        let mut roots: SmallVec<[(NodeId, &[T]); MOST_LISTED]> = SmallVec::new();
         for &(y, cotangent) in outputs {
-            let shape = y.shape();
-            let given = cotangent.shape();
-            assert_eq!(&shape, given, "vjp: a cotangent must have its value's shape");
+            y.expect_of(self, "vjp");
+            let (shape, given) = (y.shape(), cotangent.shape());
+            assert!(
+                shape == *given,
+                "vjp: a cotangent of shape {given} does not fit a value of shape {shape}"
+            );
             roots.push((y.id, cotangent.data()));
         }
-        self.sweep(&roots, grads, Accum::Replace);
+        self.sweep("vjp", &roots, grads, Accum::Replace);
     }
 
     #[track_caller]
-    pub(crate) fn sweep(self, roots: &[(NodeId, &[T])], grads: &mut Grads<T>, accum: Accum) {
+    pub(crate) fn sweep(self, method: &str, roots: &[(NodeId, &[T])], grads: &mut Grads<T>, accum: Accum) {
         let record = &mut *self.tape.record.borrow_mut();
         let active = roots.iter().any(|(root, _)| record.nodes()[root.index()].is_active());
-        assert!(active, "backward: this depends on no parameter and no input");
-        let (expected, given) = (self.params.len(), grads.data().len());
-        assert_eq!(expected, given, "backward: {given} gradients do not fit {expected} parameters");
+        assert!(active, "{method}: this depends on no parameter and no input");
+        self.params.expect_gradients(method, grads);
         sweep(record, roots, self.params, grads, accum);
     }
 
@@ -208,5 +203,52 @@ impl<'r, T: Real> Recording<'r, T> {
 
     fn var(self, id: NodeId) -> Var<'r, T> {
         Var { recording: self, id }
+    }
+}
+
+impl<T: Real> Obligation<'_, T> {
+    /// A node that meets it, if it becomes part of the loss.
+    #[track_caller]
+    pub(crate) fn met_by(self, recording: Recording<T>, node: NodeId) {
+        let same = std::ptr::eq(self.recording.tape, recording.tape);
+        assert!(same, "meets: the obligation is of another recording");
+        self.recording.tape.record.borrow_mut().obligations.met_by(self.number, node);
+    }
+}
+
+impl<'r, T: Real> Recording<'r, T> {
+    /// Announces something that must become part of the loss: [`Var::backward`](crate::Var::backward) panics, and names
+    /// `what` and the line that called this, unless a value that [meets](crate::Var::meets) the obligation is part of
+    /// its loss.
+    ///
+    /// It is part of the loss if the loss's gradient flows to it. What has been [detached](crate::Var::detach) on the way to
+    /// the loss does not count, and neither does what was computed from constants and detached values alone: it changes the
+    /// number that is printed, but nothing learns from it. So a penalty on data, or on the output of a frozen layer, is
+    /// not for training; where nothing is differentiated, in an evaluation, it may be computed and read freely.
+    ///
+    /// A recording with several losses: [`Var::backward_among`](crate::Var::backward_among).
+    ///
+    /// ```should_panic
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.input(&Tensor::from([1.0, 2.0]));
+    /// let penalty = r.obligation("penalty");
+    /// let (sum, mean) = (x.sum().meets(penalty), x.mean().meets(penalty)); // one of them will do
+    /// x.square().sum().backward(&mut params.zeros()); // panics: but this has neither
+    /// ```
+    #[track_caller]
+    pub fn obligation(self, what: &'static str) -> Obligation<'r, T> {
+        let number = self.tape.record.borrow_mut().obligations.announce(what, Location::caller());
+        Obligation { recording: self, number }
+    }
+
+    /// Panics if something that was to be part of the loss is part of none of these. To be called after a sweep from one of
+    /// them, which has reached most of what is looked for.
+    #[track_caller]
+    pub(crate) fn check_obligations(self, roots: impl Iterator<Item = NodeId> + Clone) {
+        let Record { nodes, recorded, flows, obligations, .. } = &mut *self.tape.record.borrow_mut();
+        obligations.check(&nodes[..*recorded], flows, roots);
     }
 }

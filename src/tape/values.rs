@@ -7,6 +7,9 @@ use super::node::{Node, NodeId};
 use crate::element::Element;
 use crate::tensor::View;
 
+/// As many inputs of an op as are listed without allocating.
+pub(crate) const MOST_LISTED: usize = 64;
+
 /// Where values stand: in the tape's arena, or among the parameters.
 #[derive(Clone, Copy)]
 pub(crate) struct Values<'a, T> {
@@ -46,8 +49,16 @@ impl<'a, T: Element> Values<'a, T> {
             [a] => f(&[self.view_of(nodes, a)]),
             [a, b] => f(&[self.view_of(nodes, a), self.view_of(nodes, b)]),
             [a, b, c] => f(&[self.view_of(nodes, a), self.view_of(nodes, b), self.view_of(nodes, c)]),
-            _ => f(&ids.iter().map(|&id| self.view_of(nodes, id)).collect::<SmallVec<[View<T>; 8]>>()),
+            _ => self.with_many_views(nodes, ids, f),
         }
+    }
+
+    /// As above, for any number. (Out of line, for the length of the list.)
+    #[inline(never)]
+    fn with_many_views(self, nodes: &[Node], ids: &[NodeId], f: impl FnOnce(&[View<T>])) {
+        let mut views: SmallVec<[View<T>; MOST_LISTED]> = SmallVec::new();
+        views.extend(ids.iter().map(|&id| self.view_of(nodes, id)));
+        f(&views);
     }
 
     /// The values of the first and the last input of a node on numbers.

@@ -1,45 +1,19 @@
 //! The handle: a value on the tape, as light as a reference.
 
 use std::fmt;
-use std::ops::{Add, Div, Mul, Neg, Sub};
 use std::panic::Location;
 
 use super::cotangents::Flow;
+use super::handles::{Indices, Obligation, Recording, Var};
 use super::memory::{EntryValues, Place};
 use super::node::NodeId;
-use super::obligation::Obligation;
 use crate::kernels::{add_signs, for_each_offset, support};
 use crate::matrix::{Accum, Sparse};
 use crate::ops::{Op, Real};
 use crate::params::Grads;
-use crate::tape::Recording;
+use crate::pointwise::Demand;
 use crate::tensor::shape::Show;
 use crate::tensor::{Axes, Shape, Tensor};
-
-/// A tensor on the tape. Copy it freely: it is a number and two references, and cannot outlive its recording.
-pub struct Var<'r, T> {
-    pub(crate) recording: Recording<'r, T>,
-    pub(crate) id: NodeId,
-}
-
-impl<T> Clone for Var<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Var<'_, T> {}
-
-/// Whole numbers on the tape: classes, or row numbers.
-pub struct Indices<'r, T>(pub(crate) Var<'r, T>);
-
-impl<T> Clone for Indices<'_, T> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<T> Copy for Indices<'_, T> {}
 
 impl<T: Real> Indices<'_, T> {
     /// Panics with the op's name unless every index is below `bound`.
@@ -115,11 +89,47 @@ impl<'r, T: Real> Var<'r, T> {
     ///
     /// # Panics
     /// If this is not a scalar, depends on nothing that is differentiated, `grads` are of other parameters, or an
-    /// [obligation](Var::must_reach_loss) was not met.
+    /// [obligation](Var::must_reach_loss) was not met: if the recording holds several losses, see
+    /// [`backward_among`](Var::backward_among).
     #[track_caller]
     pub fn backward(self, grads: &mut Grads<T>) {
-        self.sweep_scalar(grads);
-        self.recording.check_obligations(&[self.id]);
+        self.sweep_scalar("backward", grads, Accum::Replace);
+        self.recording.check_obligations(std::iter::once(self.id));
+    }
+
+    /// As [`backward`](Var::backward), in a recording that holds several losses, of which each has its own parameters to teach:
+    /// what was built to be part of the loss, a penalty, must be part of one of `losses`. They are all that the recording
+    /// holds, this one among them. Overwrites `grads` by the gradients of this loss alone.
+    ///
+    /// # Panics
+    /// As `backward`, or if a loss is of another recording.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor, reg};
+    ///
+    /// let mut params = Params::new();
+    /// let (g, d) = (params.add("generator", Tensor::from([0.5])), params.add("critic", Tensor::from([2.0])));
+    /// let (mut for_g, mut for_d) = (params.zeros(), params.zeros());
+    /// let mut tape = Tape::<f64>::new();
+    ///
+    /// let r = tape.record(&params);
+    /// let fake = r.param(g) * 3.0;
+    /// let fools = -(fake * r.param(d)).sum() + reg::l2(fake).summed(); // a penalty that is the generator's only
+    /// let tells = (fake.detach() * r.param(d)).sum();
+    /// let losses = [fools, tells];
+    /// fools.backward_among(&losses, &mut for_g);
+    /// tells.backward_among(&losses, &mut for_d); // `tells.backward` would miss the penalty
+    /// assert_eq!(for_g.get(g), [-2.0 * 3.0 + 3.0 * 1.5 * 2.0]);
+    /// assert_eq!(for_d.get(d), [1.5]);
+    /// ```
+    #[track_caller]
+    pub fn backward_among(self, losses: &[Var<'r, T>], grads: &mut Grads<T>) {
+        for loss in losses {
+            loss.expect_of(self.recording, "backward_among");
+        }
+        self.sweep_scalar("backward_among", grads, Accum::Replace);
+        let others = losses.iter().map(|loss| loss.id);
+        self.recording.check_obligations(others.chain([self.id]));
     }
 
     /// As [`backward`](Var::backward), but adds to `grads`: for a batch that is fed in parts.
@@ -140,9 +150,8 @@ impl<'r, T: Real> Var<'r, T> {
     /// ```
     #[track_caller]
     pub fn backward_add(self, grads: &mut Grads<T>) {
-        self.check_scalar("backward_add");
-        self.sweep(&[T::ONE], grads, Accum::Add);
-        self.recording.check_obligations(&[self.id]);
+        self.sweep_scalar("backward_add", grads, Accum::Add);
+        self.recording.check_obligations(std::iter::once(self.id));
     }
 
     /// The vector-Jacobian product: Jᵀ `cotangent`, for a result of any shape. Overwrites `grads`.
@@ -166,39 +175,53 @@ impl<'r, T: Real> Var<'r, T> {
         self.recording.vjp(&[(self, cotangent)], grads);
     }
 
-    /// [`backward`](Var::backward) without a look at obligations.
+    /// Carries the gradient of this scalar back, without a look at obligations.
     #[track_caller]
-    pub(crate) fn sweep_scalar(self, grads: &mut Grads<T>) {
-        self.check_scalar("backward");
-        self.sweep(&[T::ONE], grads, Accum::Replace);
+    pub(crate) fn sweep_scalar(self, method: &str, grads: &mut Grads<T>, accum: Accum) {
+        {
+            let record = self.recording.tape.record.borrow();
+            let shape = &record.nodes()[self.id.index()].shape;
+            assert_eq!(shape.elements(), 1, "{method}: a loss is a scalar, not of shape {shape}");
+        }
+        self.recording.sweep(method, &[(self.id, &[T::ONE])], grads, accum);
     }
 
+    /// Panics, in the name of a method, unless this is of that recording.
     #[track_caller]
-    fn check_scalar(self, method: &str) {
-        let record = self.recording.tape.record.borrow();
-        let shape = &record.nodes()[self.id.index()].shape;
-        assert_eq!(shape.elements(), 1, "{method}: a loss is a scalar, not of shape {shape}");
-    }
-
-    #[track_caller]
-    fn sweep(self, seed: &[T], grads: &mut Grads<T>, accum: Accum) {
-        self.recording.sweep(&[(self.id, seed)], grads, accum);
+    pub(crate) fn expect_of(self, recording: Recording<T>, method: &str) {
+        let same = std::ptr::eq(self.recording.tape, recording.tape);
+        assert!(same, "{method}: the operands are of two recordings");
     }
 
     /// The gradient that the last sweep left for this node, if anything flowed to it.
     ///
-    /// Meant for [`input`](Recording::input)s; parameters have theirs in [`Grads`]. For a value in the middle that is
-    /// zero in many places, such as a relu's, the gradient there may not have been computed, because nobody needs it; it
-    /// counts as zero then, unless [`keep_gradient`](Var::keep_gradient) was called.
-    #[allow(clippy::missing_panics_doc)] // it does not
+    /// Meant for [`input`](Recording::input)s; parameters have theirs in [`Grads`]. The gradient of a value in the middle
+    /// is at hand as well, but for those that are zero in many places: of a relu's output, or of what a product skips the
+    /// zeros of, it is computed only where somebody needs it, unless [`keep_gradient`](Var::keep_gradient) asks for all of it.
+    ///
+    /// # Panics
+    /// If not all of it was computed.
+    #[track_caller]
     pub fn gradient(self) -> Option<Tensor<T>> {
         let record = self.recording.tape.record.borrow();
         let node = &record.nodes()[self.id.index()];
         let Place::Arena(range) = &node.cotangent else { return None };
         let flow = *record.flows.get(self.id.index())?;
         let signs = record.signs[self.id.index()];
+        if flow == Flow::Nothing && signs.adds_nothing() {
+            return None;
+        }
+        let masked = node.zeros.reads == Demand::Support;
+        let whole = !masked && record.zeros.demanded(record.nodes(), self.id).is_none();
+        assert!(
+            whole || record.zeros.known(self.id).kept,
+            "gradient: that of {} ({}), recorded at {}, was computed only where the value is not zero: call keep_gradient() \
+             on it before the sweep",
+            self.id,
+            node.name(),
+            node.at
+        );
         let mut data = match flow {
-            Flow::Nothing if signs.adds_nothing() => return None,
             Flow::Nothing => vec![T::ZERO; range.len()],
             Flow::Whole => record.cotangents.data[range.clone()].to_vec(),
             Flow::Entries(number) => {
@@ -210,11 +233,14 @@ impl<'r, T: Real> Var<'r, T> {
             }
         };
         add_signs(record.values(self.recording.params).elements(node), &mut data, signs);
-        Some(Tensor::new(node.shape.clone(), data).expect("a cotangent has its node's shape"))
+        Tensor::new(node.shape.clone(), data).ok()
     }
 
     /// Asks for the whole gradient of this value, to be read by [`gradient`](Var::gradient) after the sweep: also where
     /// no parameter's gradient depends on it. To be called before the sweep.
+    ///
+    /// # Panics
+    /// If a sweep has been here already.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor};
@@ -225,8 +251,15 @@ impl<'r, T: Real> Var<'r, T> {
     /// (h * 3.0).sum().backward(&mut params.zeros());
     /// assert_eq!(h.gradient().unwrap(), Tensor::from([3.0, 3.0]));
     /// ```
+    #[track_caller]
     pub fn keep_gradient(self) -> Self {
-        self.recording.tape.record.borrow_mut().zeros.keep(self.id);
+        let record = &mut *self.recording.tape.record.borrow_mut();
+        let swept = record.flows.get(self.id.index()).is_some_and(|&flow| flow != Flow::Nothing);
+        assert!(
+            !swept || record.zeros.known(self.id).kept,
+            "keep_gradient: to be called before the sweep, not after it"
+        );
+        record.zeros.keep(self.id);
         self
     }
 
@@ -283,58 +316,5 @@ impl<T: Real> fmt::Debug for Var<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let kind = self.recording.tape.record.borrow().nodes()[self.id.index()].name();
         write!(f, "{} = {kind} {:?}", self.id, self.value())
-    }
-}
-
-macro_rules! operator {
-    ($Trait:ident, $method:ident, ($x:ident, $c:ident) $number:expr, $number_first:expr) => {
-        impl<'r, T: Real> $Trait for Var<'r, T> {
-            type Output = Self;
-            #[track_caller]
-            #[inline]
-            fn $method(self, other: Self) -> Self {
-                Var::$method(self, other)
-            }
-        }
-
-        impl<'r, T: Real> $Trait<f64> for Var<'r, T> {
-            type Output = Self;
-            #[track_caller]
-            #[inline]
-            fn $method(self, $c: f64) -> Self {
-                let $x = self;
-                $number
-            }
-        }
-
-        impl<'r, T: Real> $Trait<Var<'r, T>> for f64 {
-            type Output = Var<'r, T>;
-            #[track_caller]
-            #[inline]
-            fn $method(self, $x: Var<'r, T>) -> Var<'r, T> {
-                let $c = self;
-                $number_first
-            }
-        }
-    };
-}
-
-// Expressions, not closures: a closure would stand between the op and the caller's line.
-operator!(Add, add, (x, c) x.shift(c), x.shift(c));
-operator!(Sub, sub, (x, c) x.shift(-c), Var::neg(x).shift(c));
-operator!(Mul, mul, (x, c) x.scale(c), x.scale(c));
-operator!(Div, div, (x, c) if has_exact_inverse(c) { x.scale(1.0 / c) } else { x.div_by(c) }, x.div_into(c));
-
-/// Whether c is a power of 2 whose inverse is a normal number in every type: multiplying by that is dividing, and faster.
-fn has_exact_inverse(c: f64) -> bool {
-    c.to_bits() & ((1 << 52) - 1) == 0 && (1e-37..1e37).contains(&c.abs())
-}
-
-impl<T: Real> Neg for Var<'_, T> {
-    type Output = Self;
-    #[track_caller]
-    #[inline]
-    fn neg(self) -> Self {
-        Var::neg(self)
     }
 }

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use super::memory::{EntryValues, Pool};
 use super::node::{Kind, Node, NodeId};
-use super::values::Values;
+use super::values::{MOST_LISTED, Values};
 
 use crate::kernels::cost::{finding_pays, worth_a_look};
 use crate::kernels::support;
@@ -32,14 +32,18 @@ pub enum SkipZeros {
     Always,
 }
 
-/// Where it pays, unless `QUIETGRAD_ZEROS` (`never`, `always`) says otherwise: for tests and benchmarks.
+/// Where it pays, unless `QUIETGRAD_ZEROS` (`never`, `always`) says otherwise: for tests and benchmarks. Any other word panics.
 impl Default for SkipZeros {
     fn default() -> Self {
         static DEFAULT: OnceLock<SkipZeros> = OnceLock::new();
-        *DEFAULT.get_or_init(|| match std::env::var("QUIETGRAD_ZEROS").as_deref() {
-            Ok("never") => SkipZeros::Never,
-            Ok("always") => SkipZeros::Always,
-            _ => SkipZeros::WherePays,
+        *DEFAULT.get_or_init(|| {
+            let asked = std::env::var_os("QUIETGRAD_ZEROS").unwrap_or_default();
+            match asked.to_str() {
+                Some("") => SkipZeros::WherePays,
+                Some("never") => SkipZeros::Never,
+                Some("always") => SkipZeros::Always,
+                _ => panic!("QUIETGRAD_ZEROS is \"{}\", not `never` or `always`", asked.display()),
+            }
         })
     }
 }
@@ -155,7 +159,8 @@ impl<T: Products> Zeros<T> {
         &mut self.nodes[id.index()]
     }
 
-    /// The whole gradient of a node is to be kept.
+    /// The whole gradient of a node is to be kept: entries of it alone are not demanded any more, neither by products that
+    /// read it nor by those that read what was made from it.
     pub fn keep(&mut self, id: NodeId) {
         self.learn(id).kept = true;
         self.keeps = true;
@@ -176,8 +181,9 @@ impl<T: Products> Zeros<T> {
 
     /// Calls `f` with the values of some nodes, each with the entries that have been found.
     pub fn with_views(&self, values: Values<T>, nodes: &[Node], ids: &[NodeId], f: impl FnOnce(&[View<T>])) {
-        let entries: SmallVec<[_; 4]> = ids.iter().map(|&id| self.entries(id)).collect();
-        let mut views: SmallVec<[View<T>; 4]> = SmallVec::new();
+        let mut entries: SmallVec<[_; MOST_LISTED]> = SmallVec::new();
+        entries.extend(ids.iter().map(|&id| self.entries(id)));
+        let mut views: SmallVec<[View<T>; MOST_LISTED]> = SmallVec::new();
         for (&id, sparse) in ids.iter().zip(&entries) {
             views.push(View { sparse: sparse.as_ref(), ..values.view_of(nodes, id) });
         }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use smallvec::SmallVec;
 
-/// The sizes of a tensor's axes, outermost first; up to four stand inline. Rank 0 is a scalar.
+/// The sizes of a tensor's axes, outermost first; up to eight stand inline. Rank 0 is a scalar.
 ///
 /// ```
 /// use quietgrad::Shape;
@@ -16,10 +16,13 @@ use smallvec::SmallVec;
 /// assert_eq!(shape.to_string(), "[2, 3]");
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
-pub struct Shape(SmallVec<[usize; 4]>);
+pub struct Shape(SmallVec<[usize; INLINE]>);
 
 /// Distances between neighbours along each axis, in elements.
-pub(crate) type Strides = SmallVec<[usize; 4]>;
+pub(crate) type Strides = SmallVec<[usize; INLINE]>;
+
+/// As many axes as are described without allocating.
+pub(crate) const INLINE: usize = 8;
 
 impl Shape {
     /// The shape of a scalar: no axes, one element.
@@ -95,8 +98,11 @@ impl Axes {
     ///
     /// # Panics
     /// If one is 32 or more.
+    #[track_caller]
     pub fn new(axes: &[usize]) -> Self {
-        assert!(axes.iter().all(|&axis| axis < 32), "a tensor has at most 32 axes");
+        for axis in axes {
+            assert!(*axis < 32, "axes: no axis {axis}, as a set of axes has the first 32 only");
+        }
         Axes(axes.iter().fold(0, |set, axis| set | 1 << axis))
     }
 
@@ -107,7 +113,7 @@ impl Axes {
 
     /// Whether this axis is one of them.
     pub fn contains(self, axis: usize) -> bool {
-        self.0 >> axis & 1 == 1
+        axis < 32 && self.0 >> axis & 1 == 1
     }
 
     /// How many there are.
@@ -118,6 +124,14 @@ impl Axes {
     /// Whether there are none.
     pub fn is_empty(self) -> bool {
         self.0 == 0
+    }
+
+    /// An error if one of them is not an axis of this shape.
+    pub(crate) fn expect_in(self, shape: &[usize]) -> Result<(), ShapeError> {
+        match self.0.checked_ilog2() {
+            Some(last) => size_of(shape, last as usize).map(|_| ()),
+            None => Ok(()),
+        }
     }
 
     /// How many elements stand along them.

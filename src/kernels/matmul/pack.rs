@@ -4,7 +4,8 @@
 //! stand side by side. The micro-kernel then walks through memory in a straight line, whatever the strides of
 //! the operand were, touching few pages, and no two of its streams compete for the same cache set.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
+use std::thread::LocalKey;
 
 use crate::kernels::micro::MAX_LANES;
 
@@ -33,16 +34,36 @@ impl Buffer {
 
 thread_local! {
     /// The packed blocks of `a` and `b`.
-    static BUFFERS: RefCell<[Buffer; 2]> = const { RefCell::new([Buffer::new(), Buffer::new()]) };
+    static BUFFERS: Kept<2> = const { kept() };
 
-    /// What a call lays out for all of its threads, kept from call to call.
+    /// What a call lays out for all of its threads.
     static SCRATCH: Cell<Vec<Line>> = const { Cell::new(Vec::new()) };
+}
+
+/// Buffers of a thread, kept from call to call.
+pub(in crate::kernels) type Kept<const N: usize> = Cell<[Buffer; N]>;
+
+/// Buffers without memory yet.
+pub(in crate::kernels) const fn kept<const N: usize>() -> Kept<N> {
+    Cell::new([const { Buffer::new() }; N])
+}
+
+/// Hands `f` buffers of this thread: taken, not borrowed, so that whatever this thread may be given to do meanwhile finds
+/// none and makes its own.
+pub(in crate::kernels) fn with_kept<const N: usize, R>(
+    buffers: &'static LocalKey<Kept<N>>,
+    f: impl FnOnce(&mut [Buffer; N]) -> R,
+) -> R {
+    let mut taken = buffers.replace([const { Buffer::new() }; N]);
+    let result = f(&mut taken);
+    buffers.set(taken);
+    result
 }
 
 /// Hands `f` room for `len` elements, not initialized, that outlives the buffers of [`with_buffers`].
 pub(in crate::kernels) fn with_scratch<T, R>(len: usize, f: impl FnOnce(*mut T) -> R) -> R {
     const { assert!(align_of::<T>() <= align_of::<Line>()) };
-    // Taken, not borrowed: while this thread waits for others it may be given another kernel's work.
+    // Taken, not borrowed, as above.
     let mut scratch = SCRATCH.take();
     scratch.reserve((len * size_of::<T>()).div_ceil(size_of::<Line>()));
     let result = f(scratch.as_mut_ptr().cast());
@@ -55,10 +76,7 @@ pub(in crate::kernels) fn with_buffers<T, R>(lens: [usize; 2], f: impl FnOnce([*
     if lens == [0, 0] {
         return f([std::ptr::null_mut(); 2]);
     }
-    BUFFERS.with_borrow_mut(|buffers| {
-        let [a, b] = buffers;
-        f([a.room(lens[0]), b.room(lens[1])])
-    })
+    with_kept(&BUFFERS, |[a, b]| f([a.room(lens[0]), b.room(lens[1])]))
 }
 
 /// The number of elements that a block packed in panels takes.

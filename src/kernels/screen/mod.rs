@@ -13,18 +13,17 @@ mod pays;
 pub(super) use pays::pays_here;
 pub use pays::{estimate_density, pays};
 
-use std::cell::RefCell;
 use std::ops::Range;
 use std::slice;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::kernels::isa::Isa;
-use crate::kernels::matmul::pack::Buffer;
+use crate::kernels::matmul::pack::{Kept, kept, with_kept};
 use crate::kernels::micro::screen::{Bounds, MOST_ROWS, RUN, Screener, Tile};
 use crate::kernels::micro::{Block, Microkernel};
 #[cfg(target_arch = "x86_64")]
 use crate::kernels::micro::{avx2, avx512};
-use crate::kernels::threads::{parallel, threads};
+use crate::kernels::threads::parallel;
 use crate::matrix::Mat;
 
 /// The longest sums that the proof covers: their rounding stays below a part in 2⁸.
@@ -99,10 +98,9 @@ unsafe impl Sync for Product<'_> {}
 
 thread_local! {
     /// The integers of some rows of x, and their bounds.
-    static ROWS: RefCell<[Buffer; 2]> = const { RefCell::new([Buffer::new(), Buffer::new()]) };
+    static ROWS: Kept<2> = const { kept() };
     /// Of a group of columns: the floats column by column, the integers, their bounds; a panel before it is packed.
-    static COLUMNS: RefCell<[Buffer; 4]> =
-        const { RefCell::new([Buffer::new(), Buffer::new(), Buffer::new(), Buffer::new()]) };
+    static COLUMNS: Kept<4> = const { kept() };
 }
 
 /// Vectors of floats, contiguous each.
@@ -169,11 +167,6 @@ impl Panels {
     }
 }
 
-/// Calls `task(0)` … `task(parts - 1)`, on this thread alone if it is the only one.
-fn each(parts: usize, task: &(dyn Fn(usize) + Sync)) {
-    if threads() == 1 { (0..parts).for_each(task) } else { parallel(parts, task) }
-}
-
 /// # Safety
 /// The instruction set is available, and the pointers are valid.
 unsafe fn run<S: Screener, K: Microkernel<Element = f32>>(p: &Product) -> usize {
@@ -183,16 +176,16 @@ unsafe fn run<S: Screener, K: Microkernel<Element = f32>>(p: &Product) -> usize 
     };
     let (width, quads) = (S::ROWS, p.k.div_ceil(4 * RUN) * RUN);
     let rows = p.m.next_multiple_of(width).min(CHUNK);
-    ROWS.with_borrow_mut(|[integers, bounds]| {
+    with_kept(&ROWS, |[integers, bounds]| {
         let x = Panels { width, quads, integers: integers.room(rows * quads), bounds: bounds.room(rows * 3) };
         for start in (0..p.m).step_by(CHUNK) {
             let rows = start..p.m.min(start + CHUNK);
-            each(rows.len().div_ceil(SHARE), &|share| {
+            parallel(rows.len().div_ceil(SHARE), &|share| {
                 // SAFETY: the rows are there; the buffers have room for their panels.
                 unsafe {
                     let data = p.x.add(start * p.x_row);
                     let from = Vectors { data, count: rows.len(), len: p.k, step: p.x_row };
-                    COLUMNS.with_borrow_mut(|[.., scratch]| {
+                    with_kept(&COLUMNS, |[.., scratch]| {
                         let scratch = scratch.room(width * quads);
                         let panels = share * SHARE..rows.len().min((share + 1) * SHARE);
                         for first in panels.step_by(width) {
@@ -201,7 +194,7 @@ unsafe fn run<S: Screener, K: Microkernel<Element = f32>>(p: &Product) -> usize 
                     });
                 }
             });
-            each(p.n.div_ceil(GROUP), &|group| {
+            parallel(p.n.div_ceil(GROUP), &|group| {
                 // SAFETY: the caller's, and every group has columns of its own.
                 let found = unsafe { columns::<S, K>(p, rows.clone(), &x, group * GROUP) };
                 candidates.fetch_add(found, Ordering::Relaxed);
@@ -222,7 +215,7 @@ unsafe fn columns<S: Screener, K: Microkernel<Element = f32>>(
     first: usize,
 ) -> usize {
     let (count, width, quads) = (GROUP.min(p.n - first), S::COLS, x.quads / RUN * (RUN + 1));
-    COLUMNS.with_borrow_mut(|[floats, integers, bounds, scratch]| {
+    with_kept(&COLUMNS, |[floats, integers, bounds, scratch]| {
         let integers =
             Panels { width, quads, integers: integers.room(GROUP * quads), bounds: bounds.room(GROUP * 3) };
         // SAFETY: the caller's; the buffers have room for the group.

@@ -1,7 +1,5 @@
 //! Matrix products taken apart: sizes, batches, and which form each product takes, dense or skipping zeros.
 
-use smallvec::SmallVec;
-
 use crate::element::Element;
 use crate::matrix::{Accum, Epilogue, Mat, MatMut, Products, Sparse};
 use crate::tape::Cotangents;
@@ -22,7 +20,7 @@ pub(super) struct Product<'a, T> {
 
 /// The products of a batch.
 struct Batches {
-    shape: SmallVec<[usize; 4]>,
+    shape: Shape,
     /// Batch strides of a, b, and of their (row-major) cotangents. An operand that is itself a stretched view has
     /// stride 0 where its cotangent has not.
     strides: [Strides; 4],
@@ -34,7 +32,7 @@ impl Batches {
     fn for_each(&self, mut each: impl FnMut(usize, [usize; 4], [bool; 2])) {
         let Batches { shape, strides } = self;
         let count = shape.iter().product();
-        let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, shape.len());
+        let mut index = Strides::from_elem(0, shape.len());
         for number in 0..count {
             let mut offsets = [0; 4];
             let mut first = [true; 2];
@@ -156,7 +154,7 @@ impl<'a, T: Products> Product<'a, T> {
             broadcast_strides(a.batch, &dense(a.batch, m * k), &batch),
             broadcast_strides(b.batch, &dense(b.batch, k * n), &batch),
         ];
-        let batches = Some(Batches { shape: SmallVec::from_slice(&batch), strides });
+        let batches = Some(Batches { shape: batch, strides });
         Product { a: a.mat(), b: b.mat(), size, batches, sparse: None }
     }
 

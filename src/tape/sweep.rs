@@ -1,0 +1,78 @@
+//! What a reverse sweep reads and writes, and how it begins.
+
+use super::cotangents::{Flow, Plan};
+use super::memory::{EntryValues, Place, Pool};
+use super::node::{Kind, Node, NodeId};
+use super::record::Record;
+use super::values::Values;
+use super::watch::Watch;
+use super::zeros::Zeros;
+use crate::kernels;
+use crate::matrix::Accum;
+use crate::ops::Real;
+
+/// What a sweep reads and writes.
+pub(super) struct Sweep<'a, T> {
+    pub nodes: &'a [Node],
+    pub values: Values<'a, T>,
+    pub zeros: &'a Zeros<T>,
+    pub cotangents: &'a mut [T],
+    pub gradients: &'a mut [T],
+    pub flows: &'a mut [Flow],
+    pub signs: &'a mut [T],
+    pub values_of_entries: &'a mut Pool<EntryValues<T>>,
+    /// How the inputs of the node at hand are contributed to; none if no entries have been found.
+    pub plans: &'a mut Vec<Plan>,
+}
+
+impl<'a, T: Real> Sweep<'a, T> {
+    /// A sweep that has not begun, and the tape's watch.
+    pub fn new(
+        record: &'a mut Record<T>,
+        params: &'a [T],
+        gradients: &'a mut [T],
+        accum: Accum,
+    ) -> (Self, Option<&'a mut Watch>) {
+        let nodes = &record.nodes[..record.recorded];
+        record.flows.clear();
+        record.flows.resize(nodes.len(), Flow::Nothing);
+        record.signs.clear();
+        record.signs.resize(nodes.len(), T::ZERO);
+        record.values_of_entries.clear();
+        if accum == Accum::Add {
+            for (flow, node) in record.flows.iter_mut().zip(nodes) {
+                if matches!(node.kind, Kind::Param(_)) {
+                    *flow = Flow::Whole;
+                }
+            }
+        }
+        let sweep = Sweep {
+            nodes,
+            values: Values { arena: &record.values.data, params },
+            zeros: &record.zeros,
+            cotangents: &mut record.cotangents.data,
+            gradients,
+            flows: &mut record.flows,
+            signs: &mut record.signs,
+            values_of_entries: &mut record.values_of_entries,
+            plans: &mut record.plans,
+        };
+        (sweep, record.watch.as_deref_mut())
+    }
+
+    /// Gives a root its cotangent.
+    pub fn seed(&mut self, root: NodeId, seed: &[T]) {
+        let flow = &mut self.flows[root.index()];
+        let place = match &self.nodes[root.index()].cotangent {
+            Place::Nowhere => return,
+            Place::Arena(range) => &mut self.cotangents[range.clone()],
+            Place::Gradient(range) => &mut self.gradients[range.clone()],
+        };
+        let accum = if *flow == Flow::Nothing { Accum::Replace } else { Accum::Add };
+        *flow = Flow::Whole;
+        match accum {
+            Accum::Replace => place.copy_from_slice(seed),
+            Accum::Add => kernels::copy([seed], place, accum),
+        }
+    }
+}
