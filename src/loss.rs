@@ -1,7 +1,7 @@
 //! Losses: how far a prediction is from its target, as a scalar on the tape.
 //!
 //! Each takes the mean, over all elements or, for a classifier, over samples. For another reduction call the method
-//! that it is made of: [`Var::pair_sum`] or [`Var::cross_entropy`] with a [`Reduction`]. The methods of `Var` that have a
+//! that it is made of: [`Var::zip_sum`] or [`Var::cross_entropy`] with a [`Reduction`]. The methods of `Var` that have a
 //! loss's name, such as [`Var::bce_with_logits`], give each element's loss.
 //!
 //! A prediction and its target have one shape, here and in those methods: nothing is broadcast, since a prediction \[n\]
@@ -28,7 +28,7 @@ use crate::tape::{Indices, Var};
 /// ```
 #[track_caller]
 pub fn mse<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T> {
-    prediction.pair_sum(target, Binary::SquaredError(SquaredError {}), Reduction::Mean)
+    prediction.zip_sum(target, Binary::SquaredError(SquaredError {}), Reduction::Mean)
 }
 
 /// Mean absolute error: the mean of |a − b| over all elements.
@@ -47,7 +47,7 @@ pub fn mse<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T
 /// ```
 #[track_caller]
 pub fn mae<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T> {
-    prediction.pair_sum(target, Binary::AbsoluteError(AbsoluteError {}), Reduction::Mean)
+    prediction.zip_sum(target, Binary::AbsoluteError(AbsoluteError {}), Reduction::Mean)
 }
 
 /// Huber's loss: ½ (a − b)² where |a − b| ≤ `delta`, linear beyond; the mean over all elements.
@@ -68,7 +68,7 @@ pub fn mae<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T
 /// ```
 #[track_caller]
 pub fn huber<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>, delta: f64) -> Var<'r, T> {
-    prediction.pair_sum(target, Binary::Huber(Huber { delta }), Reduction::Mean)
+    prediction.zip_sum(target, Binary::Huber(Huber { delta }), Reduction::Mean)
 }
 
 /// Binary cross-entropy of σ(logits) with target probabilities, without overflow; the mean over all elements.
@@ -87,7 +87,7 @@ pub fn huber<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>, delta: f64
 /// ```
 #[track_caller]
 pub fn bce_with_logits<'r, T: Real>(logits: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T> {
-    logits.pair_sum(target, Binary::BceWithLogits(BceWithLogits {}), Reduction::Mean)
+    logits.zip_sum(target, Binary::BceWithLogits(BceWithLogits {}), Reduction::Mean)
 }
 
 /// Cross-entropy of softmax(logits) with class numbers; classes lie along the last axis; the mean over samples.
@@ -131,7 +131,7 @@ pub fn nll<'r, T: Real>(log_probabilities: Var<'r, T>, classes: Indices<'r, T>) 
 /// The Kullback-Leibler divergence Σ t (ln t − z) of target distributions t from predicted ones with log-probabilities
 /// z, the mean over samples (PyTorch's `batchmean`). Where t = 0 nothing is added.
 ///
-/// For another reduction, or a target of log-probabilities, call [`Var::pair_sum`] with `KlDiv` or `KlDivLog`.
+/// For another reduction, or a target of log-probabilities, call [`Var::zip_sum`] with `KlDiv` or `KlDivLog`.
 ///
 /// # Panics
 /// If the shapes differ, or there are no elements.
@@ -147,7 +147,7 @@ pub fn nll<'r, T: Real>(log_probabilities: Var<'r, T>, classes: Indices<'r, T>) 
 /// ```
 #[track_caller]
 pub fn kl_div<'r, T: Real>(log_probabilities: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T> {
-    log_probabilities.pair_sum(target, Binary::KlDiv(KlDiv {}), Reduction::PerSample)
+    log_probabilities.zip_sum(target, Binary::KlDiv(KlDiv {}), Reduction::PerSample)
 }
 
 /// The cosine of the angle between a and b along an axis, Σ (a / ‖a‖) (b / ‖b‖), whatever their lengths: 1 where they point

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use quietgrad::gradcheck::{self, Feed, Report};
-use quietgrad::ops::unary::Elementwise;
+use quietgrad::ops::map::Map;
 use quietgrad::ops::{CustomRule, Op, SampleInput};
 use quietgrad::pointwise::{Binary, Relu, Unary};
 use quietgrad::{
@@ -74,7 +74,7 @@ fn every_op_takes_the_same_input_twice() {
 
 #[test]
 fn a_point_at_a_kink_is_skipped_by_name() {
-    let relu = Op::from(Elementwise(Unary::Relu(Relu {})));
+    let relu = Op::from(Map(Unary::Relu(Relu {})));
     let report = gradcheck::check_op(&relu, &[Tensor::from([1.0, 0.0, -2.0])], Feed::Plain).unwrap();
     assert_eq!((report.duals, report.differences), (3, 2), "dual numbers check the kink's slope as well");
     assert_eq!(

@@ -103,14 +103,14 @@ impl<'r> Draw<'r> {
                 let all = Unary::all();
                 let f = all[self.below(all.len())];
                 let x = self.within(f.range());
-                self.r.apply(quietgrad::ops::unary::Elementwise(f).into(), &[x])
+                self.r.apply(quietgrad::ops::map::Map(f).into(), &[x])
             }
             4..7 => {
                 let all = Binary::all();
                 let f = all[self.below(all.len())];
                 let [of_a, of_b] = f.ranges();
                 let (a, b) = (self.within(of_a), self.within(of_b));
-                self.r.apply(quietgrad::ops::binary::Pairwise(f).into(), &[a, b])
+                self.r.apply(quietgrad::ops::zip::Zip(f).into(), &[a, b])
             }
             7 => h.relu(),
             8 => h.top_k(width / 3),
@@ -192,7 +192,7 @@ impl<'r> Draw<'r> {
                 let classes = self.indices(&[self.rows], self.width);
                 h.huber(other, 1.0).mean() + (h * classes.one_hot(self.width)).mean()
             }
-            7 => h.pair_sum(self.value(), Binary::all()[0], Reduction::Mean) + h.std(1) + h.l1_norm() * 0.01,
+            7 => h.zip_sum(self.value(), Binary::all()[0], Reduction::Mean) + h.std(1) + h.l1_norm() * 0.01,
             _ => return,
         };
         self.loss = self.loss + term;

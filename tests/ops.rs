@@ -1,6 +1,6 @@
 //! Laws of single ops that a derivative does not see: ties, NaN, infinities, masks, memory that is shared.
 
-use quietgrad::ops::{Op, Real, binary::Pairwise, unary::Elementwise};
+use quietgrad::ops::{Op, Real, map::Map, zip::Zip};
 use quietgrad::pointwise::{Binary, Unary};
 use quietgrad::{Params, Random, Recording, Reduction, Tape, Tensor, Var, gradcheck, loss};
 
@@ -280,13 +280,13 @@ fn bits_of<T: Real>(shape: &[usize], op: &Op, x: &[f64]) -> Vec<u64> {
 
 #[test]
 fn numbers_get_the_bits_of_arrays() {
-    let mut ops: Vec<Op> = Unary::all().into_iter().map(|f| Op::Elementwise(Elementwise(f))).collect();
-    ops.extend(Binary::all().into_iter().map(|f| Op::Pairwise(Pairwise(f))));
+    let mut ops: Vec<Op> = Unary::all().into_iter().map(|f| Op::Map(Map(f))).collect();
+    ops.extend(Binary::all().into_iter().map(|f| Op::Zip(Zip(f))));
     let arguments = [-3.3, -1.0, -0.4, -0.0, 0.0, 0.3, 1.0, 2.7, 1e4, f64::INFINITY, f64::NAN];
     for op in &ops {
         for a in arguments {
             for b in arguments {
-                let x = if matches!(op, Op::Pairwise(_)) { &[a, b][..] } else { &[a][..] };
+                let x = if matches!(op, Op::Zip(_)) { &[a, b][..] } else { &[a][..] };
                 let same = bits_of::<f32>(&[], op, x) == bits_of::<f32>(&[1], op, x)
                     && bits_of::<f64>(&[], op, x) == bits_of::<f64>(&[1], op, x);
                 assert!(same, "{} of {x:?}", op.name());

@@ -74,7 +74,7 @@ fn a_sum_of_a_slice_keeps_its_bound() {
                     let each = [Unary::Square(Square {}), Unary::Abs(Abs {})];
                     let [squares, sizes] = each.map(|f| a.map_sum(f, Reduction::Sum).item());
                     let error = Binary::SquaredError(SquaredError {});
-                    vec![kernels::sum(&x), a.pair_sum(b, error, Reduction::Sum).item(), squares, sizes]
+                    vec![kernels::sum(&x), a.zip_sum(b, error, Reduction::Sum).item(), squares, sizes]
                 })
             });
             let pairs = || x.iter().zip(&w);

@@ -6,8 +6,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use quietgrad::pointwise::{
-    Abs, AbsPowf, Binary, BinaryRule, BinaryVisitor, DivBy, DivInto, Elu, Log1pSquare, Pow, Powf, Relu, Sign,
-    Unary, UnaryRule, UnaryVisitor,
+    Abs, AbsPowf, Binary, BinaryRule, DivBy, DivInto, Elu, Log1pSquare, Pow, Powf, Relu, Sign, Unary,
+    UnaryRule,
 };
 use quietgrad::{Dual, Element, Params, Tape, Tensor, derivatives, scalar};
 use safetensors::{Dtype, SafeTensors};
@@ -117,35 +117,24 @@ fn exception(promise: &Promise, name: &str, what: &str, [a, b]: [f64; 2]) -> f64
 }
 
 /// f, f′ and f″ at x.
-struct At<T>(T);
-
-impl<T: Element> UnaryVisitor for At<T> {
-    type Output = [f64; 3];
-    fn visit<R: UnaryRule>(self, rule: R) -> [f64; 3] {
-        let x = Dual::new(self.0, T::ONE);
-        let y = rule.f(self.0);
-        let bend = rule.df(x, rule.f(x)).tangent;
-        [y, rule.df(self.0, y), bend].map(Element::to_f64)
-    }
+fn at<T: Element>(line: Unary, x: T) -> [f64; 3] {
+    let along = Dual::new(x, T::ONE);
+    let y = line.f(x);
+    let bend = line.df(along, line.f(along)).tangent;
+    [y, line.df(x, y), bend].map(Element::to_f64)
 }
 
 /// f, its slopes, and its second derivatives by aa, ab and bb.
-struct AtPair<T>(T, T);
-
-impl<T: Element> BinaryVisitor for AtPair<T> {
-    type Output = [f64; 6];
-    fn visit<R: BinaryRule>(self, rule: R) -> [f64; 6] {
-        let AtPair(a, b) = self;
-        let y = rule.f(a, b);
-        let along = |da: T, db: T| {
-            let (a, b) = (Dual::new(a, da), Dual::new(b, db));
-            let y = rule.f(a, b);
-            [rule.da(a, b, y).tangent, rule.db(a, b, y).tangent]
-        };
-        let [aa, ab] = along(T::ONE, T::ZERO);
-        let [_, bb] = along(T::ZERO, T::ONE);
-        [y, rule.da(a, b, y), rule.db(a, b, y), aa, ab, bb].map(Element::to_f64)
-    }
+fn at_pair<T: Element>(line: Binary, a: T, b: T) -> [f64; 6] {
+    let y = line.f(a, b);
+    let along = |da: T, db: T| {
+        let (a, b) = (Dual::new(a, da), Dual::new(b, db));
+        let y = line.f(a, b);
+        [line.da(a, b, y).tangent, line.db(a, b, y).tangent]
+    };
+    let [aa, ab] = along(T::ONE, T::ZERO);
+    let [_, bb] = along(T::ZERO, T::ONE);
+    [y, line.da(a, b, y), line.db(a, b, y), aa, ab, bb].map(Element::to_f64)
 }
 
 /// Every line with its constants of the table, and others that matter for the ends.
@@ -197,7 +186,7 @@ fn unary<T: Element>(promise: &Promise, element: fn(f64) -> T) {
         let columns = exact.of(&table, line.name(), &line.arguments(), &mut used);
         let mut worst = [Worst::default(), Worst::default()];
         for (i, &x) in xs.iter().enumerate() {
-            let ours = line.accept(At(element(x)));
+            let ours = at(line, element(x));
             for (k, what) in ["value", "slope"].into_iter().enumerate() {
                 let truth = columns[k * xs.len() + i];
                 let error = promise.error(ours[k], truth);
@@ -225,7 +214,7 @@ fn binary<T: Element>(promise: &Promise, element: fn(f64) -> T) {
         let mut worst = [0.0f64; 3];
         for i in 0..count {
             let [a, b] = [0, 1].map(|k| columns[k * count + i]);
-            let ours = line.accept(AtPair(element(a), element(b)));
+            let ours = at_pair(line, element(a), element(b));
             for (k, what) in ["value", "slope by a", "slope by b"].into_iter().enumerate() {
                 let truth = columns[(k + 2) * count + i];
                 let error = promise.error(ours[k], truth);
@@ -279,7 +268,7 @@ fn second_derivatives_hold_in_the_tails() {
     for line in unary_lines() {
         let columns = exact.of("unary/f64/", line.name(), &line.arguments(), &mut used);
         for (i, &x) in xs.iter().enumerate() {
-            let [_, slope, bend] = line.accept(At(x));
+            let [_, slope, bend] = at(line, x);
             let [_, _, truth] = at_hand([0, 1, 2].map(|k| columns[k * xs.len() + i]));
             let limited = exception(&DOUBLE, line.name(), "second", [x, constant(&line)]) > 0.0;
             let error = DOUBLE.error(bend, truth);
@@ -300,7 +289,7 @@ fn second_derivatives_hold_in_the_tails() {
         let count = columns.len() / 8;
         for i in 0..count {
             let [a, b] = [0, 1].map(|k| columns[k * count + i]);
-            let ours = line.accept(AtPair(a, b));
+            let ours = at_pair(line, a, b);
             let exact = at_hand([0, 1, 2, 3, 4, 5].map(|k| columns[(k + 2) * count + i]));
             for k in 3..6 {
                 let truth = exact[k];
@@ -321,7 +310,7 @@ fn second_derivatives_hold_in_the_tails() {
 
 #[test]
 fn powers_at_zero_have_the_second_derivatives_of_their_limits() {
-    let of = |line: Unary, x: f64| line.accept(At(x));
+    let of = |line: Unary, x: f64| at(line, x);
     let power = |exponent| of(Unary::Powf(Powf { exponent }), 0.0);
     assert_eq!(power(0.0), [1.0, 0.0, 0.0]);
     assert_eq!(power(1.0), [0.0, 1.0, 0.0]);
@@ -333,7 +322,7 @@ fn powers_at_zero_have_the_second_derivatives_of_their_limits() {
     for line in [Unary::Abs(Abs {}), Unary::Sign(Sign {}), Unary::Relu(Relu {})] {
         assert_eq!(of(line, 0.0), [0.0; 3], "{}", line.name());
     }
-    let pow = |a: f64, b: f64| Binary::Pow(Pow {}).accept(AtPair(a, b));
+    let pow = |a: f64, b: f64| at_pair(Binary::Pow(Pow {}), a, b);
     assert_eq!(pow(0.0, 1.0)[..4], [0.0, 1.0, 0.0, 0.0]);
     assert_eq!(pow(0.0, 2.0)[..4], [0.0, 0.0, 0.0, 2.0]);
     assert_eq!(pow(0.0, 0.0)[..4], [1.0, 0.0, 0.0, 0.0]);
@@ -357,15 +346,6 @@ fn lingers<T: Element>(x: T, least: f64) -> bool {
 
 /// No value and no slope of a function that is made of exponentials is a subnormal number.
 fn none_lingers<T: Element>(least: f64, element: fn(f64) -> T, band: (f64, f64)) {
-    /// f and f′ at x.
-    struct Both<T>(T);
-    impl<T: Element> UnaryVisitor for Both<T> {
-        type Output = [T; 2];
-        fn visit<R: UnaryRule>(self, rule: R) -> [T; 2] {
-            let y = rule.f(self.0);
-            [y, rule.df(self.0, y)]
-        }
-    }
     let exponential = "exp expm1 elu selu gelu gelu_tanh silu tanh sigmoid softplus mish log_sigmoid erf";
     let lines: Vec<_> = Unary::all()
         .into_iter()
@@ -378,8 +358,9 @@ fn none_lingers<T: Element>(least: f64, element: fn(f64) -> T, band: (f64, f64))
         let places = [size, size.sqrt(), (2.0 * size).sqrt(), size / 2.0, (size / 0.0713).cbrt()];
         for x in places.into_iter().flat_map(|x| [x, -x]) {
             for line in &lines {
-                let both = line.accept(Both(element(x)));
-                assert!(!both.iter().any(|&y| lingers(y, least)), "{} at {x:e}: {both:?}", line.name());
+                let (x, y) = (element(x), line.f(element(x)));
+                let both = [y, line.df(x, y)];
+                assert!(!both.iter().any(|&y| lingers(y, least)), "{} at {x}: {both:?}", line.name());
             }
         }
     }

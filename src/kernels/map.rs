@@ -1,8 +1,11 @@
 //! Elementwise maps over strided operands.
 
+use std::mem::MaybeUninit;
+
 use smallvec::SmallVec;
 
 use super::isa::vectorize;
+use super::reduce::zeroed;
 use crate::element::Element;
 use crate::matrix::Accum;
 
@@ -105,22 +108,104 @@ impl<T, const N: usize, F: Fn([T; N]) -> T + Copy> Each<T, N> for F {
     }
 }
 
+/// Element i of every operand.
+#[inline(always)]
+fn pick<T: Element, const N: usize>(x: &[&[T]; N], i: usize) -> [T; N] {
+    let mut picked = [T::ZERO; N];
+    for k in 0..N {
+        picked[k] = x[k][i];
+    }
+    picked
+}
+
+/// Elements `from..from + count` of every operand.
+#[inline(always)]
+fn part<'a, T, const N: usize>(x: &[&'a [T]; N], from: usize, count: usize) -> [&'a [T]; N] {
+    let mut parts = *x;
+    for part in &mut parts {
+        *part = &part[from..from + count];
+    }
+    parts
+}
+
 vectorize! {
     /// `y (=, +=) f(x…)` on slices of one length.
     pub fn map [T: Element, F: Each<T, N>, const N: usize] (x: [&[T]; N], y: &mut [T], accum: Accum, f: F) {
-        let x = x.map(|x| &x[..y.len()]);
+        let x = part(&x, 0, y.len());
         match accum {
             Accum::Replace => {
                 for i in 0..y.len() {
-                    y[i] = f.at(x.map(|x| x[i]));
+                    y[i] = f.at(pick(&x, i));
                 }
             }
             Accum::Add => {
                 for i in 0..y.len() {
-                    y[i] += f.at(x.map(|x| x[i]));
+                    y[i] += f.at(pick(&x, i));
                 }
             }
         }
+    }
+}
+
+/// One of several functions of N numbers, which is known when the program runs: each has a loop of its own.
+///
+/// All these loops make one function for each instruction set, so that the many functions of a table cost a compiler
+/// little; and they only replace. What is added takes a detour through a block of memory ([`looped`]), where it costs a
+/// store and a load.
+pub trait Loops<T, const N: usize>: Copy {
+    /// `y = f(x…)` on slices of one length. It must be `#[inline(always)]`, as what it calls.
+    fn run(self, x: [&[T]; N], y: &mut [T]);
+}
+
+vectorize! {
+    fn replace [T: Element, F: Loops<T, N>, const N: usize] (x: [&[T]; N], y: &mut [T], f: F) {
+        f.run(part(&x, 0, y.len()), y);
+    }
+}
+
+/// A function chosen from several, as a [`Row`].
+pub fn looped<T: Element, const N: usize>(f: impl Loops<T, N>) -> impl Fn([&[T]; N], &mut [T], Accum) {
+    move |x, y, accum| match accum {
+        Accum::Replace => replace(x, y, f),
+        Accum::Add => add_in_blocks(x, y, &|x, y| replace(x, y, f)),
+    }
+}
+
+/// `y += f(x…)` by a function that only replaces.
+fn add_in_blocks<T: Element, const N: usize>(x: [&[T]; N], y: &mut [T], f: &dyn Fn([&[T]; N], &mut [T])) {
+    let mut values = [const { MaybeUninit::uninit() }; BLOCK];
+    let values = zeroed(&mut values, y.len());
+    for (number, y) in y.chunks_mut(BLOCK).enumerate() {
+        let values = &mut values[..y.len()];
+        f(part(&x, number * BLOCK, y.len()), values);
+        super::copy([values], y, Accum::Add);
+    }
+}
+
+/// `y (=, +=) f(x…, v, g)` with v = value(x…) and one number g for all elements; g stands for v if there is no `value`.
+pub fn map_with<T: Element, const N: usize, const M: usize>(
+    x: [&[T]; N],
+    value: Option<Row<T, N>>,
+    g: T,
+    y: &mut [T],
+    accum: Accum,
+    f: Row<T, M>,
+) {
+    const { assert!(M == N + 2, "f takes two numbers besides x") };
+    let mut gs = [const { MaybeUninit::uninit() }; BLOCK];
+    let gs = zeroed(&mut gs, y.len());
+    gs.fill(g);
+    let mut values = [const { MaybeUninit::uninit() }; BLOCK];
+    let values = zeroed(&mut values, if value.is_some() { y.len() } else { 0 });
+    for (number, y) in y.chunks_mut(BLOCK).enumerate() {
+        let x = part(&x, number * BLOCK, y.len());
+        let mut all = [&gs[..y.len()]; M];
+        all[..N].copy_from_slice(&x);
+        if let Some(value) = value {
+            value(x, &mut values[..y.len()], Accum::Replace);
+            all[N] = &values[..y.len()];
+        }
+        f(all, y, accum);
     }
 }
 

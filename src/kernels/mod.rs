@@ -30,7 +30,8 @@ pub mod update;
 pub(crate) use length::{largest, length};
 pub use map::{Each, map};
 pub(crate) use map::{
-    Row, Signs, Strided, WherePositive, add_signs, for_each_offset, keep_where_positive, map_strided,
+    Loops, Row, Signs, Strided, WherePositive, add_signs, for_each_offset, keep_where_positive, looped,
+    map_strided, map_with,
 };
 pub use matmul::blocked::Blocks;
 pub(crate) use micro::THIN;

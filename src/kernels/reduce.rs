@@ -80,7 +80,7 @@ impl<'a, T: Element, const N: usize> Span<'a, T, N> {
 }
 
 /// The beginning of a buffer, as much as `len` elements need, filled with zeros.
-fn zeroed<T: Element>(buffer: &mut [MaybeUninit<T>], len: usize) -> &mut [T] {
+pub(super) fn zeroed<T: Element>(buffer: &mut [MaybeUninit<T>], len: usize) -> &mut [T] {
     let len = len.min(buffer.len());
     let part = &mut buffer[..len];
     part.fill(MaybeUninit::new(T::ZERO));

@@ -3,10 +3,9 @@
 //! Activity penalties are of this kind: Σ|h| and Σh² read the layer once, forward and backward.
 
 use crate::element::Element;
-use crate::kernels;
-use crate::matrix::Accum;
+use crate::kernels::{self, Row};
 use crate::ops::{OnEntries, Output, Real, Reduction, Rule, Sample, ZeroRule};
-use crate::pointwise::{Pull, Unary, UnaryRule, UnaryVisitor, Value};
+use crate::pointwise::{Pulls, Unary, UnaryRule, Values};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
@@ -17,33 +16,6 @@ pub struct MapSum {
     pub f: Unary,
     /// What the sum is divided by.
     pub reduction: Reduction,
-}
-
-struct Forward<'a, T> {
-    x: &'a [T],
-}
-
-impl<T: Element> UnaryVisitor for Forward<'_, T> {
-    type Output = T;
-    #[inline]
-    fn visit<R: UnaryRule>(self, rule: R) -> T {
-        kernels::sum_map([self.x], &kernels::row(Value(rule)))
-    }
-}
-
-struct Vjp<'a, T> {
-    x: &'a [T],
-    g: T,
-    gx: &'a mut [T],
-    accum: Accum,
-}
-
-impl<T: Element> UnaryVisitor for Vjp<'_, T> {
-    type Output = ();
-    #[inline]
-    fn visit<R: UnaryRule>(self, rule: R) {
-        kernels::map([self.x], self.gx, self.accum, Pull(rule, self.g));
-    }
 }
 
 impl Rule for MapSum {
@@ -61,28 +33,36 @@ impl Rule for MapSum {
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let sum = match self.f {
-            Unary::Abs(rule) => kernels::sum_each(x[0].data, Value(rule)),
-            Unary::Square(rule) => kernels::sum_each(x[0].data, Value(rule)),
-            f => f.accept(Forward { x: x[0].data }),
+            Unary::Abs(_) => kernels::sum_each(x[0].data, |[x]: [T; 1]| x.abs()),
+            Unary::Square(_) => kernels::sum_each(x[0].data, |[x]: [T; 1]| x * x),
+            f => kernels::sum_map([x[0].data], &kernels::looped(Values(f))),
         };
         y.data[0] = sum / T::from_f64(self.reduction.divisor(x[0].shape));
     }
 
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let g = gy.data[0] / T::from_f64(self.reduction.divisor(x[0].shape));
-        if matches!(self.f, Unary::Abs(_)) {
-            return gx.add_signs(0, g, x[0].data);
+        let x = [x[0].data];
+        match self.f {
+            Unary::Abs(_) => gx.add_signs(0, g, x[0]),
+            Unary::Square(_) => {
+                gx.add(0, |gx, accum| kernels::map(x, gx.data, accum, |[x]: [T; 1]| g * (x + x)))
+            }
+            f => gx.add(0, |gx, accum| {
+                let values: Option<Row<T, 1>> =
+                    if f.uses_value() { Some(&kernels::looped(Values(f))) } else { None };
+                kernels::map_with(x, values, g, gx.data, accum, &kernels::looped(Pulls(f)));
+            }),
         }
-        gx.add(0, |gx, accum| self.f.accept(Vjp { x: x[0].data, g, gx: gx.data, accum }));
     }
 
     fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
-        let output = if self.f.at_zero() == 0.0 { Output::KeepsZeros } else { Output::Any };
+        let output = if self.f.f(0.0) == 0.0 { Output::KeepsZeros } else { Output::Any };
         ZeroRule { output, entries: OnEntries::SumOfEach, ..ZeroRule::DENSE }
     }
 
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
-        super::unary::Elementwise(self.f).pieces(x)
+        super::map::Map(self.f).pieces(x)
     }
 
     fn samples() -> Vec<Sample> {

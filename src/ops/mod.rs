@@ -5,7 +5,6 @@
 //! The gradient checks walk that list. No loop over elements stands here that a kernel could do, no `unsafe`, and nothing
 //! that an op would remember from one step to the next.
 
-pub mod binary;
 pub mod broadcast;
 pub mod compare;
 pub mod concat;
@@ -19,13 +18,12 @@ pub mod flip;
 pub mod gather;
 pub mod index_select;
 pub mod log_sum_exp;
+pub mod map;
 pub mod map_sum;
 pub mod matmul;
 pub mod norm;
-mod number;
 pub mod one_hot;
 pub mod pad;
-pub mod pair_sum;
 pub mod permute;
 mod reduction;
 pub mod reshape;
@@ -34,10 +32,11 @@ pub mod slice;
 pub mod softmax;
 pub mod sum;
 pub mod top_k;
-pub mod unary;
 pub mod variance;
 pub mod where_cond;
 mod zero_rule;
+pub mod zip;
+pub mod zip_sum;
 
 pub use custom::{Custom, CustomRule};
 pub use matmul::linear;
@@ -48,6 +47,7 @@ pub use zero_rule::{OnEntries, Output, ZeroRule};
 
 use crate::element::{Dual, Element};
 use crate::matrix::Products;
+use crate::pointwise::{BinaryRule, UnaryRule};
 use crate::tape::Cotangents;
 use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
 
@@ -90,10 +90,10 @@ macro_rules! ops {
 }
 
 ops! {
-    unary::Elementwise,
-    binary::Pairwise,
+    map::Map,
+    zip::Zip,
     map_sum::MapSum,
-    pair_sum::PairSum,
+    zip_sum::ZipSum,
     cross_entropy::CrossEntropy,
     matmul::MatMul,
     linear::Linear,
@@ -178,6 +178,33 @@ impl Op {
 
     pub(crate) fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
         each!(self, rule => rule.pieces(x))
+    }
+
+    /// Whether it is an elementwise function. On single numbers, such as the terms of a loss, it needs no views and no
+    /// kernels: the two functions below serve.
+    #[inline]
+    pub(crate) fn is_elementwise(&self) -> bool {
+        matches!(self, Op::Map(_) | Op::Zip(_))
+    }
+
+    /// y = f(a), or f(a, b); b may be anything for a function of one number.
+    #[inline]
+    pub(crate) fn of_numbers<T: Element>(&self, [a, b]: [T; 2]) -> T {
+        match self {
+            Op::Map(map::Map(f)) => f.f(a),
+            Op::Zip(zip::Zip(f)) => f.f(a, b),
+            _ => unreachable!("elementwise ops alone take numbers"),
+        }
+    }
+
+    /// The cotangents of a, and of b.
+    #[inline]
+    pub(crate) fn vjp_of_numbers<T: Element>(&self, [a, b]: [T; 2], y: T, gy: T) -> [T; 2] {
+        match self {
+            Op::Map(map::Map(f)) => [f.pull(a, y, gy), T::ZERO],
+            Op::Zip(zip::Zip(f)) => [f.pull_a(a, b, y, gy), f.pull_b(a, b, y, gy)],
+            _ => unreachable!("elementwise ops alone take numbers"),
+        }
     }
 }
 

@@ -94,7 +94,7 @@ impl Rule for Norm {
 
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
         match self.order {
-            Order::L1 => super::unary::Elementwise(Unary::Abs(Abs {})).pieces(x),
+            Order::L1 => super::map::Map(Unary::Abs(Abs {})).pieces(x),
             Order::L2 => Vec::new(),
         }
     }

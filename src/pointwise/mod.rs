@@ -16,10 +16,12 @@
 //! why. A slope that is a quotient may be followed by `, |g| g / …`: what a cotangent becomes, rounded once. A line of `binary_table` has two arguments and two derivatives, and its kink is where an expression changes
 //! sign.
 
+mod loops;
 mod rule;
 
+pub(crate) use loops::{Pulls, PullsA, PullsB, Values};
 pub use rule::*;
-pub(crate) use rule::{Pull, PullA, PullB, Slope, SlopeA, SlopeB, Value};
+use rule::{each_binary, each_unary};
 
 use crate::element::Element;
 use crate::element::slopes::{self, hold};

@@ -1,10 +1,9 @@
-//! What the tables are made into: a type for every line, an enum of all of them, and the functions of their slopes.
+//! What the tables are made into: a type for every line, an enum of all of them, and a `match` over it.
 
 use super::{
     Element, GELU_CUBE, GELU_SCALE, SELU_ALPHA, SELU_SCALE, binary_table, gelu_inner, hold, is_large, select,
     share, sign, slopes, unary_table, zero_or_nan,
 };
-use crate::kernels::Each;
 
 /// Where an op's vjp reads the cotangent of its output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,24 +14,19 @@ pub enum Demand {
     Support,
 }
 
-/// One line of the unary table.
+/// A line of the unary table: a type of its own, or [`Unary`], which is any of them.
 pub trait UnaryRule: Copy {
-    /// Where the derivative needs the cotangent of the output.
-    const DEMAND: Demand;
-    /// Whether the derivative is written in terms of y.
-    const USES_VALUE: bool;
     /// f(x)
     fn f<T: Element>(self, x: T) -> T;
     /// f'(x), with y = f(x) at hand; from y alone if that is where the derivative needs the cotangent of the output.
     fn df<T: Element>(self, x: T, y: T) -> T;
-    /// gy f'(x): what a cotangent of the output becomes.
+    /// gy f'(x): what a cotangent of the output becomes. A function that demands its support *selects*, because gy is
+    /// unspecified off it.
     fn pull<T: Element>(self, x: T, y: T, gy: T) -> T;
 }
 
-/// One line of the binary table.
+/// A line of the binary table: a type of its own, or [`Binary`], which is any of them.
 pub trait BinaryRule: Copy {
-    /// Whether the derivatives are written in terms of y.
-    const USES_VALUE: bool;
     /// f(a, b)
     fn f<T: Element>(self, a: T, b: T) -> T;
     /// ∂f/∂a, with y = f(a, b) at hand.
@@ -45,22 +39,6 @@ pub trait BinaryRule: Copy {
     fn pull_b<T: Element>(self, a: T, b: T, y: T, gy: T) -> T;
 }
 
-/// Something to be done with a line of the unary table, compiled once for each line.
-pub trait UnaryVisitor {
-    /// What comes back.
-    type Output;
-    /// Does it.
-    fn visit<R: UnaryRule>(self, rule: R) -> Self::Output;
-}
-
-/// Something to be done with a line of the binary table, compiled once for each line.
-pub trait BinaryVisitor {
-    /// What comes back.
-    type Output;
-    /// Does it.
-    fn visit<R: BinaryRule>(self, rule: R) -> Self::Output;
-}
-
 /// Whether a line gives y a name.
 macro_rules! is_named {
     (_) => {
@@ -68,6 +46,16 @@ macro_rules! is_named {
     };
     ($y:ident) => {
         true
+    };
+}
+
+/// Whether y is 0, if the line gives it a name.
+macro_rules! is_zero {
+    (_) => {
+        false
+    };
+    ($y:ident) => {
+        $y == T::ZERO
     };
 }
 
@@ -102,8 +90,6 @@ macro_rules! unary_rules {
             }
 
             impl UnaryRule for $Rule {
-                const DEMAND: Demand = Demand::$demand;
-                const USES_VALUE: bool = is_named!($y);
                 #[inline(always)]
                 fn f<T: Element>(self, $x: T) -> T {
                     $(let $arg = T::from_f64(self.$arg);)*
@@ -118,6 +104,9 @@ macro_rules! unary_rules {
                 #[inline(always)]
                 #[allow(unused_variables)]
                 fn pull<T: Element>(self, $x: T, $y: T, gy: T) -> T {
+                    if Demand::$demand == Demand::Support && is_zero!($y) {
+                        return T::ZERO;
+                    }
                     $(let $arg = T::from_f64(self.$arg);)*
                     pulled!(gy, $df $(, $g, $pull)?)
                 }
@@ -162,19 +151,20 @@ macro_rules! unary_rules {
 
             /// Where the derivative needs the cotangent of the output.
             pub fn demand(self) -> Demand {
-                match self { $(Unary::$Rule(_) => $Rule::DEMAND,)* }
+                match self { $(Unary::$Rule(_) => Demand::$demand,)* }
             }
 
-            /// f(0)
-            pub fn at_zero(self) -> f64 {
-                match self { $(Unary::$Rule(rule) => rule.f(0.0),)* }
+            /// Whether the derivative is written in terms of y.
+            pub(crate) fn uses_value(self) -> bool {
+                match self { $(Unary::$Rule(_) => is_named!($y),)* }
             }
+        }
 
-            /// Hands the line to a visitor.
-            #[inline]
-            pub fn accept<V: UnaryVisitor>(self, visitor: V) -> V::Output {
-                match self { $(Unary::$Rule(rule) => visitor.visit(rule),)* }
-            }
+        /// Makes an expression once for each line of the unary table, and computes that of the line at hand.
+        macro_rules! each_unary {
+            ($line:expr, $rule:ident => $body:expr) => {
+                match $line { $(Unary::$Rule($rule) => $body,)* }
+            };
         }
     };
 }
@@ -202,7 +192,6 @@ macro_rules! binary_rules {
 
             #[allow(unused_variables)]
             impl BinaryRule for $Rule {
-                const USES_VALUE: bool = is_named!($y);
                 #[inline(always)]
                 fn f<T: Element>(self, $a: T, $b: T) -> T {
                     $(let $arg = T::from_f64(self.$arg);)*
@@ -269,99 +258,52 @@ macro_rules! binary_rules {
                 match self { $(Binary::$Rule($Rule { $($arg),* }) => { let ($a, $b) = (a, b); $kink })* }
             }
 
-            /// Hands the line to a visitor.
-            #[inline]
-            pub fn accept<V: BinaryVisitor>(self, visitor: V) -> V::Output {
-                match self { $(Binary::$Rule(rule) => visitor.visit(rule),)* }
+            /// Whether the derivatives are written in terms of y.
+            pub(crate) fn uses_value(self) -> bool {
+                match self { $(Binary::$Rule(_) => is_named!($y),)* }
             }
+        }
+
+        /// Makes an expression once for each line of the binary table, and computes that of the line at hand.
+        macro_rules! each_binary {
+            ($line:expr, $rule:ident => $body:expr) => {
+                match $line { $(Binary::$Rule($rule) => $body,)* }
+            };
         }
     };
 }
 binary_table!(binary_rules);
 
-/// `[x] -> f(x)`
-#[derive(Clone, Copy)]
-pub(crate) struct Value<R>(pub R);
+pub(super) use {each_binary, each_unary};
 
-impl<T: Element, R: UnaryRule> Each<T, 1> for Value<R> {
-    #[inline(always)]
-    fn at(self, [x]: [T; 1]) -> T {
-        self.0.f(x)
+/// The functions below are compiled once for all lines, not inlined: they hold all of a table.
+impl UnaryRule for Unary {
+    fn f<T: Element>(self, x: T) -> T {
+        each_unary!(self, rule => rule.f(x))
+    }
+    fn df<T: Element>(self, x: T, y: T) -> T {
+        each_unary!(self, rule => rule.df(x, y))
+    }
+    fn pull<T: Element>(self, x: T, y: T, gy: T) -> T {
+        each_unary!(self, rule => rule.pull(x, y, gy))
     }
 }
 
-impl<T: Element, R: BinaryRule> Each<T, 2> for Value<R> {
-    #[inline(always)]
-    fn at(self, [a, b]: [T; 2]) -> T {
-        self.0.f(a, b)
+/// As above.
+impl BinaryRule for Binary {
+    fn f<T: Element>(self, a: T, b: T) -> T {
+        each_binary!(self, rule => rule.f(a, b))
     }
-}
-
-/// `[x, y, gy] -> gy f'(x, y)`; a function that demands its support *selects*, because gy is unspecified off it.
-#[derive(Clone, Copy)]
-pub(crate) struct Slope<R>(pub R);
-
-impl<T: Element, R: UnaryRule> Each<T, 3> for Slope<R> {
-    #[inline(always)]
-    fn at(self, [x, y, gy]: [T; 3]) -> T {
-        if R::DEMAND == Demand::Support && y == T::ZERO { T::ZERO } else { self.0.pull(x, y, gy) }
+    fn da<T: Element>(self, a: T, b: T, y: T) -> T {
+        each_binary!(self, rule => rule.da(a, b, y))
     }
-}
-
-/// `[a, b, y, gy] -> gy ∂f/∂a`
-#[derive(Clone, Copy)]
-pub(crate) struct SlopeA<R>(pub R);
-
-impl<T: Element, R: BinaryRule> Each<T, 4> for SlopeA<R> {
-    #[inline(always)]
-    fn at(self, [a, b, y, gy]: [T; 4]) -> T {
-        self.0.pull_a(a, b, y, gy)
+    fn db<T: Element>(self, a: T, b: T, y: T) -> T {
+        each_binary!(self, rule => rule.db(a, b, y))
     }
-}
-
-/// `[a, b, y, gy] -> gy ∂f/∂b`
-#[derive(Clone, Copy)]
-pub(crate) struct SlopeB<R>(pub R);
-
-impl<T: Element, R: BinaryRule> Each<T, 4> for SlopeB<R> {
-    #[inline(always)]
-    fn at(self, [a, b, y, gy]: [T; 4]) -> T {
-        self.0.pull_b(a, b, y, gy)
+    fn pull_a<T: Element>(self, a: T, b: T, y: T, gy: T) -> T {
+        each_binary!(self, rule => rule.pull_a(a, b, y, gy))
     }
-}
-
-/// `[x] -> g f'(x)`, for one cotangent g of all elements.
-#[derive(Clone, Copy)]
-pub(crate) struct Pull<R, T>(pub R, pub T);
-
-impl<T: Element, R: UnaryRule> Each<T, 1> for Pull<R, T> {
-    #[inline(always)]
-    fn at(self, [x]: [T; 1]) -> T {
-        let Pull(rule, g) = self;
-        Slope(rule).at([x, if R::USES_VALUE { rule.f(x) } else { T::ONE }, g])
-    }
-}
-
-/// `[a, b] -> g ∂f/∂a`
-#[derive(Clone, Copy)]
-pub(crate) struct PullA<R, T>(pub R, pub T);
-
-impl<T: Element, R: BinaryRule> Each<T, 2> for PullA<R, T> {
-    #[inline(always)]
-    fn at(self, [a, b]: [T; 2]) -> T {
-        let PullA(rule, g) = self;
-        SlopeA(rule).at([a, b, if R::USES_VALUE { rule.f(a, b) } else { T::ONE }, g])
-    }
-}
-
-/// `[a, b] -> g ∂f/∂b`
-#[derive(Clone, Copy)]
-pub(crate) struct PullB<R, T>(pub R, pub T);
-
-impl<T: Element, R: BinaryRule> Each<T, 2> for PullB<R, T> {
-    #[inline(always)]
-    fn at(self, [a, b]: [T; 2]) -> T {
-        let PullB(rule, g) = self;
-        SlopeB(rule).at([a, b, if R::USES_VALUE { rule.f(a, b) } else { T::ONE }, g])
+    fn pull_b<T: Element>(self, a: T, b: T, y: T, gy: T) -> T {
+        each_binary!(self, rule => rule.pull_b(a, b, y, gy))
     }
 }

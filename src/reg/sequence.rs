@@ -43,6 +43,6 @@ pub fn ar<T: Real>(h: Var<'_, T>) -> Penalty<'_, T> {
 pub fn tar<T: Real>(h: Var<'_, T>, time: usize) -> Penalty<'_, T> {
     let steps = h.shape().get(time).copied().unwrap_or(0);
     let (later, earlier) = (h.slice(time, 1.min(steps)..), h.slice(time, ..steps.saturating_sub(1)));
-    let squares = later.pair_sum(earlier, Binary::SquaredError(SquaredError {}), Reduction::Sum);
+    let squares = later.zip_sum(earlier, Binary::SquaredError(SquaredError {}), Reduction::Sum);
     Penalty::new(h, squares, "temporal activation regularization")
 }

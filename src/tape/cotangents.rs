@@ -189,9 +189,22 @@ impl<T: Element> Receivers<'_, T> {
     }
 
     /// Contributes to the cotangent of input `k`, whose memory is `whole`: has it written as the vjp writes it, at all
-    /// elements or at given entries, and brings that to where it is wanted. (Out of line, as few ops meet it.)
-    #[inline(never)]
+    /// elements or at given entries, and brings that to where it is wanted.
+    #[inline]
     fn add(&mut self, k: usize, flow: &mut Flow, whole: ViewMut<T>, write: impl FnOnce(ViewMut<T>, Accum)) {
+        let mut write = Some(write);
+        self.add_by(k, flow, whole, &mut |place, accum| write.take().expect("written once")(place, accum));
+    }
+
+    /// [`add`](Self::add), compiled once for all ops, as few meet it.
+    #[inline(never)]
+    fn add_by(
+        &mut self,
+        k: usize,
+        flow: &mut Flow,
+        whole: ViewMut<T>,
+        write: &mut dyn FnMut(ViewMut<T>, Accum),
+    ) {
         let number = self.goes_to(k, *flow);
         let accum = touch(flow, number.map_or(Flow::Whole, Flow::Entries));
         let Self { values, supports, spare, .. } = self;

@@ -107,22 +107,20 @@ fn call<'r>(
         ("embedding", &[table]) => table.embedding(indices?),
         ("kl_div", &[z, t]) if args.is("reduction", "batchmean") => loss::kl_div(z, t),
         ("kl_div", &[z, t]) if args.0["log_target"] == true => {
-            z.pair_sum(t, Binary::KlDivLog(KlDivLog {}), Reduction::Sum)
+            z.zip_sum(t, Binary::KlDivLog(KlDivLog {}), Reduction::Sum)
         }
-        ("kl_div", &[z, t]) => z.pair_sum(t, Binary::KlDiv(KlDiv {}), Reduction::Sum),
+        ("kl_div", &[z, t]) => z.zip_sum(t, Binary::KlDiv(KlDiv {}), Reduction::Sum),
         ("bce_with_logits", &[z, t]) if args.is("reduction", "mean") => loss::bce_with_logits(z, t),
-        ("bce_with_logits", &[z, t]) => {
-            z.pair_sum(t, Binary::BceWithLogits(BceWithLogits {}), Reduction::Sum)
-        }
+        ("bce_with_logits", &[z, t]) => z.zip_sum(t, Binary::BceWithLogits(BceWithLogits {}), Reduction::Sum),
         ("cross_entropy", &[z]) if args.is("reduction", "mean") => loss::cross_entropy(z, indices?),
         ("cross_entropy", &[z]) => z.cross_entropy(indices?, Reduction::Sum),
         ("cross_entropy", &[z, t]) => z.cross_entropy_soft(t, Reduction::Mean),
         ("mse", &[a, b]) if args.is("reduction", "mean") => loss::mse(a, b),
-        ("mse", &[a, b]) => a.pair_sum(b, Binary::SquaredError(SquaredError {}), Reduction::Sum),
+        ("mse", &[a, b]) => a.zip_sum(b, Binary::SquaredError(SquaredError {}), Reduction::Sum),
         ("huber", &[a, b]) if args.is("reduction", "mean") => loss::huber(a, b, args.number("delta")),
         ("huber", &[a, b]) if args.is("reduction", "none") => a.huber(b, args.number("delta")),
         ("huber", &[a, b]) => {
-            a.pair_sum(b, Binary::Huber(Huber { delta: args.number("delta") }), Reduction::Sum)
+            a.zip_sum(b, Binary::Huber(Huber { delta: args.number("delta") }), Reduction::Sum)
         }
         ("activity_l1", &[x]) => reg::l1(x).per_sample() * args.number("l1"),
         ("activity_l2", &[x]) => reg::l2(x).per_sample() * args.number("l2"),

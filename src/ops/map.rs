@@ -5,71 +5,16 @@ use crate::element::Element;
 use crate::kernels::{self, Strided, WherePositive};
 use crate::matrix::Accum;
 use crate::ops::{OnEntries, Output, Real, Rule, Sample, ZeroRule};
-use crate::pointwise::Demand;
-use crate::pointwise::{self, Slope, Unary, UnaryRule, UnaryVisitor, Value, unary_table};
+use crate::pointwise::{self, Demand, Pulls, Unary, UnaryRule, Values, unary_table};
 use crate::tape::{Cotangents, Var};
+use crate::tensor::shape::row_major;
 use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
 
 /// A function of the unary table, applied to every element.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Elementwise(pub Unary);
+pub struct Map(pub Unary);
 
-struct Forward<'a, T> {
-    x: View<'a, T>,
-    y: ViewMut<'a, T>,
-}
-
-impl<T: Element> UnaryVisitor for Forward<'_, T> {
-    type Output = ();
-    #[inline]
-    fn visit<R: UnaryRule>(self, rule: R) {
-        match self.x.as_slice() {
-            Some(x) => kernels::map([x], self.y.data, Accum::Replace, Value(rule)),
-            None => {
-                let x = Strided { data: self.x.data, strides: &self.x.strides() };
-                kernels::map_strided(
-                    self.y.shape,
-                    [x],
-                    self.y.data,
-                    Accum::Replace,
-                    &kernels::row(Value(rule)),
-                );
-            }
-        }
-    }
-}
-
-struct Vjp<'a, T> {
-    x: View<'a, T>,
-    y: &'a [T],
-    gy: &'a [T],
-    gx: &'a mut [T],
-    accum: Accum,
-}
-
-impl<T: Element> UnaryVisitor for Vjp<'_, T> {
-    type Output = ();
-    #[inline]
-    fn visit<R: UnaryRule>(self, rule: R) {
-        match self.x.as_slice() {
-            Some(x) => kernels::map([x, self.y, self.gy], self.gx, self.accum, Slope(rule)),
-            None => {
-                let strides = crate::tensor::shape::row_major(self.x.shape);
-                let x = Strided { data: self.x.data, strides: &self.x.strides() };
-                let [y, gy] = [self.y, self.gy].map(|data| Strided { data, strides: &strides });
-                kernels::map_strided(
-                    self.x.shape,
-                    [x, y, gy],
-                    self.gx,
-                    self.accum,
-                    &kernels::row(Slope(rule)),
-                );
-            }
-        }
-    }
-}
-
-impl Rule for Elementwise {
+impl Rule for Map {
     fn name(&self) -> &'static str {
         self.0.name()
     }
@@ -87,12 +32,26 @@ impl Rule for Elementwise {
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        self.0.accept(Forward { x: x[0], y });
+        let values = kernels::looped(Values(self.0));
+        match x[0].as_slice() {
+            Some(x) => values([x], y.data, Accum::Replace),
+            None => {
+                let x = Strided { data: x[0].data, strides: &x[0].strides() };
+                kernels::map_strided(y.shape, [x], y.data, Accum::Replace, &values);
+            }
+        }
     }
 
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        gx.add(0, |gx, accum| {
-            self.0.accept(Vjp { x: x[0], y: y.data, gy: gy.data, gx: gx.data, accum });
+        let pulls = kernels::looped(Pulls(self.0));
+        gx.add(0, |gx, accum| match x[0].as_slice() {
+            Some(x) => pulls([x, y.data, gy.data], gx.data, accum),
+            None => {
+                let strides = row_major(gx.shape);
+                let x = Strided { data: x[0].data, strides: &x[0].strides() };
+                let [y, gy] = [y.data, gy.data].map(|data| Strided { data, strides: &strides });
+                kernels::map_strided(gx.shape, [x, y, gy], gx.data, accum, &pulls);
+            }
         });
     }
 
@@ -108,7 +67,7 @@ impl Rule for Elementwise {
     fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
         let output = match self.0.demand() {
             Demand::Support => Output::Sparse,
-            Demand::Everywhere if self.0.at_zero() == 0.0 => Output::KeepsZeros,
+            Demand::Everywhere if self.0.f(0.0) == 0.0 => Output::KeepsZeros,
             Demand::Everywhere => Output::Any,
         };
         ZeroRule { output, reads: self.0.demand(), entries: OnEntries::EachAlone }
@@ -126,7 +85,7 @@ impl Rule for Elementwise {
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 6] = [&[], &[7], &[1, 3, 1], &[0, 3], &[5, 4], &[3, 50]];
-        let sample = |f: Unary| shapes.map(|shape| Sample::within(Elementwise(f), [(shape, f.range())]));
+        let sample = |f: Unary| shapes.map(|shape| Sample::within(Map(f), [(shape, f.range())]));
         Unary::all().into_iter().flat_map(sample).collect()
     }
 }
@@ -155,7 +114,7 @@ macro_rules! methods {
                 #[inline]
                 #[allow(clippy::should_implement_trait)]
                 pub fn $name(self, $($arg: f64),*) -> Self {
-                    self.apply(Elementwise(Unary::$Rule(pointwise::$Rule { $($arg),* })), &[self])
+                    self.apply(Map(Unary::$Rule(pointwise::$Rule { $($arg),* })), &[self])
                 }
             )*
         }

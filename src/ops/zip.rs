@@ -2,58 +2,32 @@
 //! [`pointwise`].
 
 use crate::element::Element;
-use crate::kernels::{self, Each, Strided};
+use crate::kernels::{self, Row, Strided};
 use crate::matrix::Accum;
-use crate::ops::pair_sum::same_shape;
+use crate::ops::zip_sum::same_shape;
 use crate::ops::{OnEntries, Real, Rule, Sample, ZeroRule};
-use crate::pointwise::{self, Binary, BinaryRule, BinaryVisitor, SlopeA, SlopeB, Value, binary_table};
+use crate::pointwise::{self, Binary, PullsA, PullsB, Values, binary_table};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{broadcast_strides, row_major};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// A function of the binary table, applied to every pair of elements.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Pairwise(pub Binary);
+pub struct Zip(pub Binary);
 
-struct Forward<'a, T> {
-    a: View<'a, T>,
-    b: View<'a, T>,
-    y: ViewMut<'a, T>,
-}
-
-impl<T: Element> BinaryVisitor for Forward<'_, T> {
-    type Output = ();
-    #[inline]
-    fn visit<R: BinaryRule>(self, rule: R) {
-        let Forward { a, b, y } = self;
-        match (a.as_slice(), b.as_slice()) {
+impl Zip {
+    /// The cotangent of operand `k`: gy times the slope, summed over the axes along which it was broadcast.
+    fn operand<T: Element>(
+        k: usize,
+        pulls: Row<T, 4>,
+        x: &[View<T>],
+        [y, gy]: [View<T>; 2],
+        gx: &mut Cotangents<T>,
+    ) {
+        let [a, b] = x else { unreachable!("two operands") };
+        gx.add(k, |gx, accum| match (a.as_slice(), b.as_slice()) {
             (Some(a_data), Some(b_data)) if a.shape.is(b.shape) => {
-                kernels::map([a_data, b_data], y.data, Accum::Replace, Value(rule));
-            }
-            _ => {
-                let a = Strided { data: a.data, strides: &a.strides_to(y.shape) };
-                let b = Strided { data: b.data, strides: &b.strides_to(y.shape) };
-                kernels::map_strided(y.shape, [a, b], y.data, Accum::Replace, &kernels::row(Value(rule)));
-            }
-        }
-    }
-}
-
-struct Vjp<'a, 'g, T> {
-    x: &'a [View<'a, T>],
-    y: &'a View<'a, T>,
-    gy: &'a View<'a, T>,
-    gx: &'a mut Cotangents<'g, T>,
-}
-
-impl<T: Element> Vjp<'_, '_, T> {
-    /// The cotangent of one operand: gy times the slope, summed over the axes along which it was broadcast.
-    #[inline]
-    fn operand(&mut self, k: usize, slope: impl Each<T, 4>) {
-        let ([a, b], y, gy) = (self.x, self.y, self.gy) else { unreachable!("two operands") };
-        self.gx.add(k, |gx, accum| match (a.as_slice(), b.as_slice()) {
-            (Some(a_data), Some(b_data)) if a.shape.is(b.shape) => {
-                kernels::map([a_data, b_data, y.data, gy.data], gx.data, accum, slope);
+                pulls([a_data, b_data, y.data, gy.data], gx.data, accum);
             }
             _ => {
                 let strides = row_major(y.shape);
@@ -62,22 +36,13 @@ impl<T: Element> Vjp<'_, '_, T> {
                 let b = Strided { data: b.data, strides: &b.strides_to(y.shape) };
                 let x = [a, b, y_data, gy];
                 if gx.shape == y.shape {
-                    kernels::map_strided(y.shape, x, gx.data, accum, &kernels::row(slope));
+                    kernels::map_strided(y.shape, x, gx.data, accum, pulls);
                 } else {
                     let to = broadcast_strides(gx.shape, &row_major(gx.shape), y.shape);
-                    kernels::sum_strided(y.shape, x, gx.data, &to, accum, &kernels::row(slope));
+                    kernels::sum_strided(y.shape, x, gx.data, &to, accum, pulls);
                 }
             }
         });
-    }
-}
-
-impl<T: Element> BinaryVisitor for Vjp<'_, '_, T> {
-    type Output = ();
-    #[inline]
-    fn visit<R: BinaryRule>(mut self, rule: R) {
-        self.operand(0, SlopeA(rule));
-        self.operand(1, SlopeB(rule));
     }
 }
 
@@ -87,7 +52,7 @@ fn is_loss(f: Binary) -> bool {
     matches!(f, SquaredError(_) | AbsoluteError(_) | Huber(_) | BceWithLogits(_) | KlDiv(_) | KlDivLog(_))
 }
 
-impl Rule for Pairwise {
+impl Rule for Zip {
     fn name(&self) -> &'static str {
         self.0.name()
     }
@@ -96,7 +61,7 @@ impl Rule for Pairwise {
         self.0.arguments()
     }
 
-    /// A loss does not broadcast, as in [`PairSum`](super::pair_sum::PairSum): a prediction \[n\] against a target
+    /// A loss does not broadcast, as in [`ZipSum`](super::zip_sum::ZipSum): a prediction \[n\] against a target
     /// [n, 1] would quietly compare all pairs.
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         if is_loss(self.0) {
@@ -110,7 +75,18 @@ impl Rule for Pairwise {
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        self.0.accept(Forward { a: x[0], b: x[1], y });
+        let values = kernels::looped(Values(self.0));
+        let [a, b] = x else { unreachable!("two operands") };
+        match (a.as_slice(), b.as_slice()) {
+            (Some(a_data), Some(b_data)) if a.shape.is(b.shape) => {
+                values([a_data, b_data], y.data, Accum::Replace);
+            }
+            _ => {
+                let a = Strided { data: a.data, strides: &a.strides_to(y.shape) };
+                let b = Strided { data: b.data, strides: &b.strides_to(y.shape) };
+                kernels::map_strided(y.shape, [a, b], y.data, Accum::Replace, &values);
+            }
+        }
     }
 
     /// A sum hands entries on; so does the sum with a row, such as a bias.
@@ -142,7 +118,8 @@ impl Rule for Pairwise {
             }
             return;
         }
-        self.0.accept(Vjp { x, y: &y, gy: &gy, gx });
+        Zip::operand(0, &kernels::looped(PullsA(self.0)), x, [y, gy], gx);
+        Zip::operand(1, &kernels::looped(PullsB(self.0)), x, [y, gy], gx);
     }
 
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
@@ -167,7 +144,7 @@ impl Rule for Pairwise {
         let sample = |f: Binary| {
             let [a, b] = f.ranges();
             let alike = |shape: [&'static [usize]; 2]| if is_loss(f) { [shape[0]; 2] } else { shape };
-            shapes.map(alike).map(|shape| Sample::within(Pairwise(f), [(shape[0], a), (shape[1], b)]))
+            shapes.map(alike).map(|shape| Sample::within(Zip(f), [(shape[0], a), (shape[1], b)]))
         };
         Binary::all().into_iter().flat_map(sample).collect()
     }
@@ -204,7 +181,7 @@ macro_rules! methods {
                 #[inline]
                 #[allow(clippy::should_implement_trait)]
                 pub fn $name(self, $b: Self, $($arg: f64),*) -> Self {
-                    self.apply(Pairwise(Binary::$Rule(pointwise::$Rule { $($arg),* })), &[self, $b])
+                    self.apply(Zip(Binary::$Rule(pointwise::$Rule { $($arg),* })), &[self, $b])
                 }
             )*
         }

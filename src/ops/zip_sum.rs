@@ -2,50 +2,20 @@
 //! are of this kind.
 
 use crate::element::Element;
-use crate::kernels;
+use crate::kernels::{self, Row};
 use crate::ops::{Real, Reduction, Rule, Sample};
-use crate::pointwise::{Binary, BinaryRule, BinaryVisitor, PullA, PullB, Value};
+use crate::pointwise::{Binary, PullsA, PullsB, Values};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Show;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// The sum, or another reduction, of a function of the binary table over all pairs of elements.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct PairSum {
+pub struct ZipSum {
     /// The function.
     pub f: Binary,
     /// What the sum is divided by.
     pub reduction: Reduction,
-}
-
-struct Forward<'a, T> {
-    a: &'a [T],
-    b: &'a [T],
-}
-
-impl<T: Element> BinaryVisitor for Forward<'_, T> {
-    type Output = T;
-    #[inline]
-    fn visit<R: BinaryRule>(self, rule: R) -> T {
-        kernels::sum_map([self.a, self.b], &kernels::row(Value(rule)))
-    }
-}
-
-struct Vjp<'a, 'g, T> {
-    a: &'a [T],
-    b: &'a [T],
-    g: T,
-    gx: &'a mut Cotangents<'g, T>,
-}
-
-impl<T: Element> BinaryVisitor for Vjp<'_, '_, T> {
-    type Output = ();
-    #[inline]
-    fn visit<R: BinaryRule>(self, rule: R) {
-        let Vjp { a, b, g, gx } = self;
-        gx.add(0, |gx, accum| kernels::map([a, b], gx.data, accum, PullA(rule, g)));
-        gx.add(1, |gx, accum| kernels::map([a, b], gx.data, accum, PullB(rule, g)));
-    }
 }
 
 /// # Errors
@@ -57,7 +27,7 @@ pub(super) fn same_shape(x: &[&[usize]]) -> Result<(), ShapeError> {
     Err(ShapeError::new(format!("{} and {} must be the same shape", Show(x[0]), Show(x[1]))))
 }
 
-impl Rule for PairSum {
+impl Rule for ZipSum {
     fn name(&self) -> &'static str {
         self.f.name()
     }
@@ -73,17 +43,28 @@ impl Rule for PairSum {
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let sum = self.f.accept(Forward { a: x[0].data, b: x[1].data });
+        let sum = kernels::sum_map([x[0].data, x[1].data], &kernels::looped(Values(self.f)));
         y.data[0] = sum / T::from_f64(self.reduction.divisor(x[0].shape));
     }
 
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let g = gy.data[0] / T::from_f64(self.reduction.divisor(x[0].shape));
-        self.f.accept(Vjp { a: x[0].data, b: x[1].data, g, gx });
+        let x = [x[0].data, x[1].data];
+        if matches!(self.f, Binary::SquaredError(_)) {
+            gx.add(0, |ga, accum| kernels::map(x, ga.data, accum, |[a, b]: [T; 2]| g * ((a - b) + (a - b))));
+            gx.add(1, |gb, accum| kernels::map(x, gb.data, accum, |[a, b]: [T; 2]| g * ((b - a) + (b - a))));
+            return;
+        }
+        let values = kernels::looped(Values(self.f));
+        let values: Option<Row<T, 2>> = if self.f.uses_value() { Some(&values) } else { None };
+        let pulls: [Row<T, 4>; 2] = [&kernels::looped(PullsA(self.f)), &kernels::looped(PullsB(self.f))];
+        for (k, pulls) in pulls.into_iter().enumerate() {
+            gx.add(k, |gx, accum| kernels::map_with(x, values, g, gx.data, accum, pulls));
+        }
     }
 
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
-        super::binary::Pairwise(self.f).pieces(x)
+        super::zip::Zip(self.f).pieces(x)
     }
 
     fn samples() -> Vec<Sample> {
@@ -92,11 +73,11 @@ impl Rule for PairSum {
         for f in Binary::all() {
             let [a, b] = f.ranges();
             for shape in shapes {
-                let op = PairSum { f, reduction: Reduction::Sum };
+                let op = ZipSum { f, reduction: Reduction::Sum };
                 samples.push(Sample::within(op, [(shape, a), (shape, b)]));
             }
             for reduction in [Reduction::Mean, Reduction::PerSample] {
-                samples.push(Sample::within(PairSum { f, reduction }, [(&[5, 4], a), (&[5, 4], b)]));
+                samples.push(Sample::within(ZipSum { f, reduction }, [(&[5, 4], a), (&[5, 4], b)]));
             }
         }
         samples
@@ -117,11 +98,11 @@ impl<T: Real> Var<'_, T> {
     /// let r = tape.record(&params);
     /// let a = r.constant(&Tensor::from([1.0, 2.0]));
     /// let b = r.constant(&Tensor::from([0.0, 4.0]));
-    /// let squares = a.pair_sum(b, Binary::SquaredError(SquaredError {}), Reduction::Sum);
+    /// let squares = a.zip_sum(b, Binary::SquaredError(SquaredError {}), Reduction::Sum);
     /// assert_eq!(squares.item(), 5.0);
     /// ```
     #[track_caller]
-    pub fn pair_sum(self, other: Self, f: Binary, reduction: Reduction) -> Self {
-        self.apply(PairSum { f, reduction }, &[self, other])
+    pub fn zip_sum(self, other: Self, f: Binary, reduction: Reduction) -> Self {
+        self.apply(ZipSum { f, reduction }, &[self, other])
     }
 }
