@@ -1,5 +1,8 @@
 //! Elementwise maps over strided operands.
 
+// An index runs through y and through every x at once.
+#![allow(clippy::needless_range_loop)]
+
 use std::mem::MaybeUninit;
 
 use smallvec::SmallVec;
@@ -171,8 +174,11 @@ pub fn looped<T: Element, const N: usize>(f: impl Loops<T, N>) -> impl Fn([&[T];
     }
 }
 
+/// `y = f(x…)`
+type Replacing<'a, T, const N: usize> = &'a dyn Fn([&[T]; N], &mut [T]);
+
 /// `y += f(x…)` by a function that only replaces.
-fn add_in_blocks<T: Element, const N: usize>(x: [&[T]; N], y: &mut [T], f: &dyn Fn([&[T]; N], &mut [T])) {
+fn add_in_blocks<T: Element, const N: usize>(x: [&[T]; N], y: &mut [T], f: Replacing<T, N>) {
     let mut values = [const { MaybeUninit::uninit() }; BLOCK];
     let values = zeroed(&mut values, y.len());
     for (number, y) in y.chunks_mut(BLOCK).enumerate() {
