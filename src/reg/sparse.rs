@@ -68,7 +68,7 @@ pub fn log<T: Real>(x: Var<'_, T>, s: f64) -> Penalty<'_, T> {
 /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
 /// let r = tape.record(&params);
 /// let h = r.constant(&Tensor::from([[0.0, 5.0, 0.0, 0.0], [2.0, 2.0, 0.0, 2.0], [0.0, 0.0, 0.0, 0.0]]));
-/// assert_eq!(reg::hoyer(h).summed().item(), 1.0 + 3.0);
+/// approx::assert_relative_eq!(reg::hoyer(h).summed().item(), 1.0 + 3.0, max_relative = 1e-15);
 /// ```
 #[track_caller]
 pub fn hoyer<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
