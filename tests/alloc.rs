@@ -7,12 +7,14 @@ use std::mem::discriminant;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use quietgrad::inspect::Kind;
 use quietgrad::kernels::{screen, support::find};
+use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, Sparse, Support};
 use quietgrad::nn::{Dense, Init};
 use quietgrad::ops::{Op, Reduction, Sample, SampleInput};
 use quietgrad::optim::{Adam, Optimizer};
-use quietgrad::{Accum, Epilogue, Mat, MatMut, Products, SkipZeros, Sparse, Support};
-use quietgrad::{Kind, Params, Random, Recording, Tape, Tensor, Var, loss, reg, set_threads, threads};
+use quietgrad::{Accum, SkipZeros};
+use quietgrad::{Params, Random, Recording, Tape, Tensor, Var, loss, reg, set_threads, threads};
 
 struct Counting;
 

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use quietgrad::inspect::Kind;
 use quietgrad::ops::Op;
 use quietgrad::pointwise::{Binary, Unary};
-use quietgrad::{Kind, ParamId, Params, Random, Recording, Reduction, SkipZeros, Tape, Tensor, Var, reg};
+use quietgrad::{ParamId, Params, Random, Recording, Reduction, SkipZeros, Tape, Tensor, Var, reg};
 
 use crate::chains::JumpRelu;
 

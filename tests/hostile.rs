@@ -9,14 +9,13 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
+use quietgrad::kernels::cost::{Form, pays};
 use quietgrad::kernels::{reference, screen, softmax, support};
+use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
 use quietgrad::nn::{Dense, Init};
 use quietgrad::ops::cross_entropy::{CrossEntropy, Target};
 use quietgrad::ops::{Op, Sample, gather, index_select, matmul, one_hot, slice, sum};
-use quietgrad::{
-    Accum, Axes, Dual, Element, Epilogue, Form, Mat, MatMut, Params, Products, Random, Recording, Reduction,
-    ReluLayer, Shape, Sparse, Support, Tape, Tensor, Var, pays,
-};
+use quietgrad::{Accum, Axes, Dual, Element, Params, Random, Recording, Reduction, Shape, Tape, Tensor, Var};
 
 /// Sizes near where products and sums wrap.
 const HUGE: [usize; 9] = [

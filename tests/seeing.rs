@@ -2,10 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use quietgrad::inspect::{Graph, Kind};
 use quietgrad::ops::{CustomRule, Op};
-use quietgrad::{
-    Cotangents, Element, Graph, Kind, Params, Shape, ShapeError, Tape, Tensor, View, ViewMut, reg,
-};
+use quietgrad::{Cotangents, Element, Params, Shape, ShapeError, Tape, Tensor, View, ViewMut, reg};
 
 /// A parameter with an awkward name, a matrix product, a relu, and a loss.
 fn small_graph() -> Graph {

@@ -4,38 +4,47 @@
 //! compared, and run again on other numbers; it is also local: to add one, write its file and put a word in the list.
 //! The gradient checks walk the same list.
 
+// In the order in which the page of `Var` shows their methods.
+
 pub mod binary;
-pub mod broadcast;
 pub mod compare;
-pub mod concat;
-pub mod cross_entropy;
+mod number;
+pub mod unary;
+pub mod where_cond;
+
 pub mod cumsum;
-pub mod custom;
-pub mod detach;
-pub mod dropout;
 pub mod extremum;
+pub mod log_sum_exp;
+pub mod norm;
+mod reduction;
+pub mod sum;
+pub mod variance;
+
+pub mod matmul;
+
+pub mod cross_entropy;
+pub mod map_sum;
+pub mod pair_sum;
+pub mod softmax;
+
+pub mod broadcast;
+pub mod concat;
 pub mod flip;
+pub mod pad;
+pub mod permute;
+pub mod reshape;
+pub mod slice;
+
 pub mod gather;
 pub mod index_select;
-pub mod log_sum_exp;
-pub mod map_sum;
-pub mod matmul;
-pub mod norm;
-mod number;
 pub mod one_hot;
-pub mod pad;
-pub mod pair_sum;
-pub mod permute;
-mod reduction;
-pub mod reshape;
-mod rule;
-pub mod slice;
-pub mod softmax;
-pub mod sum;
+
+pub mod detach;
+pub mod dropout;
 pub mod top_k;
-pub mod unary;
-pub mod variance;
-pub mod where_cond;
+
+pub mod custom;
+mod rule;
 mod zero_rule;
 
 pub use custom::{Custom, CustomRule};
