@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use quietgrad::kernels::isa::Isa;
-use quietgrad::{Accum, Epilogue, Mat, MatMut, Products, set_threads, threads};
+use quietgrad::matrix::{Epilogue, Mat, MatMut, Products};
+use quietgrad::{Accum, set_threads, threads};
 
 #[cfg(feature = "bench-openblas")]
 #[link(name = "openblas")]

@@ -7,7 +7,8 @@
 use std::time::Instant;
 
 use quietgrad::kernels::screen;
-use quietgrad::{Accum, Epilogue, Mat, MatMut, Products, Random};
+use quietgrad::matrix::{Epilogue, Mat, MatMut, Products};
+use quietgrad::{Accum, Random};
 
 /// Where a standard normal number is below with these probabilities.
 const QUANTILES: [(&str, f32); 6] = [

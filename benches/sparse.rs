@@ -10,7 +10,8 @@ use std::time::Instant;
 use criterion::{BenchmarkId, Criterion};
 use quietgrad::kernels::isa::Isa;
 use quietgrad::kernels::support::{find, gather, scatter, sum_columns};
-use quietgrad::{Accum, Epilogue, Mat, MatMut, Products, Random, Sparse, Support, set_threads};
+use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, Sparse, Support};
+use quietgrad::{Accum, Random, set_threads};
 
 const DENSITIES: [f64; 6] = [0.5, 0.3, 0.2, 0.1, 0.05, 0.01];
 

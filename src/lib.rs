@@ -33,29 +33,41 @@
 //!
 //! # Where to begin
 //!
-//! - [`scalar`]: the idea on plain numbers, in one file. Read its source first.
-//! - [`Tape`], [`Recording`] and [`Var`]: the tensor engine. Values enter by a recording; every op is a method of `Var`.
-//! - [`reg`], [`loss`], [`nn`], [`optim`]: penalties, losses, layers, optimizers.
-//! - [`gradcheck`]: is a gradient right? [`derivatives`]: Jacobians, and second derivatives. [`terms`]: how much of a
-//!   gradient comes from which term of a loss?
-//! - [`Graph`], [`Summary`], [`Profile`], [`Tape::detect_anomalies`]: what was recorded, what it costs, where the time
-//!   goes, where the first NaN is.
-//! - [`pointwise`] and [`ops`]: the tables of elementwise functions, and what an op is, for those who add one.
+//! | | |
+//! | --- | --- |
+//! | [`Tape`], [`Recording`], [`Var`] | the tensor engine: values enter by a recording, every op is a method of `Var` |
+//! | [`Tensor`], [`Shape`] | data that goes in and comes out |
+//! | [`Params`], [`Grads`] | what is learned, and its gradients |
+//! | [`nn`], [`loss`], [`reg`], [`optim`] | layers, losses, penalties, optimizers |
+//! | [`Random`] | weights, batches and noise: equal seeds give equal bits |
+//! | [`scalar`] | the idea on plain numbers, in one file: read its source first |
+//! | [`gradcheck`], [`derivatives`], [`terms`] | is a gradient right? Jacobians and second derivatives; which term a gradient comes from |
+//! | [`inspect`], [`Tape::detect_anomalies`] | what was recorded, what it costs, where the time goes, where the first NaN is |
+//! | [`ops`], [`pointwise`] | what an op is, and the tables of elementwise functions: for those who add one |
+//! | [`matrix`], [`kernels`] | matrices in memory and the functions that run on them: for those who make it faster |
+//!
+//! # The book
+//!
+//! [`book`] has pages to read, the repository's folder `docs`. Begin with [A whole training program](book::training), from the
+//! table of data to the confusion matrix; [Coming from PyTorch, Keras, JAX or candle](book::coming_from), with their calls and
+//! ours; [Generic code](book::generic_code), about bounds and lifetimes; or the [derivative of every op](book::math).
 //!
 //! Tensors hold `f32` or `f64`, or [`Dual`] numbers for forward mode. Shapes that do not fit are a mistake in the program:
-//! methods panic, and name the op, the shapes and the caller's line. Equal seeds give equal bits ([`Random`]).
-//!
-//! The repository's `docs/` holds the book: derivations, numerics, architecture, and the decisions behind them.
+//! methods panic, and name the op, the shapes and the caller's line.
+
+// The order of modules is that of the methods on the page of `Var`: the handle itself first, then the ops.
+mod tape;
+
+pub mod ops;
 
 pub mod derivatives;
 mod element;
 pub mod gradcheck;
-mod inspect;
+pub mod inspect;
 pub mod kernels;
 pub mod loss;
-mod matrix;
+pub mod matrix;
 pub mod nn;
-pub mod ops;
 pub mod optim;
 mod params;
 pub mod pointwise;
@@ -63,62 +75,67 @@ mod random;
 pub mod reg;
 pub mod scalar;
 mod state;
-mod tape;
 mod tensor;
 mod text;
 
 pub use element::{Dual, Element};
-pub use inspect::{Graph, OpSummary, Summary, terms};
-pub use kernels::cost::{Form, pays};
+pub use inspect::terms;
 pub use kernels::{set_threads, threads};
-pub use matrix::{Accum, Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
+pub use matrix::Accum;
 pub use ops::{Real, Reduction};
 pub use params::{Grads, ParamId, Params, Signature};
-pub use pointwise::Demand;
 pub use random::Random;
 pub use state::{State, StateError};
-pub use tape::{
-    Cost, Cotangents, Indices, Kind, Node, NodeId, Obligation, Profile, Recording, SkipZeros, Skipping, Tape,
-    Var,
-};
-pub use tensor::{Axes, Shape, ShapeError, Tensor, View, ViewMut};
+pub use tape::{Cotangents, Indices, Obligation, Operand, Recording, SkipZeros, Tape, Var};
+pub use tensor::{Axes, AxisList, Shape, ShapeError, Tensor, View, ViewMut};
 
-/// The README and the pages of the book, so that `cargo test` runs their snippets.
+/// The README, so that `cargo test` runs its snippet.
 #[cfg(doctest)]
-mod book {
-    #[doc = include_str!("../README.md")]
-    mod readme {}
+#[doc = include_str!("../README.md")]
+mod readme {}
+
+/// The pages of the book, to be read; `cargo test` runs their snippets. Figures, and links between pages, work in the repository's
+/// folder `docs`, where these pages stand.
+#[cfg(any(doc, doctest))]
+#[allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)] // brackets that are no links, in pages for another reader
+pub mod book {
 
     #[doc = include_str!("../docs/scalar.md")]
-    mod scalar {}
+    pub mod scalar {}
 
     #[doc = include_str!("../docs/math.md")]
-    mod math {}
+    pub mod math {}
 
     #[doc = include_str!("../docs/matmul.md")]
-    mod matmul {}
+    pub mod matmul {}
 
     #[doc = include_str!("../docs/numerics.md")]
-    mod numerics {}
+    pub mod numerics {}
 
     #[doc = include_str!("../docs/numbers-at-the-edges.md")]
     mod numbers_at_the_edges {}
 
     #[doc = include_str!("../docs/screening.md")]
-    mod screening {}
+    pub mod screening {}
 
     #[doc = include_str!("../docs/pay-for-what-fires.md")]
-    mod pay_for_what_fires {}
+    pub mod pay_for_what_fires {}
 
     #[doc = include_str!("../docs/seeing.md")]
-    mod seeing {}
+    pub mod seeing {}
 
     #[doc = include_str!("../docs/activity-or-weight.md")]
-    mod activity_or_weight {}
+    pub mod activity_or_weight {}
 
     #[doc = include_str!("../docs/which-norm.md")]
-    mod which_norm {}
+    pub mod which_norm {}
 
     #[doc = include_str!("../docs/coming-from.md")]
-    mod coming_from {}
+    pub mod coming_from {}
+
+    #[doc = include_str!("../docs/training.md")]
+    pub mod training {}
+
+    #[doc = include_str!("../docs/generic-code.md")]
+    pub mod generic_code {}
 }

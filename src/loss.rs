@@ -168,12 +168,12 @@ pub fn kl_div<'r, T: Real>(log_probabilities: Var<'r, T>, target: Var<'r, T>) ->
 /// ```
 #[track_caller]
 pub fn cosine_similarity<'r, T: Real>(a: Var<'r, T>, b: Var<'r, T>, axis: usize) -> Var<'r, T> {
-    (direction(a, axis) * direction(b, axis)).sum_axes(&[axis])
+    (direction(a, axis) * direction(b, axis)).sum_axes([axis])
 }
 
 /// Each vector along an axis divided by its length; the zero vector is divided by ∞, so that it stays 0 and has no slope.
 #[track_caller]
 fn direction<T: Real>(x: Var<'_, T>, axis: usize) -> Var<'_, T> {
-    let (r, length) = (x.recording(), x.l2_norm_axes(&[axis]).unsqueeze(axis));
+    let (r, length) = (x.recording(), x.l2_norm_axes([axis]).unsqueeze(axis));
     x / length.le(r.scalar(0.0)).where_cond(r.scalar(f64::INFINITY), length)
 }

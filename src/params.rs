@@ -36,6 +36,9 @@ struct Entry {
 /// assert_eq!(params.data(), [1.0, 2.0, 3.0, 4.0, 0.5, 0.5]);
 /// assert_eq!(params.find("w"), Some(w));
 /// ```
+#[doc(alias = "parameters")]
+#[doc(alias = "state_dict")]
+#[doc(alias = "VarMap")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Params<T> {
     data: Vec<T>,
@@ -178,6 +181,7 @@ impl<T: Element> Params<T> {
     }
 
     /// Gradients for these parameters, all zero.
+    #[doc(alias = "zero_grad")]
     pub fn zeros(&self) -> Grads<T> {
         Grads(self.map(|_| T::ZERO))
     }
@@ -337,6 +341,7 @@ impl<T: Element> Grads<T> {
     /// assert_eq!(grads.clip_norm(2.5), 5.0);
     /// assert_eq!(grads.data(), [1.5, 2.0]);
     /// ```
+    #[doc(alias = "clip_grad_norm_")]
     #[track_caller]
     pub fn clip_norm(&mut self, max: f64) -> f64 {
         assert!(max >= 0.0, "clip_norm: a norm of at most {max} makes no sense");
@@ -368,6 +373,7 @@ impl<T: Element> Grads<T> {
     /// assert_eq!(grads.clip_value(3.5), 4.0);
     /// assert_eq!(grads.data(), [3.0, -3.5]);
     /// ```
+    #[doc(alias = "clip_grad_value_")]
     #[track_caller]
     pub fn clip_value(&mut self, max: f64) -> f64 {
         assert!(max >= 0.0, "clip_value: a value of at most {max} makes no sense");

@@ -7,12 +7,14 @@ use std::mem::discriminant;
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use quietgrad::inspect::Kind;
 use quietgrad::kernels::{screen, support::find};
+use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, Sparse, Support};
 use quietgrad::nn::{Dense, Init};
 use quietgrad::ops::{Op, Reduction, Sample, SampleInput};
 use quietgrad::optim::{Adam, Optimizer};
-use quietgrad::{Accum, Epilogue, Mat, MatMut, Products, SkipZeros, Sparse, Support};
-use quietgrad::{Kind, Params, Random, Recording, Tape, Tensor, Var, loss, reg, set_threads, threads};
+use quietgrad::{Accum, SkipZeros};
+use quietgrad::{Params, Random, Recording, Tape, Tensor, Var, loss, reg, set_threads, threads};
 
 struct Counting;
 
@@ -343,15 +345,15 @@ fn six_axes<'r>(r: Recording<'r, f64>, [x, w, b]: [&Tensor<f64>; 3], random: &mu
         Var::concat(&[x, y], 1).slice_step(1, .., 2),
         turned.contiguous().permute(&[1, 3, 4, 2, 5, 0]) * x.detach(),
         x.matmul(x.transpose(4, 5)).matmul(y),
-        turned.matmul(turned.transpose(4, 5)).sum_axes(&[0, 1, 2]).sum() + x,
+        turned.matmul(turned.transpose(4, 5)).sum_axes([0, 1, 2]).sum() + x,
         x.linear(w, b).mean() + x + x.linear_relu(w, b).sum(),
     ];
     let sums = [
-        x.sum_axes(&[0, 3, 5]).sum() + x.mean_axes(&[1, 2, 4]).sum(),
-        x.max_axes(&[1, 3]).sum() + x.min_axes(&[0, 2]).sum() + turned.max_axes(&[1, 3]).sum(),
-        x.l1_norm_axes(&[1, 3]).sum() + x.l2_norm_axes(&[0, 5]).sum() + turned.l2_norm_axes(&[0, 5]).sum(),
-        x.variance_axes(&[0, 1, 2], 1).sum() + turned.variance_axes(&[0, 1, 2], 0).sum(),
-        x.log_sum_exp_axes(&[1, 2]).sum() + turned.log_sum_exp_axes(&[1, 2]).sum(),
+        x.sum_axes([0, 3, 5]).sum() + x.mean_axes([1, 2, 4]).sum(),
+        x.max_axes([1, 3]).sum() + x.min_axes([0, 2]).sum() + turned.max_axes([1, 3]).sum(),
+        x.l1_norm_axes([1, 3]).sum() + x.l2_norm_axes([0, 5]).sum() + turned.l2_norm_axes([0, 5]).sum(),
+        x.variance_axes([0, 1, 2], 1).sum() + turned.variance_axes([0, 1, 2], 0).sum(),
+        x.log_sum_exp_axes([1, 2]).sum() + turned.log_sum_exp_axes([1, 2]).sum(),
         x.cross_entropy(classes, Reduction::Sum) + reg::l1(x).summed(),
         loss::mse(x, y) + classes.one_hot(4).sum(),
     ];

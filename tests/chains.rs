@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use quietgrad::inspect::Node;
 use quietgrad::ops::{CustomRule, Op, Real, Sample, SampleInput, ZeroRule};
 use quietgrad::{
-    Cotangents, Node, Params, Random, Recording, Shape, ShapeError, SkipZeros, Tape, Tensor, Var, View,
-    ViewMut, kernels, reg,
+    Cotangents, Params, Random, Recording, Shape, ShapeError, SkipZeros, Tape, Tensor, Var, View, ViewMut,
+    kernels, reg,
 };
 
 use crate::gradcheck::draw;

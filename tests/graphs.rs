@@ -2,11 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use quietgrad::inspect::{Kind, Node};
 use quietgrad::ops::Op;
 use quietgrad::pointwise::{Binary, Unary};
-use quietgrad::{
-    Kind, Node, ParamId, Params, Random, Recording, Reduction, SkipZeros, Tape, Tensor, Var, reg,
-};
+use quietgrad::{ParamId, Params, Random, Recording, Reduction, SkipZeros, Tape, Tensor, Var, reg};
 
 use crate::chains::JumpRelu;
 
@@ -161,13 +160,13 @@ impl<'r> Draw<'r> {
             }
             24 => {
                 let total = match self.below(7) {
-                    0 => h.sum_axes(&[axis]),
-                    5 => h.min_axes(&[axis]),
-                    1 => h.mean_axes(&[axis]),
-                    2 => h.max_axes(&[axis]),
-                    3 => h.l2_norm_axes(&[axis]),
-                    4 => h.variance_axes(&[axis], 0),
-                    _ => h.log_sum_exp_axes(&[axis]),
+                    0 => h.sum_axes([axis]),
+                    5 => h.min_axes([axis]),
+                    1 => h.mean_axes([axis]),
+                    2 => h.max_axes([axis]),
+                    3 => h.l2_norm_axes([axis]),
+                    4 => h.variance_axes([axis], 0),
+                    _ => h.log_sum_exp_axes([axis]),
                 };
                 h * 0.5 + total.unsqueeze(axis).broadcast_to([rows, width]) * 0.1
             }
@@ -195,7 +194,7 @@ impl<'r> Draw<'r> {
             7 => h.zip_sum(self.value(), Binary::all()[0], Reduction::Mean) + h.std(1) + h.l1_norm() * 0.01,
             _ => return,
         };
-        self.loss = self.loss + term;
+        self.loss += term;
     }
 }
 

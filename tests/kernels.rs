@@ -6,8 +6,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use quietgrad::Accum;
 use quietgrad::kernels::{Blocks, isa::Isa, reference};
-use quietgrad::{Accum, Epilogue, Mat, MatMut, Products, ReluLayer};
+use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, ReluLayer};
 
 use crate::on_every_isa;
 use crate::operands::{Layout, Random};

@@ -29,7 +29,9 @@ fn a_penalty_that_reaches_the_loss_in_any_form_is_content() {
         |_, w| w.square().sum() + reg::l1(w).summed(),
         |_, w| w.square().sum() + reg::l1(w).per_sample() * 0.0,
         |_, w| reg::l1(w).summed().square().exp(),
-        |_, w| reg::l1(w).summed().min().detach() + reg::l1(w).summed() + w.sum() + reg::l2(w).summed(),
+        |_, w| {
+            reg::l1(w).summed().min_axes(..).detach() + reg::l1(w).summed() + w.sum() + reg::l2(w).summed()
+        },
         |r, w| w.sum() + reg::l1(w * 0.0 + r.scalar(1.0)).summed(),
         // Nothing flows back through 0 · |0|, but it is part of the loss.
         |_, w| w.sum() + reg::l1(w.relu() * 0.0).summed(),
@@ -126,7 +128,7 @@ fn many_penalties_in_a_residual_network_are_looked_for_in_one_pass() {
         for _ in 0..500 {
             h = residual(h, 1);
             // Met, but not by this sweep: each is looked for among the nodes.
-            loss = loss + reg::l1(h * 1e-9).summed() * 1e-9;
+            loss += reg::l1(h * 1e-9).summed() * 1e-9;
         }
         let apart = residual(w, 500).sum();
         if forgotten {

@@ -70,11 +70,11 @@ fn a_nan_stays_among_the_k_largest() {
 #[test]
 fn maxima_and_minima_pass_a_nan_on_and_share_ties() {
     let x = Tensor::from([[1.0, 5.0, 5.0, 0.0], [2.0, f64::NAN, 0.0, 0.0], [3.0, 3.0, 3.0, 3.0]]);
-    let (max, slopes) = value_and_gradient(&x, |x| x.max_axes(&[1]));
+    let (max, slopes) = value_and_gradient(&x, |x| x.max_axes([1]));
     assert!(max[[0]] == 5.0 && max[[1]].is_nan() && max[[2]] == 3.0);
     assert_eq!(slopes.rows().next().unwrap(), [0.0, 0.5, 0.5, 0.0]);
     assert_eq!(slopes.rows().last().unwrap(), [0.25; 4]);
-    let (min, _) = value_and_gradient(&x, |x| x.min_axes(&[1]));
+    let (min, _) = value_and_gradient(&x, |x| x.min_axes([1]));
     assert!(min[[0]] == 0.0 && min[[1]].is_nan() && min[[2]] == 3.0);
 }
 
@@ -114,7 +114,7 @@ fn comparisons_are_the_languages_own() {
 fn log_sum_exp_of_infinities_is_what_arithmetic_says() {
     let inf = f64::INFINITY;
     let x = Tensor::from([[-inf, -inf], [-inf, 1.0], [inf, 1.0]]);
-    let (y, slopes) = value_and_gradient(&x, |x| x.log_sum_exp_axes(&[1]));
+    let (y, slopes) = value_and_gradient(&x, |x| x.log_sum_exp_axes([1]));
     assert_eq!(y, Tensor::from([-inf, 1.0, inf]));
     assert_eq!(slopes.data()[..4], [0.0, 0.0, 0.0, 1.0]);
 }
@@ -122,8 +122,8 @@ fn log_sum_exp_of_infinities_is_what_arithmetic_says() {
 #[test]
 fn deviation_and_norm_have_gradient_zero_at_zero() {
     let x = Tensor::from([[2.0, 2.0, 2.0], [0.0, 0.0, 0.0]]);
-    assert_eq!(value_and_gradient(&x, |x| x.std_axes(&[1], 1)).1, Tensor::zeros([2, 3]));
-    let (norms, slopes) = value_and_gradient(&x, |x| x.l2_norm_axes(&[1]));
+    assert_eq!(value_and_gradient(&x, |x| x.std_axes([1], 1)).1, Tensor::zeros([2, 3]));
+    let (norms, slopes) = value_and_gradient(&x, |x| x.l2_norm_axes([1]));
     assert_eq!(norms[[1]], 0.0);
     assert_eq!(slopes.rows().last().unwrap(), [0.0; 3]);
 }

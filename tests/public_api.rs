@@ -7,7 +7,7 @@ mod element {
     pub use quietgrad::Element;
 }
 mod tape {
-    pub use quietgrad::{Cotangents, Indices, Obligation, Recording, Var};
+    pub use quietgrad::{Cotangents, Indices, Obligation, Operand, Recording, Var};
 }
 mod ops {
     pub use quietgrad::ops::*;
@@ -25,7 +25,7 @@ mod state {
     pub use quietgrad::{State, StateError};
 }
 mod tensor {
-    pub use quietgrad::{Axes, Shape, ShapeError, Tensor};
+    pub use quietgrad::{Axes, AxisList, Shape, ShapeError, Tensor};
 }
 
 #[path = "../src/loss.rs"]

@@ -2,7 +2,8 @@
 //! within rounding, exact zeros elsewhere, whatever the numbers are.
 
 use quietgrad::kernels::{isa::Isa, screen};
-use quietgrad::{Accum, Epilogue, Mat, MatMut, Params, Products, Random, SkipZeros, Tape, Tensor};
+use quietgrad::matrix::{Epilogue, Mat, MatMut, Products};
+use quietgrad::{Accum, Params, Random, SkipZeros, Tape, Tensor};
 
 use crate::on_every_isa;
 

@@ -2,10 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use quietgrad::inspect::{Graph, Kind};
 use quietgrad::ops::{CustomRule, Op};
-use quietgrad::{
-    Cotangents, Element, Graph, Kind, Params, Shape, ShapeError, Tape, Tensor, View, ViewMut, reg,
-};
+use quietgrad::{Cotangents, Element, Params, Shape, ShapeError, Tape, Tensor, View, ViewMut, reg};
 
 /// A parameter with an awkward name, a matrix product, a relu, and a loss.
 fn small_graph() -> Graph {
@@ -15,7 +14,7 @@ fn small_graph() -> Graph {
     let r = tape.record(&params);
     let x = r.input(&Tensor::from([[1.0, 2.0]]));
     let h = x.matmul(r.param(w)).relu();
-    let _ = (h.sum_axes(&[1]) * 0.001).sum();
+    let _ = (h.sum_axes([1]) * 0.001).sum();
     r.measured_graph()
 }
 

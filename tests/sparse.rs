@@ -5,9 +5,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use quietgrad::Accum;
+use quietgrad::kernels::cost::{Form, pays};
 use quietgrad::kernels::support::{estimate_density, find, gather, scatter, sum_columns};
 use quietgrad::kernels::{isa::Isa, reference};
-use quietgrad::{Accum, Epilogue, Form, Mat, MatMut, Products, Sparse, Support, pays};
+use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, Sparse, Support};
 
 use crate::on_every_isa;
 use crate::operands::{Layout, Random};

@@ -2,10 +2,10 @@
 //! bits on every instruction set and for any number of threads.
 
 use quietgrad::kernels::{self, support};
+use quietgrad::matrix::{Mat, Products, ReluLayer, Sparse, Support};
 use quietgrad::pointwise::{Abs, Binary, Square, SquaredError, Unary};
 use quietgrad::{
-    Accum, Element, Mat, Params, Products, Recording, Reduction, ReluLayer, Sparse, Support, Tape, Tensor,
-    Var, loss, set_threads, threads,
+    Accum, Element, Params, Recording, Reduction, Tape, Tensor, Var, loss, set_threads, threads,
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
@@ -204,14 +204,14 @@ fn twenty_million_ones_are_counted_over_any_axis() {
     let r = tape.record(&params);
     let one = r.constant(&Tensor::from([[1.0, 1.0]]));
     let ones = one.broadcast_to([MANY, 2]);
-    assert_eq!(ones.sum_axes(&[0]).value(), Tensor::from([MANY as f32; 2]));
-    assert_eq!(ones.mean_axes(&[0]).value(), Tensor::from([1.0; 2]));
-    assert_eq!(ones.l1_norm_axes(&[0]).value(), Tensor::from([MANY as f32; 2]));
-    assert_eq!(ones.l2_norm_axes(&[0]).value(), Tensor::from([(MANY as f32).sqrt(); 2]));
+    assert_eq!(ones.sum_axes([0]).value(), Tensor::from([MANY as f32; 2]));
+    assert_eq!(ones.mean_axes([0]).value(), Tensor::from([1.0; 2]));
+    assert_eq!(ones.l1_norm_axes([0]).value(), Tensor::from([MANY as f32; 2]));
+    assert_eq!(ones.l2_norm_axes([0]).value(), Tensor::from([(MANY as f32).sqrt(); 2]));
     let inner = one.reshape([2, 1]).broadcast_to([2, MANY]);
-    assert_eq!(inner.sum_axes(&[1]).value(), Tensor::from([MANY as f32; 2]));
+    assert_eq!(inner.sum_axes([1]).value(), Tensor::from([MANY as f32; 2]));
     let around = one.reshape([1, 2, 1]).broadcast_to([MANY / 2, 2, 2]);
-    assert_eq!(around.sum_axes(&[0, 2]).value(), Tensor::from([MANY as f32; 2]));
+    assert_eq!(around.sum_axes([0, 2]).value(), Tensor::from([MANY as f32; 2]));
 }
 
 #[test]
@@ -315,9 +315,9 @@ fn rows_are_reduced_with_the_bits_of_every_instruction_set() {
     for cols in [1, 5, 31, 32, 33, 4096, 4097, 9000] {
         let x = Tensor::new([3, cols], random(3 * cols, -1.0)).unwrap();
         let functions: [fn(Var<'_, f32>) -> Var<'_, f32>; 6] = [
-            |x| x.variance_axes(&[1], 0),
-            |x| x.std_axes(&[1], 0),
-            |x| x.log_sum_exp_axes(&[1]),
+            |x| x.variance_axes([1], 0),
+            |x| x.std_axes([1], 0),
+            |x| x.log_sum_exp_axes([1]),
             |x| x.softmax(1).square(),
             |x| x.log_softmax(1),
             |x| x.cumsum(1).square(),
@@ -393,7 +393,7 @@ fn sums_have_the_same_bits_on_one_thread_and_on_two() {
         let r = tape.record(&params);
         let x = r.constant(&Tensor::new([3000, 300], random(900_000, -1.0)).unwrap());
         let h = x.linear_relu(r.param(w), r.param(b));
-        let loss = h.square().mean() + h.std_axes(&[0], 0).sum() + h.log_sum_exp() + h.l2_norm();
+        let loss = h.square().mean() + h.std_axes([0], 0).sum() + h.log_sum_exp() + h.l2_norm();
         loss.backward(&mut grads);
         let bits: Vec<u32> = grads.data().iter().map(|g| g.to_bits()).collect();
         (loss.item().to_bits(), bits)
@@ -415,9 +415,9 @@ fn a_mean_divides_so_that_the_mean_of_equal_numbers_is_that_number() {
         let r = tape.record(&params);
         let x = r.input(&Tensor::from_fn([n, 2], |_| 1.0));
         let zeros = r.constant(&Tensor::zeros([n, 2]));
-        let means = [x.mean(), x.mean_axes(&[0]).sum() / 2.0, loss::mse(x, zeros), loss::mae(x, zeros)];
+        let means = [x.mean(), x.mean_axes([0]).sum() / 2.0, loss::mse(x, zeros), loss::mae(x, zeros)];
         assert_eq!(means.map(|mean| mean.item()), [1.0; 4], "{n}");
-        (x.mean_axes(&[0]).sum() * n as f64).backward(&mut params.zeros());
+        (x.mean_axes([0]).sum() * n as f64).backward(&mut params.zeros());
         assert_eq!(x.gradient().unwrap(), Tensor::from_fn([n, 2], |_| 1.0), "{n}");
     }
 }

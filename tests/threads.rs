@@ -194,8 +194,8 @@ fn train(seed: u64, when: SkipZeros) -> Vec<f32> {
     // Not every instruction set screens, but what asks for it on one must have it.
     let able = quietgrad::kernels::screen::linear_relu(
         [1, 1, 1],
-        quietgrad::Mat::row_major(&[1.0], 1),
-        quietgrad::Mat::row_major(&[1.0], 1),
+        quietgrad::matrix::Mat::row_major(&[1.0], 1),
+        quietgrad::matrix::Mat::row_major(&[1.0], 1),
         &[0.0],
         &mut [0.0],
     );

@@ -29,14 +29,14 @@ fn single(x: &[f32], f: impl for<'r> Fn(Var<'r, f32>) -> Var<'r, f32>) -> (f32, 
 const FUNCTIONS: [(&str, Function); 29] = [
     ("l1_norm", |x| x.l1_norm()),
     ("l2_norm", |x| x.l2_norm()),
-    ("l2_norm of rows", |x| x.l2_norm_axes(&[1]).sum()),
-    ("l2_norm of columns", |x| x.l2_norm_axes(&[0]).square().sum()),
-    ("variance", |x| x.variance_axes(&[1], 0).sum()),
+    ("l2_norm of rows", |x| x.l2_norm_axes([1]).sum()),
+    ("l2_norm of columns", |x| x.l2_norm_axes([0]).square().sum()),
+    ("variance", |x| x.variance_axes([1], 0).sum()),
     ("std", |x| x.std(0)),
-    ("std of rows", |x| x.std_axes(&[1], 1).sum()),
-    ("square of std", |x| x.std_axes(&[1], 0).square().sum()),
-    ("max", |x| x.max_axes(&[1]).sum()),
-    ("min", |x| x.min()),
+    ("std of rows", |x| x.std_axes([1], 1).sum()),
+    ("square of std", |x| x.std_axes([1], 0).square().sum()),
+    ("max", |x| x.max_axes([1]).sum()),
+    ("min", |x| x.min_axes(..)),
     ("softmax", |x| x.softmax(1).square().sum()),
     ("log_softmax", |x| x.log_softmax(1).square().mean()),
     ("log_sum_exp", |x| x.log_sum_exp()),
@@ -55,7 +55,7 @@ const FUNCTIONS: [(&str, Function); 29] = [
     ("kl of the number itself", |x| reg::kl_sparsity(x.clamp(0.0, 1.0), 0.1)),
     ("l2 norm penalty", |x| reg::l2_norm(x).per_sample()),
     ("group lasso", |x| reg::group_lasso(x, &[1]).summed()),
-    ("square of a group", |x| (x.l2_norm_axes(&[1]) * x.l2_norm_axes(&[1])).sum()),
+    ("square of a group", |x| (x.l2_norm_axes([1]) * x.l2_norm_axes([1])).sum()),
     ("ar", |x| reg::ar(x).summed()),
     ("tar", |x| reg::tar(x, 1).per_sample()),
 ];
@@ -124,8 +124,8 @@ fn a_squared_norm_has_the_curvature_of_a_sum_of_squares_at_zero() {
         |x| x.l2_norm().square(),
         |x| x.l2_norm() * x.l2_norm(),
         |x| x.l2_norm().powf(2.0),
-        |x| x.l2_norm_axes(&[0, 1]).square(),
-        |x| (x.l2_norm_axes(&[1]).square()).sum(),
+        |x| x.l2_norm_axes([0, 1]).square(),
+        |x| (x.l2_norm_axes([1]).square()).sum(),
     ];
     let twice_identity = Tensor::from_fn([6, 6], |i| if i % 7 == 0 { 2.0 } else { 0.0 });
     for f in squares {
@@ -194,8 +194,8 @@ fn what_does_not_depend_on_the_scale_is_alive_at_every_scale() {
         // (value / scale, gradient)
         let homogeneous: [(f32, Single); 3] = [
             (norm, |x| x.l2_norm()),
-            (norm, |x| x.l2_norm_axes(&[1]).sum()),
-            (deviation, |x| x.std_axes(&[1], 0).sum()),
+            (norm, |x| x.l2_norm_axes([1]).sum()),
+            (deviation, |x| x.std_axes([1], 0).sum()),
         ];
         for (at_one, f) in homogeneous {
             let ((value, gradient), (_, middling)) = (single(&x, f), single(&base, f));
@@ -226,7 +226,7 @@ fn norms_of_rows_of_every_scale_are_right_side_by_side() {
     let (mut tape, params) = (Tape::<f32>::new(), Params::new());
     let r = tape.record(&params);
     let x = r.constant(&x);
-    for norms in [x.l2_norm_axes(&[1]), x.transpose(0, 1).l2_norm_axes(&[0])] {
+    for norms in [x.l2_norm_axes([1]), x.transpose(0, 1).l2_norm_axes([0])] {
         for (norm, scale) in norms.value().data().iter().zip(scales) {
             if scale.is_finite() {
                 approx::assert_relative_eq!(*norm, scale, max_relative = 1e-6);
@@ -279,8 +279,8 @@ fn nan_and_infinity_come_out_of_every_reduction() {
         let mut x = vec![0.5f32; 100];
         x[at] = nan;
         let reductions: [Single; 12] = [
-            |x| x.max(),
-            |x| x.min(),
+            |x| x.max_axes(..),
+            |x| x.min_axes(..),
             |x| x.sum(),
             |x| x.mean(),
             |x| x.l1_norm(),
@@ -300,15 +300,15 @@ fn nan_and_infinity_come_out_of_every_reduction() {
         }
         x[at] = infinity;
         let infinite =
-            [single(&x, |x| x.max()), single(&x, |x| x.log_sum_exp()), single(&x, |x| x.l2_norm())];
+            [single(&x, |x| x.max_axes(..)), single(&x, |x| x.log_sum_exp()), single(&x, |x| x.l2_norm())];
         assert!(infinite.iter().all(|(value, _)| *value == infinity));
         assert!(single(&x, |x| x.softmax(1).sum()).0.is_nan() && single(&x, |x| x.std(0)).0.is_nan());
     }
     assert!(single(&[infinity, infinity], |x| x.std(0)).0.is_nan());
     let nothing = [-infinity; 40];
     assert_eq!(single(&nothing, |x| x.log_sum_exp()), (-infinity, vec![0.0; 40]));
-    assert!(single(&nothing, |x| x.softmax(1).max()).0.is_nan());
-    assert_eq!(single(&nothing, |x| x.max()).0, -infinity);
+    assert!(single(&nothing, |x| x.softmax(1).max_axes(..)).0.is_nan());
+    assert_eq!(single(&nothing, |x| x.max_axes(..)).0, -infinity);
 }
 
 /// What a panic says, and the line that it names, if it is a line of this file.
@@ -350,8 +350,8 @@ fn a_mean_over_no_samples_panics_with_the_line_that_asked_for_it() {
     let empty = Tensor::<f64>::zeros([0, 3]);
     assert_panics!(r,
         r.constant(&empty).mean(),
-        r.constant(&empty).mean_axes(&[0]),
-        r.constant(&empty).mean_axes(&[0, 1]),
+        r.constant(&empty).mean_axes([0]),
+        r.constant(&empty).mean_axes([0, 1]),
         r.constant(&empty).map_sum(pointwise::Unary::Abs(pointwise::Abs {}), Reduction::Mean),
         r.constant(&empty).map_sum(pointwise::Unary::Abs(pointwise::Abs {}), Reduction::PerSample),
         loss::mse(r.constant(&empty), r.constant(&empty)),
@@ -368,8 +368,8 @@ fn a_mean_over_no_samples_panics_with_the_line_that_asked_for_it() {
         reg::group_lasso(r.constant(&empty), &[1]).per_sample(),
         reg::kl_sparsity(r.constant(&empty), 0.1) => "to take the mean over"
     );
-    assert_panics!(r, r.constant(&empty).variance_axes(&[0], 0), r.constant(&empty).std(0) => "no variance");
-    assert_panics!(r, r.constant(&empty).max(), r.constant(&empty).min_axes(&[0]) => "no elements to choose from");
+    assert_panics!(r, r.constant(&empty).variance_axes([0], 0), r.constant(&empty).std(0) => "no variance");
+    assert_panics!(r, r.constant(&empty).max_axes(..), r.constant(&empty).min_axes([0]) => "no elements to choose from");
 }
 
 #[test]
@@ -389,12 +389,12 @@ fn a_sum_over_nothing_is_zero() {
         reg::group_lasso(empty, &[1]).summed(),
     ];
     assert_eq!(sums.map(|sum| sum.item().abs()), [0.0; 9]);
-    assert_eq!(empty.sum_axes(&[0]).value(), Tensor::zeros([3]));
-    assert_eq!(empty.l2_norm_axes(&[0]).value(), Tensor::zeros([3]));
+    assert_eq!(empty.sum_axes([0]).value(), Tensor::zeros([3]));
+    assert_eq!(empty.l2_norm_axes([0]).value(), Tensor::zeros([3]));
     // There are samples here, though they have no units.
     let flat = r.constant(&Tensor::zeros([3, 0]));
     assert_eq!(reg::l1(flat).per_sample().item(), 0.0);
-    assert_eq!(flat.mean_axes(&[0]).shape()[..], [0]);
+    assert_eq!(flat.mean_axes([0]).shape()[..], [0]);
 }
 
 #[test]
@@ -420,7 +420,7 @@ fn a_loss_and_the_method_of_its_name_refuse_unequal_shapes() {
 #[test]
 fn axes_that_a_tensor_cannot_have_are_an_error() {
     assert_panics!(r,
-        r.constant(&Tensor::from([1.0])).sum_axes(&[32]),
+        r.constant(&Tensor::from([1.0])).sum_axes([32]),
         Axes::new(&[32]),
         Axes::all(33) => "32"
     );
@@ -428,7 +428,7 @@ fn axes_that_a_tensor_cannot_have_are_an_error() {
     assert_panics!(r,
         r.apply(quietgrad::ops::sum::Sum { axes: Axes::new(&[1]), mean: false }.into(), &[r.constant(&flat)]),
         r.apply(Norm { order: Order::L2, axes: Axes::new(&[31]), along: false }.into(), &[r.constant(&flat)]),
-        r.constant(&flat).sum_axes(&[1]) => "no axis"
+        r.constant(&flat).sum_axes([1]) => "no axis"
     );
     assert_eq!(Axes::all(32).len(), 32);
     assert!(!Axes::all(32).contains(32));

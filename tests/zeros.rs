@@ -88,10 +88,10 @@ fn random_program(r: Recording<f64>, seed: u64, width: usize) -> (Var<f64>, Vec<
             _ => z.relu(),
         };
         match below(8) {
-            0 => loss = loss + h.square().mean(), // a reader that wants all of it
-            1 => loss = loss + (h * h).sum_axes(&[0]).sum(), // two slots of one input
-            2 => loss = loss + z.tanh().sum(),    // another contribution before the activation
-            3 => loss = loss + h.matmul(h.t()).mean(),
+            0 => loss += h.square().mean(),           // a reader that wants all of it
+            1 => loss += (h * h).sum_axes([0]).sum(), // two slots of one input
+            2 => loss += z.tanh().sum(),              // another contribution before the activation
+            3 => loss += h.matmul(h.t()).mean(),
             4 => looked_at.push(h.keep_gradient()),
             _ => {}
         }
@@ -105,10 +105,10 @@ fn random_program(r: Recording<f64>, seed: u64, width: usize) -> (Var<f64>, Vec<
             _ => h,
         };
         if below(2) == 0 {
-            loss = loss + reg::l1(h).per_sample() * 0.01;
+            loss += reg::l1(h).per_sample() * 0.01;
         }
         if below(4) == 0 {
-            loss = loss + reg::elastic_net(h, 0.01, 0.02).summed();
+            loss += reg::elastic_net(h, 0.01, 0.02).summed();
         }
         looked_at.push(h.detach());
     }

@@ -1,4 +1,5 @@
-//! What was recorded, and what it costs: the graph printed and drawn, a summary, a loss taken apart into its terms.
+//! What was recorded, and what it costs: the graph printed and drawn, its nodes, a summary, a profile, a loss taken apart into
+//! its terms.
 //! Nothing here computes a value or a gradient of its own.
 
 mod draw;
@@ -7,5 +8,6 @@ mod print;
 mod summary;
 pub mod terms;
 
+pub use crate::tape::{Cost, Kind, Node, NodeId, Profile, Skipping};
 pub use graph::Graph;
 pub use summary::{OpSummary, Summary};

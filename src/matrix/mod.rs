@@ -91,7 +91,7 @@ pub struct ReluLayer<'a, T> {
 }
 
 /// The matrix products of a number type. The provided methods are the [`reference`](mod@reference); `f32` and `f64` override them with
-/// the fast kernels, and [`Dual`](crate::Dual) inherits them, so that every product differentiates forward as well.
+/// the fast kernels, and [`Dual`] inherits them, so that every product differentiates forward as well.
 pub trait Products: Element {
     /// `c (=, +=) epilogue(a b)` with a of `size[0]` x `size[1]` and b of `size[1]` x `size[2]`.
     ///

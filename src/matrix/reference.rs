@@ -1,12 +1,12 @@
-//! The products by their definitions: the defaults of [`Products`](crate::Products), and what every kernel is tested against.
+//! The products by their definitions: the defaults of [`Products`](crate::matrix::Products), and what every kernel is tested against.
 
 use super::size::{check_exact, check_no_overlap, check_operand, check_steps};
 use super::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer, Sparse, Support};
 
-/// See [`Products::gemm`](crate::Products::gemm).
+/// See [`Products::gemm`](crate::matrix::Products::gemm).
 ///
 /// # Panics
-/// As [`Products::gemm`](crate::Products::gemm).
+/// As [`Products::gemm`](crate::matrix::Products::gemm).
 pub fn gemm<T: Element>(
     size: [usize; 3],
     a: Mat<T>,
@@ -53,10 +53,10 @@ fn check_epilogue<T>(name: &str, n: usize, accum: Accum, epilogue: Epilogue<T>) 
     }
 }
 
-/// See [`Products::gemm_batch`](crate::Products::gemm_batch).
+/// See [`Products::gemm_batch`](crate::matrix::Products::gemm_batch).
 ///
 /// # Panics
-/// As [`Products::gemm_batch`](crate::Products::gemm_batch).
+/// As [`Products::gemm_batch`](crate::matrix::Products::gemm_batch).
 pub fn gemm_batch<T: Element>(
     count: usize,
     size: [usize; 3],
@@ -135,10 +135,10 @@ pub fn find<T: Element>(
     }
 }
 
-/// See [`Products::spmm`](crate::Products::spmm).
+/// See [`Products::spmm`](crate::matrix::Products::spmm).
 ///
 /// # Panics
-/// As [`Products::spmm`](crate::Products::spmm).
+/// As [`Products::spmm`](crate::matrix::Products::spmm).
 pub fn spmm<T: Element>(a: Sparse<T>, b: Mat<T>, n: usize, c: &mut [T], accum: Accum, epilogue: Epilogue<T>) {
     let Support { rows, cols, .. } = *a.support;
     // Without columns, no element tells the number of rows, but c does.
@@ -169,10 +169,10 @@ pub fn spmm<T: Element>(a: Sparse<T>, b: Mat<T>, n: usize, c: &mut [T], accum: A
     }
 }
 
-/// See [`Products::spmm_t`](crate::Products::spmm_t).
+/// See [`Products::spmm_t`](crate::matrix::Products::spmm_t).
 ///
 /// # Panics
-/// As [`Products::spmm_t`](crate::Products::spmm_t).
+/// As [`Products::spmm_t`](crate::matrix::Products::spmm_t).
 pub fn spmm_t<T: Element>(a: Sparse<T>, g: Mat<T>, n: usize, c: MatMut<T>, accum: Accum) {
     let Support { rows, cols, .. } = *a.support;
     check_operand("spmm_t: g", g.data.len(), [rows, n], [g.row_stride, g.col_stride]);
@@ -191,10 +191,10 @@ pub fn spmm_t<T: Element>(a: Sparse<T>, g: Mat<T>, n: usize, c: MatMut<T>, accum
     }
 }
 
-/// See [`Products::sddmm`](crate::Products::sddmm).
+/// See [`Products::sddmm`](crate::matrix::Products::sddmm).
 ///
 /// # Panics
-/// As [`Products::sddmm`](crate::Products::sddmm).
+/// As [`Products::sddmm`](crate::matrix::Products::sddmm).
 pub fn sddmm<T: Element>(support: &Support, g: Mat<T>, b: Mat<T>, n: usize, values: &mut [T], accum: Accum) {
     let Support { rows, cols, .. } = *support;
     check_operand("sddmm: g", g.data.len(), [rows, n], [g.row_stride, g.col_stride]);
@@ -221,10 +221,10 @@ pub(crate) fn check_relu_layer<T>(layer: &ReluLayer<T>, gw: &[T], gb: &[T]) {
     check_exact("relu_layer_vjp: gb", gb.len(), [1, n]);
 }
 
-/// See [`Products::relu_layer_vjp`](crate::Products::relu_layer_vjp).
+/// See [`Products::relu_layer_vjp`](crate::matrix::Products::relu_layer_vjp).
 ///
 /// # Panics
-/// As [`Products::relu_layer_vjp`](crate::Products::relu_layer_vjp).
+/// As [`Products::relu_layer_vjp`](crate::matrix::Products::relu_layer_vjp).
 pub fn relu_layer_vjp<T: Element>(
     layer: ReluLayer<T>,
     (gw, gw_accum): (&mut [T], Accum),

@@ -32,6 +32,13 @@ pub enum Init {
         /// The largest magnitude.
         bound: f64,
     },
+    /// Rows that are orthogonal and of length `gain`, or columns where these are fewer, so that signals keep their length
+    /// through a deep or recurrent network (Saxe et al. 2014): the Q of the QR decomposition of a normal matrix, with the
+    /// signs that make it uniformly distributed (Mezzadri 2007). The last axis counts as columns, all others as rows.
+    Orthogonal {
+        /// The length of the shorter side's vectors: 1 for linear layers and tanh, √2 for relu.
+        gain: f64,
+    },
     /// All zero.
     Zeros,
 }
@@ -58,6 +65,7 @@ impl Init {
             Init::LeCunNormal => normal(1.0 / fan_in),
             Init::LeCunUniform => uniform(1.0 / fan_in),
             Init::Uniform { bound } => (None, bound),
+            Init::Orthogonal { gain } => return orthogonal(&shape.into(), gain, random),
             Init::Zeros => return Tensor::zeros(shape),
         };
         Tensor::from_fn(shape, |_| {
@@ -67,4 +75,34 @@ impl Init {
             })
         })
     }
+}
+
+/// A matrix of `shape` whose shorter side's vectors are orthogonal, of length `gain`.
+#[track_caller]
+fn orthogonal<T: Element>(shape: &Shape, gain: f64, random: &mut Random) -> Tensor<T> {
+    let columns = shape.last().copied().unwrap_or(1);
+    let rows = shape.elements().checked_div(columns).unwrap_or(0);
+    let (count, length) = (rows.min(columns), rows.max(columns));
+    let mut vectors: Vec<Vec<f64>> = Vec::with_capacity(count);
+    for _ in 0..count {
+        let drawn = (0..length).map(|_| random.normal()).collect();
+        vectors.push(unit_beside(&vectors, drawn));
+    }
+    Tensor::from_fn(shape, |i| {
+        let (row, column) = (i / columns, i % columns);
+        T::from_f64(gain * if rows < columns { vectors[row][column] } else { vectors[column][row] })
+    })
+}
+
+/// What of v is orthogonal to all units, with length 1. Twice what is along them is taken away: once leaves a rest, where v
+/// lies nearly in their span (Giraud et al. 2005). That R's diagonal is positive makes Q unique.
+fn unit_beside(units: &[Vec<f64>], mut v: Vec<f64>) -> Vec<f64> {
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    for unit in units.iter().chain(units) {
+        let along = product(unit, &v);
+        v.iter_mut().zip(unit).for_each(|(v, unit)| *v -= along * unit);
+    }
+    let length = product(&v, &v).sqrt();
+    v.iter_mut().for_each(|v| *v /= length);
+    v
 }

@@ -55,6 +55,7 @@ impl Rule for BroadcastTo {
     }
 }
 
+/// # Broadcasting
 impl<T: Real> Var<'_, T> {
     /// The tensor stretched to a larger shape by NumPy's rule. No copy.
     ///
@@ -69,6 +70,7 @@ impl<T: Real> Var<'_, T> {
     /// let x = r.constant(&Tensor::from([[1.0], [2.0]]));
     /// assert_eq!(x.broadcast_to([2, 3]).value(), Tensor::from([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]));
     /// ```
+    #[doc(alias = "expand")]
     #[track_caller]
     pub fn broadcast_to(self, shape: impl Into<Shape>) -> Self {
         self.apply(BroadcastTo { to: shape.into() }, &[self])

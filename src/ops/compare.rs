@@ -74,7 +74,9 @@ fn one_if<T: Element>(holds: bool) -> T {
 
 macro_rules! comparisons {
     ($($(#[$doc:meta])* $name:ident: |$a:ident, $b:ident| $op:ident($first:ident, $second:ident);)*) => {
-        /// Comparisons: masks of 1 and 0, constants to the reverse sweep. Shapes broadcast; nothing compares with NaN.
+        /// # Comparisons
+        ///
+        /// Masks of 1 and 0, constants to the reverse sweep. Shapes broadcast; nothing compares with NaN.
         ///
         /// # Panics
         /// If the shapes do not broadcast.

@@ -99,6 +99,7 @@ impl Rule for Concat {
     }
 }
 
+/// # Putting together
 impl<'r, T: Real> Var<'r, T> {
     /// Tensors one after the other along an axis; their other sizes are equal.
     ///
@@ -114,6 +115,8 @@ impl<'r, T: Real> Var<'r, T> {
     /// let b = r.constant(&Tensor::from([[3.0, 4.0], [5.0, 6.0]]));
     /// assert_eq!(Var::concat(&[a, b], 1).value(), Tensor::from([[1.0, 3.0, 4.0], [2.0, 5.0, 6.0]]));
     /// ```
+    #[doc(alias = "cat")]
+    #[doc(alias = "concatenate")]
     #[track_caller]
     pub fn concat(parts: &[Var<'r, T>], axis: usize) -> Self {
         let Some(first) = parts.first() else { panic!("concat: no tensors") };

@@ -180,6 +180,7 @@ fn check_smoothing(smoothing: f64) {
     );
 }
 
+/// # Cross-entropy
 impl<'r, T: Real> Var<'r, T> {
     /// −Σ log softmax(logits)\[class\], or the mean over samples; classes lie along the last axis.
     ///

@@ -52,6 +52,7 @@ impl Rule for CumSum {
     }
 }
 
+/// # Running sums
 impl<T: Real> Var<'_, T> {
     /// The running sum along an axis.
     ///

@@ -44,6 +44,7 @@ impl Rule for Detach {
     }
 }
 
+/// # Stopping the gradient
 impl<T: Real> Var<'_, T> {
     /// The values as a constant: `x.detach() * x` has the gradient x, not 2x.
     ///
@@ -56,6 +57,8 @@ impl<T: Real> Var<'_, T> {
     /// (x.detach() * x).backward(&mut params.zeros());
     /// assert_eq!(x.gradient().unwrap().item(), 3.0);
     /// ```
+    #[doc(alias = "no_grad")]
+    #[doc(alias = "stop_gradient")]
     #[track_caller]
     pub fn detach(self) -> Self {
         self.apply(Detach, &[self])

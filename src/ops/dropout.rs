@@ -57,6 +57,7 @@ impl Rule for Dropout {
     }
 }
 
+/// # Dropout
 impl<T: Real> Var<'_, T> {
     /// Each element dropped (made 0) with probability `rate`, the others divided by 1 − `rate`, so that the expected
     /// value stays. The mask is drawn now. For inference leave it out.

@@ -3,9 +3,9 @@
 use crate::element::Element;
 use crate::kernels::rows;
 use crate::ops::{Real, Rule, Sample};
-use crate::tape::{Cotangents, Var};
+use crate::tape::{Cotangents, Operand, Var};
 use crate::tensor::shape::Show;
-use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};
+use crate::tensor::{AxisList, Shape, ShapeError, View, ViewMut};
 
 /// The largest element along the last axis, which goes, or the smallest.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -54,28 +54,41 @@ impl Rule for Extremum {
     }
 }
 
-impl<T: Real> Var<'_, T> {
-    /// The largest of all elements; ties share the gradient evenly. NaN if any element is.
+/// # Largest and smallest elements
+impl<'r, T: Real> Var<'r, T> {
+    /// The larger, element by element, as [`maximum`](Var::maximum) and as `f64::max`: of this and another value, or a number.
+    ///
+    /// For max(x, 0) take [`relu`](Var::relu), whose zeros are skipped. The largest of all elements is `x.max_axes(..)`.
     ///
     /// # Panics
-    /// If there are no elements.
+    /// If the shapes do not broadcast.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor};
     ///
     /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
     /// let r = tape.record(&params);
-    /// let x = r.input(&Tensor::from([1.0, 3.0, 3.0]));
-    /// x.max().backward(&mut params.zeros());
-    /// assert_eq!(x.gradient().unwrap(), Tensor::from([0.0, 0.5, 0.5]));
+    /// let x = r.constant(&Tensor::from([-1.0, 3.0]));
+    /// assert_eq!(x.max(0.0).value(), Tensor::from([0.0, 3.0]));
+    /// assert_eq!(x.max_axes(..).item(), 3.0);
+    /// ```
+    ///
+    /// There is no `x.max()`, which could mean either:
+    ///
+    /// ```compile_fail,E0061
+    /// # use quietgrad::{Params, Tape, Tensor};
+    /// # let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// # let r = tape.record(&params);
+    /// # let x = r.constant(&Tensor::from([-1.0, 3.0]));
+    /// x.max();
     /// ```
     #[track_caller]
-    pub fn max(self) -> Self {
-        let rows = self.rows(Axes::all(self.shape().rank()));
-        rows.apply(Extremum { smallest: false }, &[rows])
+    #[inline]
+    pub fn max(self, other: impl Operand<'r, T>) -> Self {
+        self.maximum(other)
     }
 
-    /// The largest over these axes, which go; ties share the gradient evenly. The last axes are the fast ones.
+    /// The largest over these axes, which go, or over all, `..`; ties share the gradient evenly; NaN if any element is. The last axes are the fast ones.
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, or there are no elements along them.
@@ -86,34 +99,48 @@ impl<T: Real> Var<'_, T> {
     /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
     /// let r = tape.record(&params);
     /// let x = r.constant(&Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]));
-    /// assert_eq!(x.max_axes(&[1]).value(), Tensor::from([3.0, 6.0]));
+    /// assert_eq!(x.max_axes(1).value(), Tensor::from([3.0, 6.0]));
     /// ```
+    #[doc(alias = "amax")]
+    #[doc(alias = "reduce_max")]
     #[track_caller]
-    pub fn max_axes(self, axes: &[usize]) -> Self {
+    pub fn max_axes(self, axes: impl AxisList) -> Self {
         let rows = self.rows(self.axes("max_axes", axes));
         rows.apply(Extremum { smallest: false }, &[rows])
     }
 
-    /// The smallest of all elements; ties share the gradient evenly. NaN if any element is.
+    /// The smaller, element by element, as [`minimum`](Var::minimum) and as `f64::min`: of this and another value, or a number.
+    /// The smallest of all elements is `x.min_axes(..)`.
     ///
     /// # Panics
-    /// If there are no elements.
+    /// If the shapes do not broadcast.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor};
     ///
     /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
     /// let r = tape.record(&params);
-    /// let x = r.constant(&Tensor::from([2.0, -1.0, 3.0]));
-    /// assert_eq!(x.min().item(), -1.0);
+    /// let x = r.constant(&Tensor::from([-1.0, 3.0]));
+    /// assert_eq!(x.min(2.0).value(), Tensor::from([-1.0, 2.0]));
+    /// assert_eq!(x.min_axes(..).item(), -1.0);
+    /// ```
+    ///
+    /// There is no `x.min()`, which could mean either:
+    ///
+    /// ```compile_fail,E0061
+    /// # use quietgrad::{Params, Tape, Tensor};
+    /// # let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// # let r = tape.record(&params);
+    /// # let x = r.constant(&Tensor::from([-1.0, 3.0]));
+    /// x.min();
     /// ```
     #[track_caller]
-    pub fn min(self) -> Self {
-        let rows = self.rows(Axes::all(self.shape().rank()));
-        rows.apply(Extremum { smallest: true }, &[rows])
+    #[inline]
+    pub fn min(self, other: impl Operand<'r, T>) -> Self {
+        self.minimum(other)
     }
 
-    /// The smallest over these axes, which go; ties share the gradient evenly. The last axes are the fast ones.
+    /// The smallest over these axes, which go, or over all, `..`; ties share the gradient evenly; NaN if any element is. The last axes are the fast ones.
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, or there are no elements along them.
@@ -124,10 +151,12 @@ impl<T: Real> Var<'_, T> {
     /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
     /// let r = tape.record(&params);
     /// let x = r.constant(&Tensor::from([[1.0, 3.0], [2.0, 0.0]]));
-    /// assert_eq!(x.min_axes(&[0]).value(), Tensor::from([1.0, 0.0]));
+    /// assert_eq!(x.min_axes(0).value(), Tensor::from([1.0, 0.0]));
     /// ```
+    #[doc(alias = "amin")]
+    #[doc(alias = "reduce_min")]
     #[track_caller]
-    pub fn min_axes(self, axes: &[usize]) -> Self {
+    pub fn min_axes(self, axes: impl AxisList) -> Self {
         let rows = self.rows(self.axes("min_axes", axes));
         rows.apply(Extremum { smallest: true }, &[rows])
     }

@@ -62,6 +62,7 @@ impl Rule for Flip {
     }
 }
 
+/// # Reversal
 impl<T: Real> Var<'_, T> {
     /// The elements along an axis in reverse order.
     ///

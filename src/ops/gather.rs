@@ -90,6 +90,7 @@ impl Rule for Gather {
     }
 }
 
+/// # Choosing by indices
 impl<'r, T: Real> Var<'r, T> {
     /// For each index the element that it names along an axis, at the index's own place in the other axes; the result
     /// has the shape of the indices.

@@ -93,6 +93,7 @@ impl Rule for IndexSelect {
     }
 }
 
+/// # Rows by number
 impl<'r, T: Real> Var<'r, T> {
     /// The slices that indices name along an axis, in the order of the indices; their axes take that axis' place.
     ///

@@ -5,7 +5,7 @@ use crate::kernels::softmax;
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::size_of;
-use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};
+use crate::tensor::{Axes, AxisList, Shape, ShapeError, View, ViewMut};
 
 /// The logarithm of the sum of exponentials along the last axis, which goes.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -36,6 +36,7 @@ impl Rule for LogSumExp {
     }
 }
 
+/// # Sums of exponentials
 impl<T: Real> Var<'_, T> {
     /// ln Σ e^x over these axes, which go. The last axes are the fast ones.
     ///
@@ -51,7 +52,7 @@ impl<T: Real> Var<'_, T> {
     /// assert_eq!(x.log_sum_exp_axes(&[1]).value(), Tensor::from([1000.0 + 2f64.ln()]));
     /// ```
     #[track_caller]
-    pub fn log_sum_exp_axes(self, axes: &[usize]) -> Self {
+    pub fn log_sum_exp_axes(self, axes: impl AxisList) -> Self {
         let rows = self.rows(self.axes("log_sum_exp_axes", axes));
         rows.apply(LogSumExp, &[rows])
     }

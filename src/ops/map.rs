@@ -93,6 +93,8 @@ impl Rule for Map {
 macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range:tt,
         kinks $kinks:tt, $demand:ident: |$x:ident, $y:tt| $f:expr => $df:expr $(, |$g:ident| $pull:expr)?;)*) => {
+        /// # Functions of each element
+        ///
         /// Elementwise functions of one argument, a method for every line of the unary table.
         ///
         /// ```

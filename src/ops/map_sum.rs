@@ -80,6 +80,7 @@ impl Rule for MapSum {
     }
 }
 
+/// # Sums of a function of each element
 impl<T: Real> Var<'_, T> {
     /// Σ f(x), or another reduction, for a function of the unary table, without an array of f(x).
     ///

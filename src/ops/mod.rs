@@ -5,38 +5,47 @@
 //! The gradient checks walk that list. No loop over elements stands here that a kernel could do, no `unsafe`, and nothing
 //! that an op would remember from one step to the next.
 
-pub mod broadcast;
+// In the order in which the page of `Var` shows their methods.
+
 pub mod compare;
-pub mod concat;
-pub mod cross_entropy;
-pub mod cumsum;
-pub mod custom;
-pub mod detach;
-pub mod dropout;
-pub mod extremum;
-pub mod flip;
-pub mod gather;
-pub mod index_select;
-pub mod log_sum_exp;
 pub mod map;
-pub mod map_sum;
-pub mod matmul;
+pub mod where_cond;
+pub mod zip;
+
+pub mod cumsum;
+pub mod extremum;
+pub mod log_sum_exp;
 pub mod norm;
-pub mod one_hot;
+mod reduction;
+pub mod sum;
+pub mod variance;
+
+pub mod matmul;
+
+pub mod cross_entropy;
+pub mod map_sum;
+pub mod softmax;
+pub mod zip_sum;
+
+pub mod broadcast;
+pub mod concat;
+pub mod flip;
 pub mod pad;
 pub mod permute;
-mod reduction;
 pub mod reshape;
-mod rule;
 pub mod slice;
-pub mod softmax;
-pub mod sum;
+
+pub mod gather;
+pub mod index_select;
+pub mod one_hot;
+
+pub mod detach;
+pub mod dropout;
 pub mod top_k;
-pub mod variance;
-pub mod where_cond;
+
+pub mod custom;
+mod rule;
 mod zero_rule;
-pub mod zip;
-pub mod zip_sum;
 
 pub use custom::{Custom, CustomRule};
 pub use matmul::linear;

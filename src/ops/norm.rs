@@ -7,7 +7,7 @@ use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{Abs, Unary, UnaryRule};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{broadcast_strides, row_major};
-use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};
+use crate::tensor::{Axes, AxisList, Shape, ShapeError, View, ViewMut};
 
 /// A norm over some axes.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -117,6 +117,7 @@ impl Rule for Norm {
     }
 }
 
+/// # Norms
 impl<T: Real> Var<'_, T> {
     /// Σ|x| over these axes, which go. The slope of each |x| at 0 is 0.
     ///
@@ -132,7 +133,7 @@ impl<T: Real> Var<'_, T> {
     /// assert_eq!(x.l1_norm_axes(&[1]).value(), Tensor::from([7.0, 0.0]));
     /// ```
     #[track_caller]
-    pub fn l1_norm_axes(self, axes: &[usize]) -> Self {
+    pub fn l1_norm_axes(self, axes: impl AxisList) -> Self {
         let axes = self.axes("l1_norm_axes", axes);
         self.apply(Norm { order: Order::L1, axes, along: false }, &[self])
     }
@@ -154,7 +155,7 @@ impl<T: Real> Var<'_, T> {
     /// assert_eq!(x.gradient().unwrap(), Tensor::from([[0.6, 0.8], [0.0, 0.0]]));
     /// ```
     #[track_caller]
-    pub fn l2_norm_axes(self, axes: &[usize]) -> Self {
+    pub fn l2_norm_axes(self, axes: impl AxisList) -> Self {
         let axes = self.axes("l2_norm_axes", axes);
         self.apply(Norm { order: Order::L2, axes, along: false }, &[self])
     }

@@ -50,6 +50,7 @@ impl Rule for OneHot {
     }
 }
 
+/// # One-hot
 impl<'r, T: Real> Indices<'r, T> {
     /// A row of `classes` numbers for each index: 1 at the index, 0 elsewhere.
     ///

@@ -90,6 +90,7 @@ impl Rule for Pad {
     }
 }
 
+/// # Padding
 impl<T: Real> Var<'_, T> {
     /// A frame of `value` around the tensor: for each axis, how many elements before and after.
     ///

@@ -69,6 +69,7 @@ impl Rule for Permute {
     }
 }
 
+/// # Order of axes
 impl<T: Real> Var<'_, T> {
     /// The tensor whose axis i is this one's axis `order[i]`. No copy.
     ///

@@ -56,6 +56,7 @@ impl Rule for Reshape {
     }
 }
 
+/// # Shape
 impl<T: Real> Var<'_, T> {
     /// The elements, in row-major order, in another shape. No copy, unless of a permuted view.
     ///
@@ -70,6 +71,8 @@ impl<T: Real> Var<'_, T> {
     /// let x = r.constant(&Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]));
     /// assert_eq!(x.reshape([3, 2]).value(), Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]));
     /// ```
+    #[doc(alias = "view")]
+    #[doc(alias = "flatten")]
     #[track_caller]
     pub fn reshape(self, shape: impl Into<Shape>) -> Self {
         self.apply(Reshape { to: shape.into() }, &[self])
@@ -94,6 +97,7 @@ impl<T: Real> Var<'_, T> {
     /// let x = r.constant(&Tensor::from([1.0, 2.0]));
     /// assert_eq!(x.unsqueeze(1).value(), Tensor::from([[1.0], [2.0]]));
     /// ```
+    #[doc(alias = "expand_dims")]
     #[track_caller]
     pub fn unsqueeze(self, axis: usize) -> Self {
         let shape = self.shape();

@@ -112,6 +112,7 @@ impl Rule for Slice {
     }
 }
 
+/// # Parts
 impl<T: Real> Var<'_, T> {
     /// The elements of a range along an axis. No copy; slices of several axes are made one after the other.
     ///
@@ -127,6 +128,7 @@ impl<T: Real> Var<'_, T> {
     /// assert_eq!(x.slice(1, 1..).value(), Tensor::from([[2.0, 3.0], [5.0, 6.0]]));
     /// assert_eq!(x.slice_step(1, .., 2).value(), Tensor::from([[1.0, 3.0], [4.0, 6.0]]));
     /// ```
+    #[doc(alias = "narrow")]
     #[track_caller]
     pub fn slice(self, axis: usize, range: impl RangeBounds<usize>) -> Self {
         self.slice_step(axis, range, 1)

@@ -51,6 +51,7 @@ impl Rule for Softmax {
     }
 }
 
+/// # Softmax
 impl<T: Real> Var<'_, T> {
     /// e^x / Σ e^x along an axis, without overflow. The last axis is the fast one.
     ///

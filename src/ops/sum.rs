@@ -6,7 +6,7 @@ use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample, no_mean};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{broadcast_strides, row_major};
-use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};
+use crate::tensor::{Axes, AxisList, Shape, ShapeError, View, ViewMut};
 
 /// The sum over some axes, or the mean.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -92,8 +92,9 @@ impl Rule for Sum {
     }
 }
 
+/// # Sums and means
 impl<T: Real> Var<'_, T> {
-    /// Σ over all elements; 0 if there are none.
+    /// Σ over all elements; 0 if there are none. Over one axis it is [`sum_axes(0)`](Var::sum_axes), over several `sum_axes([0, 2])`.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor};
@@ -102,15 +103,23 @@ impl<T: Real> Var<'_, T> {
     /// let r = tape.record(&params);
     /// let x = r.constant(&Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
     /// assert_eq!(x.sum().item(), 10.0);
-    /// assert_eq!(x.sum_axes(&[0]).value(), Tensor::from([4.0, 6.0]));
-    /// assert_eq!(x.mean_axes(&[1]).value(), Tensor::from([1.5, 3.5]));
+    /// assert_eq!(x.sum_axes(0).value(), Tensor::from([4.0, 6.0]));
+    /// assert_eq!(x.mean_axes(1).value(), Tensor::from([1.5, 3.5]));
+    /// ```
+    /// An axis is no argument of `sum`. (What the compiler proposes, to leave it out, would sum over all.)
+    ///
+    /// ```compile_fail,E0061
+    /// # use quietgrad::{Params, Tape, Tensor};
+    /// # let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// # let x = tape.record(&params).constant(&Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
+    /// x.sum(0); // say `x.sum_axes(0)`
     /// ```
     #[track_caller]
     pub fn sum(self) -> Self {
         self.apply(Sum { axes: Axes::all(self.shape().rank()), mean: false }, &[self])
     }
 
-    /// Σ over these axes, which go; [`unsqueeze`](Var::unsqueeze) brings one back with size 1.
+    /// Σ over these axes, or one, which go; [`unsqueeze`](Var::unsqueeze) brings one back with size 1.
     ///
     /// # Panics
     /// If there is no such axis, or one is named twice.
@@ -121,15 +130,16 @@ impl<T: Real> Var<'_, T> {
     /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
     /// let r = tape.record(&params);
     /// let x = r.constant(&Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]));
-    /// assert_eq!(x.sum_axes(&[0]).value(), Tensor::from([5.0, 7.0, 9.0]));
+    /// assert_eq!(x.sum_axes(0).value(), Tensor::from([5.0, 7.0, 9.0]));
+    /// assert_eq!(x.sum_axes([0, 1]).value(), x.sum().value());
     /// ```
     #[track_caller]
-    pub fn sum_axes(self, axes: &[usize]) -> Self {
+    pub fn sum_axes(self, axes: impl AxisList) -> Self {
         let axes = self.axes("sum_axes", axes);
         self.apply(Sum { axes, mean: false }, &[self])
     }
 
-    /// The mean of all elements.
+    /// The mean of all elements. Over one axis it is [`mean_axes(0)`](Var::mean_axes).
     ///
     /// # Panics
     /// If there are none: a mean over nothing is no number.
@@ -147,7 +157,7 @@ impl<T: Real> Var<'_, T> {
         self.apply(Sum { axes: Axes::all(self.shape().rank()), mean: true }, &[self])
     }
 
-    /// The mean over these axes, which go.
+    /// The mean over these axes, or one, which go.
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, or there are no elements along them.
@@ -158,10 +168,10 @@ impl<T: Real> Var<'_, T> {
     /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
     /// let r = tape.record(&params);
     /// let x = r.constant(&Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]));
-    /// assert_eq!(x.mean_axes(&[1]).value(), Tensor::from([2.0, 5.0]));
+    /// assert_eq!(x.mean_axes(1).value(), Tensor::from([2.0, 5.0]));
     /// ```
     #[track_caller]
-    pub fn mean_axes(self, axes: &[usize]) -> Self {
+    pub fn mean_axes(self, axes: impl AxisList) -> Self {
         let axes = self.axes("mean_axes", axes);
         self.apply(Sum { axes, mean: true }, &[self])
     }

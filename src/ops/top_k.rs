@@ -77,6 +77,7 @@ impl Rule for TopK {
     }
 }
 
+/// # The largest of each row
 impl<T: Real> Var<'_, T> {
     /// The k largest elements of each row (along the last axis), the rest 0. Of equal ones the first are kept.
     ///

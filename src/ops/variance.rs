@@ -5,7 +5,7 @@ use crate::kernels::rows;
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Show;
-use crate::tensor::{Axes, Shape, ShapeError, View, ViewMut};
+use crate::tensor::{Axes, AxisList, Shape, ShapeError, View, ViewMut};
 
 /// The variance along the last axis, or the standard deviation.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -74,6 +74,7 @@ impl Rule for Variance {
     }
 }
 
+/// # Variance and standard deviation
 impl<T: Real> Var<'_, T> {
     /// The variance over these axes, which go: Σ (x − mean)² / (n − `correction`), with correction 0 for the biased
     /// estimate (as normalization layers take) and 1 for the unbiased one.
@@ -91,7 +92,7 @@ impl<T: Real> Var<'_, T> {
     /// assert_eq!(x.variance_axes(&[1], 1).value(), Tensor::from([2.0, 0.0]));
     /// ```
     #[track_caller]
-    pub fn variance_axes(self, axes: &[usize], correction: usize) -> Self {
+    pub fn variance_axes(self, axes: impl AxisList, correction: usize) -> Self {
         let rows = self.rows(self.axes("variance_axes", axes));
         rows.apply(Variance { correction, deviation: false, along: false }, &[rows])
     }
@@ -111,7 +112,7 @@ impl<T: Real> Var<'_, T> {
     /// assert_eq!(x.std_axes(&[1], 0).value(), Tensor::from([1.0, 0.0]));
     /// ```
     #[track_caller]
-    pub fn std_axes(self, axes: &[usize], correction: usize) -> Self {
+    pub fn std_axes(self, axes: impl AxisList, correction: usize) -> Self {
         let rows = self.rows(self.axes("std_axes", axes));
         rows.apply(Variance { correction, deviation: true, along: false }, &[rows])
     }

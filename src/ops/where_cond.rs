@@ -66,6 +66,7 @@ impl Rule for WhereCond {
     }
 }
 
+/// # A choice, element by element
 impl<T: Real> Var<'_, T> {
     /// `a` where this mask is not 0, `b` elsewhere; all three broadcast. Nothing flows back to the mask.
     ///

@@ -7,7 +7,7 @@ use crate::matrix::Accum;
 use crate::ops::zip_sum::same_shape;
 use crate::ops::{OnEntries, Real, Rule, Sample, ZeroRule};
 use crate::pointwise::{self, Binary, PullsA, PullsB, Values, binary_table};
-use crate::tape::{Cotangents, Var};
+use crate::tape::{Cotangents, Operand, Var};
 use crate::tensor::shape::{broadcast_strides, row_major};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
@@ -154,9 +154,12 @@ macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident $Rule:ident($($arg:ident = $sample:expr),*) on $range_a:tt $range_b:tt,
         kink $kink:tt: |$a:ident, $b:ident, $y:tt| $f:expr => $da:expr, $db:expr
         $(, |$g:ident| $pull_a:expr, $pull_b:expr)?;)*) => {
+        /// # Functions of two elements
+        ///
         /// Elementwise functions of two arguments, a method for every line of the binary table. Shapes broadcast, but for
         /// those of the losses `squared_error`, `absolute_error`, `huber`, `bce_with_logits`, `kl_div` and `kl_div_log`: as
-        /// in [`loss`](crate::loss), a prediction and its target have one shape.
+        /// in [`loss`](crate::loss), a prediction and its target have one shape. The second
+        /// argument may be a number.
         ///
         /// ```
         /// use quietgrad::{Params, Tape, Tensor};
@@ -167,6 +170,7 @@ macro_rules! methods {
         /// let b = r.constant(&Tensor::from([3.0, 2.0, 1.0]));
         /// assert_eq!(a.pow(b).value(), Tensor::from([1.0, 4.0, 3.0]));
         /// assert_eq!(a.minimum(b).value(), Tensor::from([1.0, 2.0, 1.0]));
+        /// assert_eq!(a.minimum(2.5).value(), Tensor::from([1.0, 2.0, 2.5]));
         /// assert_eq!((a.unsqueeze(1) - b).shape()[..], [3, 3]);
         /// a.maximum(b).sum().backward(&mut params.zeros());
         /// assert_eq!(a.gradient().unwrap(), Tensor::from([0.0, 0.5, 1.0])); // a tie shares it
@@ -174,13 +178,14 @@ macro_rules! methods {
         ///
         /// # Panics
         /// If the shapes do not broadcast, or, of a loss, differ.
-        impl<T: Real> Var<'_, T> {
+        impl<'r, T: Real> Var<'r, T> {
             $(
                 $(#[$doc])*
                 #[track_caller]
                 #[inline]
                 #[allow(clippy::should_implement_trait)]
-                pub fn $name(self, $b: Self, $($arg: f64),*) -> Self {
+                pub fn $name(self, $b: impl Operand<'r, T>, $($arg: f64),*) -> Self {
+                    let $b = self.beside($b);
                     self.apply(Zip(Binary::$Rule(pointwise::$Rule { $($arg),* })), &[self, $b])
                 }
             )*

@@ -84,6 +84,7 @@ impl Rule for ZipSum {
     }
 }
 
+/// # Sums of a function of pairs
 impl<T: Real> Var<'_, T> {
     /// Σ f(a, b), or another reduction, for a function of the binary table, without an array of f(a, b).
     ///

@@ -171,6 +171,7 @@ pub trait Optimizer<T: Element> {
     }
 
     /// Settings and memory, to be saved.
+    #[doc(alias = "state_dict")]
     fn state(&self) -> State<T> {
         let mut state = State::new(self.kind());
         self.fields(&mut |name, field| fields::put(&mut state, name, field));
@@ -182,6 +183,7 @@ pub trait Optimizer<T: Element> {
     ///
     /// # Errors
     /// If the state is of another kind of optimizer or of other parameters, or not whole. Then nothing has changed.
+    #[doc(alias = "load_state_dict")]
     fn restore(&mut self, params: &Params<T>, state: &State<T>) -> Result<(), StateError> {
         let of = params.signature();
         let mut sizes = [0; 3];

@@ -37,6 +37,7 @@ macro_rules! unary_table {
             /// eˣ − 1, accurate near 0.
             expm1 Expm1() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.exp_m1() => x.exp();
             /// Natural logarithm.
+            #[doc(alias = "ln")]
             log Log() on (0.2, 3.0), kinks [], Everywhere: |x, _| x.ln()
                 => T::ONE / x, |g| g / x;
             /// ln(1 + x), accurate near 0.
@@ -95,11 +96,13 @@ macro_rules! unary_table {
                     slopes::of_gate(x, gelu_inner(x), inner_slope)
                 };
             /// x σ(x), also called swish.
+            #[doc(alias = "swish")]
             silu Silu() on (-2.0, 2.0), kinks [], Everywhere: |x, _| slopes::gate(x, x)
                 => slopes::of_gate(x, x, T::ONE);
             /// Hyperbolic tangent.
             tanh Tanh() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.tanh() => slopes::of_tanh(x, y);
             /// 1 / (1 + e⁻ˣ), without overflow on either side.
+            #[doc(alias = "expit")]
             sigmoid Sigmoid() on (-2.0, 2.0), kinks [], Everywhere: |x, y| x.sigmoid() => slopes::of_sigmoid(x, y);
             /// ln(1 + eˣ), without overflow.
             softplus Softplus() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.softplus() => x.sigmoid();
@@ -118,6 +121,7 @@ macro_rules! unary_table {
             /// The error function.
             erf Erf() on (-2.0, 2.0), kinks [], Everywhere: |x, _| x.erf() => slopes::of_erf(x);
             /// x, held between `lo` and `hi`; slope 1 at the bounds themselves.
+            #[doc(alias = "clip")]
             clamp Clamp(lo = -1.0, hi = 0.5) on (-2.0, 2.0), kinks [lo, hi], Everywhere:
                 |x, _| if x < lo { lo } else if x > hi { hi } else { x }
                 => if x < lo || x > hi { T::ZERO } else { T::ONE };
@@ -172,9 +176,11 @@ macro_rules! binary_table {
             pow Pow() on (0.2, 2.0) (-2.0, 2.0), kink (T::ONE): |a, b, y| a.powf(b)
                 => if b.adds_nothing() { T::ZERO } else { b * a.powf(b - T::ONE) }, slopes::of_exponent(a, b, y);
             /// The larger; ties share the gradient evenly.
+            #[doc(alias = "clamp_min")]
             maximum Maximum() on (-2.0, 2.0) (-2.0, 2.0), kink (a - b): |a, b, _| a.maximum(b)
                 => share(a >= b, b >= a), share(b >= a, a >= b);
             /// The smaller; ties share the gradient evenly.
+            #[doc(alias = "clamp_max")]
             minimum Minimum() on (-2.0, 2.0) (-2.0, 2.0), kink (a - b): |a, b, _| -(-a).maximum(-b)
                 => share(a <= b, b <= a), share(b <= a, a <= b);
             /// (a − b)²

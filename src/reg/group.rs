@@ -17,7 +17,7 @@ use crate::tape::Var;
 /// ```
 #[track_caller]
 pub fn l2_norm<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
-    Penalty::new(x, rows(x).l2_norm_axes(&[1]).sum(), "l2 norm penalty")
+    Penalty::new(x, rows(x).l2_norm_axes([1]).sum(), "l2 norm penalty")
 }
 
 /// Σ √n ‖group‖₂, a group being the n elements along these axes: all of them become zero together.

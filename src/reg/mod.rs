@@ -77,6 +77,7 @@ mod controller;
 mod group;
 mod sequence;
 mod sparse;
+mod sum;
 
 pub use controller::DensityController;
 pub use group::{group_lasso, l2_norm};
@@ -87,15 +88,28 @@ use crate::ops::{Real, Reduction};
 use crate::pointwise::{Abs, Square, Unary};
 use crate::tape::{Obligation, Var};
 
-/// A penalty summed over every element, waiting to be told what to divide by.
+/// A penalty summed over every element, waiting to be told what to divide by: say [`summed`](Penalty::summed) or
+/// [`per_sample`](Penalty::per_sample). Before that it is no value, and nothing can be computed with it, but for sums of
+/// penalties: of all layers, `layers.iter().map(|&h| reg::l1(h)).sum::<Penalty<_>>().per_sample()`.
+///
+/// ```compile_fail,E0599
+/// use quietgrad::{Params, Tape, Tensor, reg};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// reg::l1(r.scalar(1.0)).item(); // error: no method named `item` found for struct `PenaltyWithoutReduction`
+/// ```
 #[derive(Clone, Copy)]
 #[must_use = "a penalty is only a number until it is added to the loss"]
-pub struct Penalty<'r, T> {
+pub struct PenaltyWithoutReduction<'r, T> {
     of: Var<'r, T>,
     sum: Sum<'r, T>,
     /// What it owes the loss: one of its reductions.
     obligation: Obligation<'r, T>,
 }
+
+/// What penalties return: in code it is called so, in the compiler's messages by what is missing.
+pub type Penalty<'r, T> = PenaltyWithoutReduction<'r, T>;
 
 #[derive(Clone, Copy)]
 enum Sum<'r, T> {
@@ -103,6 +117,8 @@ enum Sum<'r, T> {
     OfEach(Unary),
     /// On the tape already.
     Total(Var<'r, T>),
+    /// On the tape already, of penalties on tensors with different numbers of samples.
+    Mixed(Var<'r, T>),
 }
 
 impl<'r, T: Real> Penalty<'r, T> {
@@ -123,7 +139,7 @@ impl<'r, T: Real> Penalty<'r, T> {
     pub fn summed(self) -> Var<'r, T> {
         let total = match self.sum {
             Sum::OfEach(f) => self.of.map_sum(f, Reduction::Sum),
-            Sum::Total(total) => total,
+            Sum::Total(total) | Sum::Mixed(total) => total,
         };
         total.meets(self.obligation)
     }
@@ -132,7 +148,7 @@ impl<'r, T: Real> Penalty<'r, T> {
     /// from 3.14 on have it.
     ///
     /// # Panics
-    /// If there are no samples.
+    /// If there are no samples, or this is a sum of penalties on tensors whose first axes differ.
     #[track_caller]
     pub fn per_sample(self) -> Var<'r, T> {
         let total = match self.sum {
@@ -142,6 +158,11 @@ impl<'r, T: Real> Penalty<'r, T> {
                 let samples = Reduction::PerSample.divisor(&shape);
                 assert!(samples > 0.0, "per_sample: there are no samples in {shape} to take the mean over");
                 total / samples
+            }
+            Sum::Mixed(_) => {
+                panic!(
+                    "per_sample: the penalties in this sum are on tensors with different numbers of samples"
+                )
             }
         };
         total.meets(self.obligation)

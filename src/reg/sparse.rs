@@ -74,8 +74,8 @@ pub fn log<T: Real>(x: Var<'_, T>, s: f64) -> Penalty<'_, T> {
 pub fn hoyer<T: Real>(x: Var<'_, T>) -> Penalty<'_, T> {
     let rows = rows(x);
     // Divided first: a sum of |x| may overflow where none of them does.
-    let directions = rows / or_infinity(rows.l2_norm_axes(&[1])).unsqueeze(1);
-    Penalty::new(x, directions.l1_norm_axes(&[1]).square().sum(), "Hoyer penalty")
+    let directions = rows / or_infinity(rows.l2_norm_axes([1])).unsqueeze(1);
+    Penalty::new(x, directions.l1_norm_axes([1]).square().sum(), "Hoyer penalty")
 }
 
 /// Σ ρ ln(ρ/m) + (1 − ρ) ln((1 − ρ)/(1 − m)) over units, m being the unit's mean activation: the divergence of a coin
@@ -108,7 +108,7 @@ pub fn kl_sparsity<T: Real>(h: Var<'_, T>, rho: f64) -> Var<'_, T> {
     let Some(&units) = shape.last() else { panic!("kl_sparsity: a scalar has no units") };
     let others = shape[..shape.rank() - 1].iter().product();
     let border = T::UNIT_ROUNDOFF.to_f64();
-    let mean = h.reshape([others, units]).mean_axes(&[0]) * (1.0 - 2.0 * border) + border;
+    let mean = h.reshape([others, units]).mean_axes([0]) * (1.0 - 2.0 * border) + border;
     let cross = mean.log().sum() * rho + (1.0 - mean).log().sum() * (1.0 - rho);
     let entropy = rho * rho.ln() + (1.0 - rho) * (1.0 - rho).ln();
     (units as f64 * entropy - cross).must_reach_loss("KL sparsity penalty")

@@ -30,6 +30,7 @@ use crate::params::Params;
 pub use cotangents::Cotangents;
 pub use handles::{Indices, Obligation, Recording, Tape, Var};
 pub use node::{Kind, Node, NodeId};
+pub use operators::Operand;
 pub use profile::{Cost, Profile};
 pub use zeros::{SkipZeros, Skipping};
 

@@ -65,6 +65,7 @@ impl<'r, T: Real> Recording<'r, T> {
     }
 
     /// A copy of a tensor, not differentiated: data, targets.
+    #[doc(alias = "no_grad")]
     #[track_caller]
     pub fn constant(self, value: &Tensor<T>) -> Var<'r, T> {
         self.leaf(Kind::Constant, value.shape(), value.data(), Location::caller())
@@ -74,6 +75,7 @@ impl<'r, T: Real> Recording<'r, T> {
     ///
     /// # Panics
     /// If there is no such row.
+    #[doc(alias = "DataLoader")]
     #[track_caller]
     pub fn constant_rows(self, value: &Tensor<T>, rows: &[usize]) -> Var<'r, T> {
         let at = Location::caller();
@@ -101,6 +103,7 @@ impl<'r, T: Real> Recording<'r, T> {
     }
 
     /// A copy of a tensor, differentiated: [`Var::gradient`] gives its gradient after the sweep.
+    #[doc(alias = "requires_grad")]
     #[track_caller]
     pub fn input(self, value: &Tensor<T>) -> Var<'r, T> {
         self.leaf(Kind::Input, value.shape(), value.data(), Location::caller())
@@ -115,17 +118,55 @@ impl<'r, T: Real> Recording<'r, T> {
     pub fn indices(self, shape: impl Into<Shape>, indices: &[usize]) -> Indices<'r, T> {
         let shape = shape.into();
         assert_eq!(shape.elements(), indices.len(), "indices: shape {shape} does not fit");
-        for &index in indices {
-            let exact = T::from_f64(index as f64).to_f64() as u128 == index as u128;
-            assert!(exact, "indices: {index} is not exact in this element type");
+        let node = self.whole_numbers("indices", &shape, indices.iter().copied());
+        Indices(self.var(node))
+    }
+
+    /// The indices of some rows: the classes of a mini-batch, beside [`constant_rows`](Recording::constant_rows).
+    ///
+    /// # Panics
+    /// If there is no such row, or an index is not exact in this element type.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor, loss};
+    ///
+    /// let scores = Tensor::from([[2.0, 0.0], [0.0, 2.0], [0.0, 9.0]]);
+    /// let classes = [0, 1, 0];
+    /// let batch = [1, 0];
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let fit = loss::cross_entropy(r.constant_rows(&scores, &batch), r.indices_rows(&classes, &batch));
+    /// assert!(fit.item() < 0.2);
+    /// ```
+    #[track_caller]
+    pub fn indices_rows(self, indices: &[usize], rows: &[usize]) -> Indices<'r, T> {
+        for &row in rows {
+            assert!(row < indices.len(), "indices_rows: no row {row} among {} indices", indices.len());
+        }
+        let shape = Shape::from([rows.len()]);
+        let node = self.whole_numbers("indices_rows", &shape, rows.iter().map(|&row| indices[row]));
+        Indices(self.var(node))
+    }
+
+    /// A constant of whole numbers, which must be exact, in the name of a method.
+    #[track_caller]
+    fn whole_numbers(
+        self,
+        method: &str,
+        shape: &Shape,
+        numbers: impl Iterator<Item = usize> + Clone,
+    ) -> NodeId {
+        for number in numbers.clone() {
+            let exact = T::from_f64(number as f64).to_f64() as u128 == number as u128;
+            assert!(exact, "{method}: {number} is not exact in this element type");
         }
         let record = &mut *self.tape.record.borrow_mut();
-        let node = record.leaf(Kind::Constant, &shape, Location::caller(), |place| {
-            for (place, &index) in place.iter_mut().zip(indices) {
-                *place = T::from_f64(index as f64);
+        record.leaf(Kind::Constant, shape, Location::caller(), |place| {
+            for (place, number) in place.iter_mut().zip(numbers) {
+                *place = T::from_f64(number as f64);
             }
-        });
-        Indices(self.var(node))
+        })
     }
 
     #[track_caller]

@@ -12,8 +12,7 @@ use crate::matrix::{Accum, Sparse};
 use crate::ops::{Op, Real};
 use crate::params::Grads;
 use crate::pointwise::Demand;
-use crate::tensor::shape::Show;
-use crate::tensor::{Axes, Shape, Tensor};
+use crate::tensor::{Axes, AxisList, Shape, Tensor};
 
 impl<T: Real> Indices<'_, T> {
     /// Panics with the op's name unless every index is a whole number below `bound`.
@@ -37,6 +36,7 @@ impl<T: Real> Indices<'_, T> {
     }
 }
 
+/// # Values and gradients
 impl<'r, T: Real> Var<'r, T> {
     /// The recording that it belongs to.
     pub fn recording(self) -> Recording<'r, T> {
@@ -57,6 +57,8 @@ impl<'r, T: Real> Var<'r, T> {
     ///
     /// # Panics
     /// If there is no memory for it, for example of a view stretched by broadcasting.
+    #[doc(alias = "numpy")]
+    #[doc(alias = "to_vec")]
     #[track_caller]
     pub fn value(self) -> Tensor<T> {
         let record = self.recording.tape.record.borrow();
@@ -69,6 +71,7 @@ impl<'r, T: Real> Var<'r, T> {
     ///
     /// # Panics
     /// If there are none or several.
+    #[doc(alias = "to_scalar")]
     #[track_caller]
     pub fn item(self) -> T {
         let record = self.recording.tape.record.borrow();
@@ -102,6 +105,8 @@ impl<'r, T: Real> Var<'r, T> {
     /// If this is not a scalar, depends on nothing that is differentiated, `grads` are of other parameters, or an
     /// [obligation](Var::must_reach_loss) was not met: if the recording holds several losses, see
     /// [`backward_among`](Var::backward_among).
+    #[doc(alias = "grad")]
+    #[doc(alias = "zero_grad")]
     #[track_caller]
     pub fn backward(self, grads: &mut Grads<T>) {
         self.sweep_scalar("backward", grads, Accum::Replace);
@@ -212,6 +217,7 @@ impl<'r, T: Real> Var<'r, T> {
     ///
     /// # Panics
     /// If not all of it was computed.
+    #[doc(alias = "grad")]
     #[track_caller]
     pub fn gradient(self) -> Option<Tensor<T>> {
         let record = self.recording.tape.record.borrow();
@@ -264,6 +270,7 @@ impl<'r, T: Real> Var<'r, T> {
     /// (h * 3.0).sum().backward(&mut params.zeros());
     /// assert_eq!(h.gradient().unwrap(), Tensor::from([3.0, 3.0]));
     /// ```
+    #[doc(alias = "retain_grad")]
     #[track_caller]
     pub fn keep_gradient(self) -> Self {
         let record = &mut *self.recording.tape.record.borrow_mut();
@@ -303,13 +310,8 @@ impl<'r, T: Real> Var<'r, T> {
 
     /// Some of its axes, checked.
     #[track_caller]
-    pub(crate) fn axes(self, method: &str, axes: &[usize]) -> Axes {
-        let shape = self.shape();
-        for (i, axis) in axes.iter().enumerate() {
-            assert!(*axis < shape.rank(), "{method}: no axis {axis} in a tensor of shape {shape}");
-            assert!(!axes[..i].contains(axis), "{method}: axis {axis} is named twice in {}", Show(axes));
-        }
-        Axes::new(axes)
+    pub(crate) fn axes(self, method: &str, axes: impl AxisList) -> Axes {
+        Axes::listed(method, axes, &self.shape())
     }
 
     pub(crate) fn is_contiguous(self) -> bool {

@@ -1,5 +1,6 @@
 //! Shapes, owned tensors, and the views of them that ops work on. No graph stands here, and no op.
 
+mod compute;
 pub(crate) mod shape;
 mod view;
 
@@ -10,8 +11,9 @@ use shape::Show;
 
 use crate::element::Element;
 use crate::matrix::size;
+use crate::random::Random;
 
-pub use shape::{Axes, Shape, ShapeError};
+pub use shape::{Axes, AxisList, Shape, ShapeError};
 pub(crate) use view::Cotangent;
 pub use view::{View, ViewMut};
 
@@ -24,6 +26,8 @@ pub use view::{View, ViewMut};
 /// assert_eq!(x.shape()[..], [2, 3]);
 /// assert_eq!(x[[1, 2]], 6.0);
 /// ```
+#[doc(alias = "NdArray")]
+#[doc(alias = "array")]
 #[derive(Clone, PartialEq)]
 pub struct Tensor<T> {
     data: Vec<T>,
@@ -59,6 +63,7 @@ impl<T: Element> Tensor<T> {
     }
 
     /// All elements equal to `value`.
+    #[doc(alias = "fill")]
     #[track_caller]
     pub fn full(shape: impl Into<Shape>, value: T) -> Self {
         Tensor::from_fn(shape, |_| value)
@@ -68,6 +73,26 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn zeros(shape: impl Into<Shape>) -> Self {
         Tensor::full(shape, T::ZERO)
+    }
+
+    /// All elements 1.
+    #[track_caller]
+    pub fn ones(shape: impl Into<Shape>) -> Self {
+        Tensor::full(shape, T::ONE)
+    }
+
+    /// Normal numbers of mean 0 and standard deviation 1.
+    ///
+    /// ```
+    /// use quietgrad::{Random, Tensor};
+    ///
+    /// let noise = Tensor::<f32>::randn([100, 3], &mut Random::new(1));
+    /// assert!(noise.mean().abs() < 0.2);
+    /// ```
+    #[doc(alias = "normal")]
+    #[track_caller]
+    pub fn randn(shape: impl Into<Shape>, random: &mut Random) -> Self {
+        Tensor::from_fn(shape, |_| T::from_f64(random.normal()))
     }
 
     /// The sizes of the axes.
@@ -121,6 +146,8 @@ impl<T: Element> Tensor<T> {
     /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]);
     /// assert_eq!(x.select_rows(&[2, 0]), Tensor::from([[5.0, 6.0], [1.0, 2.0]]));
     /// ```
+    #[doc(alias = "DataLoader")]
+    #[doc(alias = "index_select")]
     #[track_caller]
     pub fn select_rows(&self, rows: &[usize]) -> Self {
         assert!(self.shape.rank() > 0, "select_rows: a scalar has no rows");
@@ -154,6 +181,13 @@ pub(crate) fn room<T>(method: &str, shape: &Shape) -> Vec<T> {
 impl<T: Element> From<T> for Tensor<T> {
     fn from(value: T) -> Self {
         Tensor { data: vec![value], shape: Shape::scalar() }
+    }
+}
+
+/// A vector.
+impl<T: Element> From<Vec<T>> for Tensor<T> {
+    fn from(values: Vec<T>) -> Self {
+        Tensor { shape: Shape::from([values.len()]), data: values }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Shapes, broadcasting, and the error that both speak of.
 
 use std::fmt;
-use std::ops::Deref;
+use std::ops::{Deref, RangeFull};
 
 use smallvec::SmallVec;
 
@@ -19,6 +19,8 @@ use crate::matrix::size;
 /// assert_eq!(shape.rank(), 2);
 /// assert_eq!(shape.elements(), 6);
 /// assert_eq!(shape.to_string(), "[2, 3]");
+/// assert_eq!(shape, [2, 3]);
+/// assert_eq!(shape, Shape::from(vec![2, 3]));
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub struct Shape(SmallVec<[usize; INLINE]>);
@@ -124,6 +126,17 @@ impl Axes {
         Axes(axes.iter().fold(0, |set, axis| set | 1 << axis))
     }
 
+    /// Those of a list, of a tensor of this shape, checked in the name of a method.
+    #[track_caller]
+    pub(crate) fn listed(method: &str, axes: impl AxisList, shape: &Shape) -> Self {
+        let axes = axes.axes(shape.rank());
+        for (i, axis) in axes.iter().enumerate() {
+            assert!(*axis < shape.rank(), "{method}: no axis {axis} in a tensor of shape {shape}");
+            assert!(!axes[..i].contains(axis), "{method}: axis {axis} is named twice in {}", Show(&axes));
+        }
+        Axes::new(&axes)
+    }
+
     /// All axes of a tensor of this rank.
     ///
     /// # Panics
@@ -177,6 +190,62 @@ impl Axes {
     pub(crate) fn inside(self, rank: usize) -> Strides {
         let (inside, outside): (Strides, Strides) = (0..rank).partition(|&axis| self.contains(axis));
         outside.into_iter().chain(inside).collect()
+    }
+}
+
+/// The axes that a sum, a mean or a maximum goes over: one, by its number; several; or all of them, `..`.
+///
+/// ```
+/// use quietgrad::Tensor;
+///
+/// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+/// assert_eq!(x.sum_axes(0), Tensor::from([4.0, 6.0]));
+/// assert_eq!(x.sum_axes([0, 1]), Tensor::from(10.0));
+/// assert_eq!(x.sum_axes(..), Tensor::from(10.0));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not name axes",
+    label = "not an axis, a list of axes, or `..`",
+    note = "one axis is a number of type `usize`, counted from 0; the last one is `x.shape().rank() - 1`, not `-1`"
+)]
+pub trait AxisList {
+    #[doc(hidden)]
+    fn axes(self, rank: usize) -> SmallVec<[usize; INLINE]>;
+}
+
+impl AxisList for usize {
+    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
+        SmallVec::from_slice(&[self])
+    }
+}
+
+impl AxisList for RangeFull {
+    fn axes(self, rank: usize) -> SmallVec<[usize; INLINE]> {
+        (0..rank).collect()
+    }
+}
+
+impl AxisList for &[usize] {
+    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
+        SmallVec::from_slice(self)
+    }
+}
+
+impl AxisList for &Vec<usize> {
+    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
+        SmallVec::from_slice(self)
+    }
+}
+
+impl<const N: usize> AxisList for [usize; N] {
+    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
+        SmallVec::from_slice(&self)
+    }
+}
+
+impl<const N: usize> AxisList for &[usize; N] {
+    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
+        SmallVec::from_slice(self)
     }
 }
 
@@ -243,6 +312,38 @@ impl<const N: usize> From<[usize; N]> for Shape {
         Shape(SmallVec::from_slice(&sizes))
     }
 }
+
+impl From<Vec<usize>> for Shape {
+    fn from(sizes: Vec<usize>) -> Self {
+        Shape(SmallVec::from_vec(sizes))
+    }
+}
+
+impl From<&Shape> for Shape {
+    fn from(shape: &Shape) -> Self {
+        shape.clone()
+    }
+}
+
+/// Compares with an array, a slice or a list of sizes, on either side.
+macro_rules! compare {
+    ($(($($generics:tt)*) $Sizes:ty),*) => {
+        $(
+            impl<$($generics)*> PartialEq<$Sizes> for Shape {
+                fn eq(&self, sizes: &$Sizes) -> bool {
+                    self.0[..] == sizes[..]
+                }
+            }
+
+            impl<$($generics)*> PartialEq<Shape> for $Sizes {
+                fn eq(&self, shape: &Shape) -> bool {
+                    shape.0[..] == self[..]
+                }
+            }
+        )*
+    };
+}
+compare!((const N: usize) [usize; N], (const N: usize) &[usize; N], () [usize], () &[usize], () Vec<usize>);
 
 impl FromIterator<usize> for Shape {
     fn from_iter<I: IntoIterator<Item = usize>>(sizes: I) -> Self {

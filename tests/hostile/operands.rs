@@ -6,8 +6,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use quietgrad::Accum;
 use quietgrad::kernels::{reference, screen, support};
-use quietgrad::{Accum, Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
+use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
 
 /// More multiply-adds than this are not waited for.
 const WORK: u128 = 1 << 14;

@@ -54,7 +54,7 @@ fn functions<'a>(code: &'a str, keyword: &str) -> Vec<(&'a str, &'a str)> {
 }
 
 fn takes_sizes(parameters: &str) -> bool {
-    ["usize", "Shape", "Support", "Sparse", "ReluLayer"].iter().any(|size| {
+    ["usize", "AxisList", "Shape", "Support", "Sparse", "ReluLayer"].iter().any(|size| {
         let words = parameters.split(|c: char| !c.is_alphanumeric() && c != '_');
         words.into_iter().any(|word| word == *size)
     })

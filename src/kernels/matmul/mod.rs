@@ -12,7 +12,7 @@ use crate::matrix::size::{check_no_overlap, check_operand, product};
 use crate::matrix::{Accum, Epilogue, Mat, MatMut};
 use blocked::Float;
 
-/// See [`Products::gemm`](crate::Products::gemm).
+/// See [`Products::gemm`](crate::matrix::Products::gemm).
 #[inline(always)]
 pub(in crate::kernels) fn gemm<T: Float>(
     size: [usize; 3],
@@ -28,7 +28,7 @@ pub(in crate::kernels) fn gemm<T: Float>(
     }
 }
 
-/// See [`Products::gemm_batch`](crate::Products::gemm_batch).
+/// See [`Products::gemm_batch`](crate::matrix::Products::gemm_batch).
 pub(in crate::kernels) fn gemm_batch<T: Float>(
     count: usize,
     size: [usize; 3],

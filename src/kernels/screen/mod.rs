@@ -51,7 +51,7 @@ const STRIP: usize = 16;
 /// Returns `None`, and does nothing, where screening is not possible: it takes AVX2 or AVX-512 with VNNI, contiguous rows
 /// of x, contiguous rows or columns of w, and between 1 and 65536 numbers a row of x.
 ///
-/// Active values differ from those of [`Products::gemm`](crate::Products::gemm) by rounding. So may whether a value that is
+/// Active values differ from those of [`Products::gemm`](crate::matrix::Products::gemm) by rounding. So may whether a value that is
 /// zero but for rounding is active.
 ///
 /// # Panics

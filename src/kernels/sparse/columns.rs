@@ -44,8 +44,8 @@ struct Dots<T> {
 // SAFETY: what its pointers point to is only read, but for c and the values, of which each thread writes its own.
 unsafe impl<T: Sync> Sync for ColumnProduct<'_, T> {}
 
-/// See [`Products::spmm_t`](crate::Products::spmm_t), [`Products::sddmm`](crate::Products::sddmm) and
-/// [`Element::spmm_t_sddmm`](crate::Products::spmm_t_sddmm).
+/// See [`Products::spmm_t`](crate::matrix::Products::spmm_t), [`Products::sddmm`](crate::matrix::Products::sddmm) and
+/// [`Element::spmm_t_sddmm`](crate::matrix::Products::spmm_t_sddmm).
 pub(in crate::kernels) fn columns<T: SparseFloat>(
     support: &Support,
     g: Mat<T>,

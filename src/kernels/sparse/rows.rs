@@ -26,7 +26,7 @@ pub(in crate::kernels) struct RowProduct<'a, T> {
 // SAFETY: what its pointers point to is only read, but for c, of which each thread writes its own elements.
 unsafe impl<T: Sync> Sync for RowProduct<'_, T> {}
 
-/// See [`Products::spmm`](crate::Products::spmm).
+/// See [`Products::spmm`](crate::matrix::Products::spmm).
 pub(in crate::kernels) fn spmm<T: SparseFloat + Products>(
     a: Sparse<T>,
     b: Mat<T>,

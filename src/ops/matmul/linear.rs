@@ -126,6 +126,7 @@ fn thin_layer<'a, T: Real>(
     Some(ReluLayer { size: [m, k, n], x: x[0].mat(k), y: y.data, gy: gy.data, plus: *gy.signs })
 }
 
+/// # Fully connected layers
 impl<T: Real> Var<'_, T> {
     /// `self` w + b, with self [.., in], w [in, out] and b \[out\].
     ///

@@ -91,6 +91,7 @@ fn inner_differ(a: &[usize], b: &[usize], k: usize, k_b: usize) -> ShapeError {
     ShapeError::new(format!("{} x {}: inner sizes {k} and {k_b} differ", Show(a), Show(b)))
 }
 
+/// # Matrix products
 impl<T: Real> Var<'_, T> {
     /// The matrix product [m, k] x [k, n]. Transposed views are read in place, never copied.
     ///
@@ -108,6 +109,10 @@ impl<T: Real> Var<'_, T> {
     /// let a = r.constant(&Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
     /// assert_eq!(a.matmul(a.t()).value(), Tensor::from([[5.0, 11.0], [11.0, 25.0]]));
     /// ```
+    #[doc(alias = "mm")]
+    #[doc(alias = "bmm")]
+    #[doc(alias = "dot")]
+    #[doc(alias = "einsum")]
     #[track_caller]
     pub fn matmul(self, other: Self) -> Self {
         self.apply(MatMul, &[self, other])
