@@ -149,7 +149,7 @@ impl<T: Real> Var<'_, T> {
     }
 
     /// max(`self` w + b, 0): the bits of [`linear`](Self::linear) and [`relu`](Self::relu), with two passes over the
-    /// layer less. A layer that was very sparse in the last recording is [screened](crate::kernels::screen): that is faster
+    /// layer less. A layer that a sample shows to be very sparse is [screened](crate::kernels::screen): that is faster
     /// still, and its sums are rounded in another order.
     ///
     /// # Panics
