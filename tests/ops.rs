@@ -294,3 +294,60 @@ fn numbers_get_the_bits_of_arrays() {
         }
     }
 }
+
+/// The gradients of a loss that is made of some tensors, by their bits.
+fn gradients<T: Real>(x: &[Tensor<T>], loss: impl for<'r> Fn(&[Var<'r, T>]) -> Var<'r, T>) -> Vec<Vec<u64>> {
+    let (mut tape, params) = (Tape::<T>::new(), Params::new());
+    let r = tape.record(&params);
+    let x: Vec<_> = x.iter().map(|x| r.input(x)).collect();
+    loss(&x).backward(&mut params.zeros());
+    let bits = |x: &Var<T>| {
+        let g = x.gradient().expect("something flows back");
+        g.data().iter().map(|g| g.to_f64().to_bits()).collect()
+    };
+    x.iter().map(bits).collect()
+}
+
+/// Longer than two blocks of 256, and not whole ones.
+fn slopes_of_long_arrays<T: Real>() {
+    let mut random = Random::new(5);
+    let mut draw = |(lo, hi)| Tensor::from_fn([603], |_| T::from_f64(random.uniform(lo, hi)));
+    let twice = |y: Vec<Vec<u64>>| -> Vec<Vec<u64>> {
+        let double = |bits| (f64::from_bits(bits) * 2.0).to_bits();
+        y.into_iter().map(|y| y.into_iter().map(double).collect()).collect()
+    };
+    for f in Unary::all() {
+        let x = [draw(f.range())];
+        let once = gradients(&x, |x| x[0].recording().apply(Map(f).into(), &[x[0]]).sum());
+        let summed = gradients(&x, |x| x[0].map_sum(f, Reduction::Sum));
+        let added = gradients(&x, |x| {
+            x[0].recording().apply(Map(f).into(), &[x[0]]).sum()
+                + x[0].recording().apply(Map(f).into(), &[x[0]]).sum()
+        });
+        let added_sums = gradients(&x, |x| x[0].map_sum(f, Reduction::Sum) + x[0].map_sum(f, Reduction::Sum));
+        assert_eq!(summed, once, "{} summed", f.name());
+        assert_eq!(added, twice(once.clone()), "{} added", f.name());
+        assert_eq!(added_sums, twice(once), "{} summed and added", f.name());
+    }
+    for f in Binary::all() {
+        let x = f.ranges().map(&mut draw);
+        let once = gradients(&x, |x| x[0].recording().apply(Zip(f).into(), x).sum());
+        let summed = gradients(&x, |x| x[0].zip_sum(x[1], f, Reduction::Sum));
+        let added = gradients(&x, |x| {
+            x[0].recording().apply(Zip(f).into(), x).sum() + x[0].recording().apply(Zip(f).into(), x).sum()
+        });
+        let added_sums =
+            gradients(&x, |x| x[0].zip_sum(x[1], f, Reduction::Sum) + x[0].zip_sum(x[1], f, Reduction::Sum));
+        assert_eq!(summed, once, "{} summed", f.name());
+        assert_eq!(added, twice(once.clone()), "{} added", f.name());
+        assert_eq!(added_sums, twice(once), "{} summed and added", f.name());
+    }
+}
+
+#[test]
+fn long_arrays_get_one_slope_replaced_added_or_summed() {
+    crate::on_every_isa(|_| {
+        slopes_of_long_arrays::<f32>();
+        slopes_of_long_arrays::<f64>();
+    });
+}
