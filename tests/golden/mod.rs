@@ -1,6 +1,11 @@
 //! Fixtures from an independent engine; `README.md` in this folder says what made them and how they are compared.
 
+mod args;
+mod images;
+mod layers;
+mod nets;
 mod ops;
+mod sequences;
 mod train;
 
 use std::collections::HashMap;
@@ -11,12 +16,12 @@ use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
 
 /// A file of named arrays, and its manifest.
-struct Fixture {
+pub struct Fixture {
     arrays: HashMap<String, Array>,
     manifest: Value,
 }
 
-enum Array {
+pub enum Array {
     Real(Tensor<f64>),
     Index(Shape, Vec<usize>),
 }
@@ -70,7 +75,7 @@ fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
 ///
 /// What is smaller than a hundredth of the tensor's largest magnitude counts as that much, because a sum that cancels
 /// has the rounding errors of its terms. Where theirs is infinite or NaN, ours must be the same.
-fn compare(ours: &Tensor<f64>, theirs: &Tensor<f64>, tolerance: f64) -> Result<f64, String> {
+pub fn compare(ours: &Tensor<f64>, theirs: &Tensor<f64>, tolerance: f64) -> Result<f64, String> {
     if ours.shape() != theirs.shape() {
         return Err(format!("our shape is {}, theirs {}", ours.shape(), theirs.shape()));
     }

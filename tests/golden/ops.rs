@@ -6,6 +6,7 @@ use quietgrad::pointwise::{BceWithLogits, Binary, Huber, KlDiv, KlDivLog, Square
 use quietgrad::{Indices, Params, Reduction, Tape, Tensor, Var, loss, reg};
 use serde_json::Value;
 
+use super::args::Args;
 use super::{Array, Fixture, compare};
 
 /// Operations of the fixtures that the crate does not have.
@@ -127,55 +128,6 @@ fn call<'r>(
         ("activity_l1l2", &[x]) => reg::elastic_net(x, args.number("l1"), args.number("l2")).per_sample(),
         _ => return None,
     })
-}
-
-/// An operation's arguments beside its inputs.
-#[derive(Clone, Copy)]
-struct Args<'a>(&'a Value);
-
-impl Args<'_> {
-    fn number(self, name: &str) -> f64 {
-        self.0[name].as_f64().unwrap_or_else(|| panic!("no number {name} in {}", self.0))
-    }
-
-    fn is(self, name: &str, text: &str) -> bool {
-        self.0[name] == text
-    }
-
-    fn size(self, name: &str) -> usize {
-        self.sizes(name)[0]
-    }
-
-    /// The axis `dim`, counted from the end if negative.
-    fn axis(self, x: Var<f64>) -> usize {
-        let axis = self.0["dim"].as_i64().expect("an axis");
-        axis.rem_euclid(x.shape().rank() as i64) as usize
-    }
-
-    /// Beginning, end and step along each axis.
-    fn ranges(self) -> impl Iterator<Item = [usize; 3]> {
-        let ranges = self.0["ranges"].as_array().expect("a list of ranges").clone();
-        ranges.into_iter().map(|range| [0, 1, 2].map(|i| range[i].as_u64().expect("a number") as usize))
-    }
-
-    /// A list of whole numbers; one number is a list of one.
-    fn sizes(self, name: &str) -> Vec<usize> {
-        let size = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value} is no size")) as usize;
-        match &self.0[name] {
-            Value::Array(values) => values.iter().map(size).collect(),
-            value => vec![size(value)],
-        }
-    }
-
-    /// A reduction over the axes `dim`, all if there is none, which stay with size 1 if `keepdim` says so.
-    fn reduce<'r>(self, x: Var<'r, f64>, f: impl Fn(Var<'r, f64>, &[usize]) -> Var<'r, f64>) -> Var<'r, f64> {
-        let axes = match &self.0["dim"] {
-            Value::Null => (0..x.shape().rank()).collect(),
-            _ => self.sizes("dim"),
-        };
-        let y = f(x, &axes);
-        if self.0["keepdim"] == true { axes.into_iter().fold(y, Var::unsqueeze) } else { y }
-    }
 }
 
 /// The same matrices, each transposed.
