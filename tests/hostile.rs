@@ -312,7 +312,9 @@ const DOORS: &[(&str, fn())] = &[
     }),
     ("kernels/softmax.rs for_each_log_sum", || {
         for cols in HUGE {
-            softmax::for_each_log_sum(&[1.0; 6], cols, |_: usize, _: f64, _: f64| panic!("there is no row"));
+            softmax::for_each_log_sum(&[1.0; 6], cols, &mut |_: usize, _: f64, _: f64| {
+                panic!("there is no row")
+            });
         }
     }),
     ("kernels/sparse/convert.rs estimate_density", || {

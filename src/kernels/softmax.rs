@@ -115,8 +115,8 @@ vectorize! {
 
 vectorize! {
     /// Calls `each(row, shift, ln Σ e^(x − shift))` for every row; x − ln Σ e^x is then (x − shift) − the logarithm.
-    pub fn for_each_log_sum [T: Element, F: FnMut(usize, T, T)] (x: &[T], cols: usize, each: F) {
-        let mut each = each;
+    /// `each` is called through a pointer, so that this is compiled once: a call a row costs little.
+    pub fn for_each_log_sum [T: Element] (x: &[T], cols: usize, each: &mut dyn FnMut(usize, T, T)) {
         if cols == 0 {
             return;
         }
@@ -168,7 +168,7 @@ vectorize! {
 /// If `x` and `y` differ in length or are not whole rows.
 pub fn log_softmax<T: Element>(x: &[T], cols: usize, y: &mut [T]) {
     check_rows(x.len(), cols, y.len());
-    for_each_log_sum(x, cols, |row, shift, log| {
+    for_each_log_sum(x, cols, &mut |row, shift, log| {
         let row = row * cols..(row + 1) * cols;
         // Not x − (shift + log), which would round a large sum.
         for (y, &x) in y[row.clone()].iter_mut().zip(&x[row]) {
@@ -186,7 +186,7 @@ pub fn log_sum_exp<T: Element>(x: &[T], cols: usize, y: &mut [T]) {
     if cols == 0 {
         y.fill(T::from_f64(f64::NEG_INFINITY));
     }
-    for_each_log_sum(x, cols, |row, shift, log| y[row] = shift + log);
+    for_each_log_sum(x, cols, &mut |row, shift, log| y[row] = shift + log);
 }
 
 /// Rows of two inputs and an output.

@@ -88,7 +88,7 @@ impl Rule for CrossEntropy {
         let classes = x[0].shape[x[0].shape.len() - 1];
         let (keep, spread) = self.shares::<T>(classes);
         let mut losses = OneByOne::default();
-        for_each_log_sum(z, classes, |row, shift, log| {
+        for_each_log_sum(z, classes, &mut |row, shift, log| {
             let place = row * classes..(row + 1) * classes;
             let z = &z[place.clone()];
             // A class that had the probability 1 would have the loss ln Σ e^z − z.
@@ -116,7 +116,7 @@ impl Rule for CrossEntropy {
         let (keep, spread) = self.shares::<T>(classes);
         let g = gy.data[0] / T::from_f64(self.divisor(x[0].shape) as f64);
         gx.add(0, |gz, accum| {
-            for_each_log_sum(z, classes, |row, shift, log| {
+            for_each_log_sum(z, classes, &mut |row, shift, log| {
                 let place = row * classes..(row + 1) * classes;
                 let (z, gz) = (&z[place.clone()], &mut gz.data[place.clone()]);
                 match self.target {
@@ -138,7 +138,7 @@ impl Rule for CrossEntropy {
             return;
         }
         gx.add(1, |gt, accum| {
-            for_each_log_sum(z, classes, |row, shift, log| {
+            for_each_log_sum(z, classes, &mut |row, shift, log| {
                 let place = row * classes..(row + 1) * classes;
                 map([&z[place.clone()]], &mut gt.data[place], accum, |[z]: [T; 1]| {
                     g * keep * (log - (z - shift))

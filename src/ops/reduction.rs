@@ -26,6 +26,7 @@ impl Reduction {
     }
 
     /// What the sum over a tensor of this shape is divided by.
+    #[inline]
     pub fn divisor(self, shape: &[usize]) -> f64 {
         match self {
             Reduction::Sum => 1.0,

@@ -54,6 +54,7 @@ pub(crate) struct Record<T> {
 
 impl<T> Record<T> {
     /// The nodes of this recording.
+    #[inline]
     pub fn nodes(&self) -> &[Node] {
         &self.nodes[..self.recorded]
     }
@@ -234,7 +235,13 @@ impl<T: Real> Record<T> {
         at: &'static Location<'static>,
     ) -> Result<NodeId, (&'static str, ShapeError)> {
         let same = |node: &Node| {
-            matches!(&node.kind, Kind::Op(old) if old == op) && node.inputs.iter().copied().eq(inputs.clone())
+            let mut old_inputs = node.inputs.iter();
+            for input in inputs.clone() {
+                if old_inputs.next() != Some(&input) {
+                    return false;
+                }
+            }
+            old_inputs.next().is_none() && matches!(&node.kind, Kind::Op(old) if old == op)
         };
         let id = match self.repeat(at, same) {
             Some(id) => id,

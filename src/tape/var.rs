@@ -297,6 +297,7 @@ impl<'r, T: Real> Var<'r, T> {
     /// # Panics
     /// If it is of another recording.
     #[track_caller]
+    #[inline]
     pub fn meets(self, obligation: Obligation<'r, T>) -> Self {
         obligation.met_by(self.recording, self.id);
         self
