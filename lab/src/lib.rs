@@ -3,6 +3,7 @@
 //!
 //! - [`params`]: a model's parameters, saved and loaded by name.
 //! - [`data`]: tables and arrays in and out.
+//! - [`train`]: runs over seeds, and what may be said of them.
 //! - [`Error`]: which file, which place in it, what was expected there.
 //!
 //! ```
@@ -26,5 +27,6 @@ pub mod data;
 mod error;
 pub mod files;
 pub mod params;
+pub mod train;
 
 pub use error::{Error, Mismatch, Place, Result};

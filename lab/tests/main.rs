@@ -5,5 +5,6 @@ mod files;
 mod house;
 mod params;
 mod preparation;
+mod statistics;
 mod tables;
 mod toy;
