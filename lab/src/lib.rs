@@ -3,7 +3,7 @@
 //!
 //! - [`params`]: a model's parameters, saved and loaded by name.
 //! - [`data`]: tables and arrays in and out.
-//! - [`train`]: runs over seeds, and what may be said of them.
+//! - [`train`]: the training loop's book-keeping, metrics, checkpoints, the search for a coefficient, runs over seeds.
 //! - [`Error`]: which file, which place in it, what was expected there.
 //!
 //! ```

@@ -5,6 +5,7 @@ mod files;
 mod house;
 mod params;
 mod preparation;
+mod search;
 mod statistics;
 mod tables;
 mod toy;
