@@ -193,6 +193,9 @@ fn states_come_back_with_their_bits() {
     let back = saved.state::<f32>("everything").unwrap();
     assert_eq!(format!("{back:?}"), format!("{state:?}"));
     assert_eq!(saved.state::<f64>("descent").unwrap(), descent.state());
+    let error = saved.state::<f32>("descent").unwrap_err().to_string();
+    assert!(error.contains("expected numbers of kind f32, found f64"), "{error}");
+    assert!(saved.params(&mut Params::<f64>::new()).is_err());
     let mut other = params.clone();
     other.data_mut().fill(7.0);
     saved.params(&mut other).unwrap();
