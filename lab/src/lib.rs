@@ -3,6 +3,7 @@
 //!
 //! - [`params`]: a model's parameters, saved and loaded by name.
 //! - [`data`]: tables and arrays in and out.
+//! - [`train`]: the training loop's book-keeping, metrics, checkpoints, the search for a coefficient, runs over seeds.
 //! - [`Error`]: which file, which place in it, what was expected there.
 //!
 //! ```
@@ -26,5 +27,11 @@ pub mod data;
 mod error;
 pub mod files;
 pub mod params;
+pub mod train;
 
 pub use error::{Error, Mismatch, Place, Result};
+
+/// Pages of the book that use the lab, so that `cargo test` runs their snippets.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/lab-training.md")]
+mod lab_training {}
