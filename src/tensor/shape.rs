@@ -147,6 +147,21 @@ impl Axes {
         Axes(u32::MAX.checked_shr((MOST_AXES - rank) as u32).unwrap_or(0))
     }
 
+    /// All axes of a tensor of this rank but one.
+    ///
+    /// # Panics
+    /// If the rank is more than 32.
+    ///
+    /// ```
+    /// use quietgrad::Axes;
+    ///
+    /// assert_eq!(Axes::all_but(1, 3), Axes::new(&[0, 2]));
+    /// ```
+    #[track_caller]
+    pub fn all_but(axis: usize, rank: usize) -> Self {
+        Axes(Axes::all(rank).0 & !1u32.checked_shl(axis as u32).filter(|_| axis < MOST_AXES).unwrap_or(0))
+    }
+
     /// Whether this axis is one of them.
     pub fn contains(self, axis: usize) -> bool {
         axis < MOST_AXES && self.0 >> axis & 1 == 1
@@ -216,6 +231,12 @@ pub trait AxisList {
 impl AxisList for usize {
     fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
         SmallVec::from_slice(&[self])
+    }
+}
+
+impl AxisList for Axes {
+    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
+        (0..MOST_AXES).filter(|&axis| self.contains(axis)).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quietgrad::pointwise::{BceWithLogits, Binary, Huber, KlDiv, KlDivLog, SquaredError};
-use quietgrad::{Indices, Params, Reduction, Tape, Tensor, Var, loss, reg};
+use quietgrad::{Indices, Params, Reduction, Tape, Tensor, Var, loss, nn, reg};
 use serde_json::Value;
 
 use super::args::Args;
@@ -11,7 +11,7 @@ use super::{Array, Fixture, compare};
 
 /// Operations of the fixtures that the crate does not have.
 const NOT_YET: &[&str] =
-    &["conv2d", "max_pool2d", "avg_pool2d", "layer_norm", "batch_norm_train", "lstm_cell", "gru_cell"];
+    &["conv2d", "max_pool2d", "avg_pool2d", "lstm_cell", "gru_cell"];
 
 /// Operations that evaluate a transcendental function: two libraries may differ in its last digits.
 const TRANSCENDENTAL: &[&str] = &[
@@ -122,6 +122,14 @@ fn call<'r>(
         ("huber", &[a, b]) if args.is("reduction", "none") => a.huber(b, args.number("delta")),
         ("huber", &[a, b]) => {
             a.zip_sum(b, Binary::Huber(Huber { delta: args.number("delta") }), Reduction::Sum)
+        }
+        ("layer_norm", &[x]) => x.normalize(x.shape().rank() - 1, args.number("eps")),
+        ("layer_norm", &[x, scale, shift]) => {
+            let last = x.shape().rank() - 1;
+            x.normalize(last, args.number("eps")).affine(last, scale, shift)
+        }
+        ("batch_norm_train", &[x, scale, shift]) => {
+            nn::normalize_batch(x, 1, args.number("eps"), [scale, shift]).0
         }
         ("activity_l1", &[x]) => reg::l1(x).per_sample() * args.number("l1"),
         ("activity_l2", &[x]) => reg::l2(x).per_sample() * args.number("l2"),
