@@ -208,9 +208,10 @@ pub fn normalize_batch<'r, T: Real>(
     learned: [Var<'r, T>; 2],
 ) -> (Var<'r, T>, [Var<'r, T>; 2]) {
     let shape = x.shape();
+    assert!(axis < shape.rank(), "normalize_batch: no axis {axis} in a tensor of shape {shape}");
     let others = Axes::all_but(axis, shape.rank());
     let count = others.count(&shape);
-    assert!(count > 1, "batch normalization: a channel of {shape} has {count} numbers: there is no variance to train by");
+    assert!(count > 1, "normalize_batch: a channel of {shape} has {count} numbers: there is no variance to train by");
     let mean = x.mean_axes(others);
     // The center's own part of the slope is 0, because Σ (x − mean) is.
     let variance = x.mean_square_about(mean.detach(), others);
@@ -225,6 +226,6 @@ fn normalize<'r, T: Real>(
     [mean, variance]: [Var<'r, T>; 2],
     [scale, shift]: [Var<'r, T>; 2],
 ) -> Var<'r, T> {
-    assert!(T::from_f64(eps) > T::ZERO, "batch normalization: ε is {eps}, and must be positive");
+    assert!(T::from_f64(eps) > T::ZERO, "normalize_batch: ε is {eps}, and must be positive");
     x.affine_about(axis, mean, (variance + eps).rsqrt() * scale, shift)
 }

@@ -2,7 +2,7 @@
 
 use crate::element::Element;
 use crate::kernels::{self, Row, Strided};
-use crate::matrix::Accum;
+use crate::matrix::{Accum, size};
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{Show, Strides, row_major, size_of};
@@ -91,7 +91,7 @@ impl Rule for Affine {
     }
 
     fn flops(&self, _: &[&[usize]], y: &[usize]) -> u64 {
-        2 * y.iter().product::<usize>() as u64
+        2u64.saturating_mul(size::product(y) as u64)
     }
 
     fn samples() -> Vec<Sample> {

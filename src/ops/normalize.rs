@@ -2,6 +2,7 @@
 
 use crate::element::Element;
 use crate::kernels::normalize;
+use crate::matrix::size;
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::size_of;
@@ -45,7 +46,7 @@ impl Rule for Normalize {
 
     /// The mean square, and the quotient.
     fn flops(&self, _: &[&[usize]], y: &[usize]) -> u64 {
-        4 * y.iter().product::<usize>() as u64
+        4u64.saturating_mul(size::product(y) as u64)
     }
 
     fn samples() -> Vec<Sample> {
