@@ -137,6 +137,8 @@ fn main() {
     let better = gains.iter().filter(|&&gain| gain > 0.0).count();
     println!("lower with a penalty in {better} of {seeds}; noise alone leaves an error of 1");
     let (truth, prediction) = shown.expect("a seed");
-    println!("\nthe last draw's test rows, with the penalty: truth to the right, prediction upwards, 0 to 28");
+    println!(
+        "\nthe last draw's test rows, with the penalty: truth to the right, prediction upwards, 0 to 28"
+    );
     picture(&truth, &prediction);
 }

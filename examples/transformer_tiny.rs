@@ -24,7 +24,14 @@ impl Block {
         let part = |part: &str| format!("{name}.{part}");
         Block {
             norms,
-            attention: MultiHeadAttention::new(params, &part("attention"), WIDTH, 4, Init::GlorotUniform, random),
+            attention: MultiHeadAttention::new(
+                params,
+                &part("attention"),
+                WIDTH,
+                4,
+                Init::GlorotUniform,
+                random,
+            ),
             wide: Dense::new(params, &part("wide"), [WIDTH, 4 * WIDTH], Init::HeNormal, random),
             narrow: Dense::new(params, &part("narrow"), [4 * WIDTH, WIDTH], Init::GlorotUniform, random),
         }
@@ -132,7 +139,8 @@ fn main() {
                 score.size
             );
             if seed + 1 == seeds {
-                let [given, guess] = score.example.map(|x| x.iter().map(usize::to_string).collect::<String>());
+                let [given, guess] =
+                    score.example.map(|x| x.iter().map(usize::to_string).collect::<String>());
                 println!("          {given} -> {guess}");
             }
             if quick {

@@ -143,7 +143,8 @@ fn a_warmed_xor_step_allocates_nothing() {
 fn a_warmed_transformer_step_allocates_nothing() {
     let mut random = Random::new(3);
     let mut params = Params::<f32>::new();
-    let words = Embedding::new(&mut params, "words", [7, 8], Init::LeCunNormal, &mut random).padded(&mut params, 0);
+    let words =
+        Embedding::new(&mut params, "words", [7, 8], Init::LeCunNormal, &mut random).padded(&mut params, 0);
     let [norm, last] = ["norm", "last"].map(|name| LayerNorm::new(&mut params, name, 8));
     let attention = MultiHeadAttention::new(&mut params, "attention", 8, 2, Init::GlorotUniform, &mut random);
     let dense = Dense::new(&mut params, "dense", [8, 8], Init::HeNormal, &mut random);

@@ -184,7 +184,11 @@ impl<'r> Draw<'r> {
             },
             26 => {
                 let (scale, shift) = (self.param(1), self.param(1));
-                if axis == 0 { h.affine(1, scale, shift) } else { h.affine_about(1, h.mean_axes(0), scale, shift) }
+                if axis == 0 {
+                    h.affine(1, scale, shift)
+                } else {
+                    h.affine_about(1, h.mean_axes(0), scale, shift)
+                }
             }
             _ => h * 0.7,
         }
@@ -210,7 +214,8 @@ impl<'r> Draw<'r> {
             7 => h.zip_sum(self.value(), Binary::all()[0], Reduction::Mean) + h.std(1) + h.l1_norm() * 0.01,
             9 => {
                 let classes = self.indices(&[self.rows], self.width);
-                let each = h.cross_entropy(classes, Reduction::Each) + h.map_sum(Unary::all()[0], Reduction::Each);
+                let each =
+                    h.cross_entropy(classes, Reduction::Each) + h.map_sum(Unary::all()[0], Reduction::Each);
                 (each * classes.is_not(0)).mean() * 0.1
             }
             _ => return,

@@ -12,7 +12,9 @@ use std::sync::Once;
 use quietgrad::kernels::cost::{Form, pays};
 use quietgrad::kernels::{reference, screen, softmax, support};
 use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
-use quietgrad::nn::{self, BatchNorm, Dense, Embedding, GroupNorm, Init, LayerNorm, MultiHeadAttention, RmsNorm};
+use quietgrad::nn::{
+    self, BatchNorm, Dense, Embedding, GroupNorm, Init, LayerNorm, MultiHeadAttention, RmsNorm,
+};
 use quietgrad::ops::cross_entropy::{CrossEntropy, Target};
 use quietgrad::ops::{Op, Sample, gather, index_select, matmul, one_hot, slice, sum};
 use quietgrad::{Accum, Axes, Dual, Element, Params, Random, Recording, Reduction, Shape, Tape, Tensor, Var};
@@ -476,9 +478,12 @@ const DOORS: &[(&str, fn())] = &[
         on_a_tape(|r, _| refused_here(&["constant", "[0, "], || _ = r.indices([0, 1 << 62, 4], &[])));
     }),
     ("ops/affine.rs affine", || refused_of_var("affine", |x, axis| _ = x.affine(axis, x, x))),
-    ("ops/affine.rs affine_about", || refused_of_var("affine_about", |x, axis| _ = x.affine_about(axis, x, x, x))),
+    ("ops/affine.rs affine_about", || {
+        refused_of_var("affine_about", |x, axis| _ = x.affine_about(axis, x, x, x))
+    }),
     ("ops/compare.rs is_not", || {
-        HUGE.iter().for_each(|&huge| on_a_tape(|r, _| assert_eq!(r.indices([1], &[0]).is_not(huge).item(), 1.0)));
+        HUGE.iter()
+            .for_each(|&huge| on_a_tape(|r, _| assert_eq!(r.indices([1], &[0]).is_not(huge).item(), 1.0)));
     }),
     ("ops/concat.rs concat", || refused_of_var("concat", |x, axis| _ = Var::concat(&[x, x], axis))),
     ("ops/concat.rs stack", || refused_of_var("unsqueeze", |x, axis| _ = Var::stack(&[x, x], axis))),
@@ -516,7 +521,9 @@ const DOORS: &[(&str, fn())] = &[
         refused_of_var("mean_square_about", |x, axis| _ = x.mean_square_about(x, axis));
     }),
     ("ops/normalize.rs normalize", || refused_of_var("normalize", |x, axis| _ = x.normalize(axis, 0.1))),
-    ("ops/normalize.rs normalize_rms", || refused_of_var("normalize_rms", |x, axis| _ = x.normalize_rms(axis, 0.1))),
+    ("ops/normalize.rs normalize_rms", || {
+        refused_of_var("normalize_rms", |x, axis| _ = x.normalize_rms(axis, 0.1))
+    }),
     ("ops/norm.rs l1_norm_axes", || refused_of_var("l1_norm_axes", |x, axis| _ = x.l1_norm_axes([axis]))),
     ("ops/norm.rs l2_norm_axes", || refused_of_var("l2_norm_axes", |x, axis| _ = x.l2_norm_axes([axis]))),
     ("ops/one_hot.rs one_hot", || {

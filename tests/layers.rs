@@ -36,7 +36,8 @@ fn no_operation_is_counted_for_what_is_frozen() {
         let r = tape.record(params);
         loss_of(&layers, r.constant(&x)).backward(&mut params.zeros());
         let products = r.summary();
-        let of = |name: &str| products.ops.iter().find(|op| op.name == name).expect("recorded").backward_flops;
+        let of =
+            |name: &str| products.ops.iter().find(|op| op.name == name).expect("recorded").backward_flops;
         [of("linear_relu"), of("linear")]
     };
     // gw of 3 x 5 and gb; then gh, gw and gb of 5 x 2, for 4 rows.
@@ -76,17 +77,21 @@ fn a_warmed_tape_gives_the_gradients_of_a_fresh_one_when_parameters_are_frozen_a
 
 #[test]
 fn every_optimizer_leaves_frozen_parameters_and_what_it_remembers_of_them_as_they_are() {
+    let (mut sgd, mut amsgrad) = (Sgd::nesterov(0.1, 0.9), Adam::new(0.1));
+    (sgd.weight_decay, amsgrad.amsgrad) = (0.1, true);
     let optimizers: [Box<dyn Optimizer<f64>>; 6] = [
-        Box::new(Sgd { weight_decay: 0.1, ..Sgd::nesterov(0.1, 0.9) }),
+        Box::new(sgd),
         Box::new(RmsProp::new(0.1)),
         Box::new(Adagrad::new(0.1)),
         Box::new(Adam::adamw(0.1, 0.1)),
-        Box::new(Adam { amsgrad: true, ..Adam::new(0.1) }),
+        Box::new(amsgrad),
         Box::new(Lion::new(0.1)),
     ];
     let (params, layers) = two_layers();
     let x = random_tensor(&[4, 3], 3);
-    for (mut optimizer, grouped) in optimizers.into_iter().flat_map(|o| [(o, false)]).chain([(Box::new(Adam::new(0.1)) as _, true)]) {
+    for (mut optimizer, grouped) in
+        optimizers.into_iter().flat_map(|o| [(o, false)]).chain([(Box::new(Adam::new(0.1)) as _, true)])
+    {
         let (mut params, mut tape) = (params.clone(), Tape::new());
         let groups = Groups::new(&params, |name, _| Factors {
             lr: if name.ends_with('b') { 0.5 } else { 1.0 },
@@ -100,7 +105,11 @@ fn every_optimizer_leaves_frozen_parameters_and_what_it_remembers_of_them_as_the
             if !frozen.is_empty() {
                 grads.data_mut()[..params.get(frozen[0]).len()].fill(1e3);
             }
-            if grouped { optimizer.step_groups(params, &grads, &groups) } else { optimizer.step(params, &grads) }
+            if grouped {
+                optimizer.step_groups(params, &grads, &groups)
+            } else {
+                optimizer.step(params, &grads)
+            }
             optimizer.state()
         };
         let before = step(&mut params);
@@ -166,7 +175,8 @@ fn tied_parameters_are_one_with_the_gradient_of_both_uses() {
     assert_eq!((params.ids().count(), params.len()), (1, 12));
     let report = gradcheck::check(&params, |r| {
         let h = r.param(table).embedding(r.indices([2], &[1, 3])).tanh();
-        h.matmul(r.param(params.find("decoder.w").expect("tied")).t()).cross_entropy(r.indices([2], &[0, 1]), Reduction::Sum)
+        h.matmul(r.param(params.find("decoder.w").expect("tied")).t())
+            .cross_entropy(r.indices([2], &[0, 1]), Reduction::Sum)
     });
     report.unwrap();
     params.freeze_layer("decoder");
@@ -202,9 +212,10 @@ fn a_batch_of_one_row_is_refused_and_leaves_everything_as_it_was() {
 
 #[test]
 fn running_statistics_follow_by_either_convention() {
-    for (running, mean, variance) in
-        [(Running::pytorch(0.25), 0.25 * 2.0, 0.75 + 0.25 * 2.0), (Running::keras(0.75), 0.25 * 2.0, 0.75 + 0.25)]
-    {
+    for (running, mean, variance) in [
+        (Running::pytorch(0.25), 0.25 * 2.0, 0.75 + 0.25 * 2.0),
+        (Running::keras(0.75), 0.25 * 2.0, 0.75 + 0.25),
+    ] {
         let mut params = Params::<f64>::new();
         let norm = BatchNorm { running, ..BatchNorm::new(&mut params, "norm", 1) };
         let (mut tape, mut seen) = (Tape::new(), BatchStatistics::new());
@@ -243,7 +254,8 @@ fn batch_statistics_over_images_in_either_layout_agree() {
         let y = norm.train(laid, &mut BatchStatistics::new()).tanh();
         y.square().sum().backward(&mut grads);
         let y = if last { y.permute(&[0, 3, 1, 2]) } else { y };
-        outcomes.push([y.value().into_data(), x.gradient().unwrap().into_data(), grads.data().to_vec()].concat());
+        outcomes
+            .push([y.value().into_data(), x.gradient().unwrap().into_data(), grads.data().to_vec()].concat());
     }
     for (a, b) in outcomes[0].iter().zip(&outcomes[1]) {
         approx::assert_relative_eq!(a, b, max_relative = 1e-9, epsilon = 1e-12);
@@ -428,7 +440,10 @@ fn one_value_for_each_sample_sums_to_the_sum() {
     for (each, sum) in [
         (z.cross_entropy(classes, Reduction::Each), z.cross_entropy(classes, Reduction::Sum)),
         (z.log_softmax(1).nll(classes, Reduction::Each), z.cross_entropy(classes, Reduction::Sum)),
-        (z.cross_entropy_soft(b.reshape([5, 6]), Reduction::Each), z.cross_entropy_soft(b.reshape([5, 6]), Reduction::Sum)),
+        (
+            z.cross_entropy_soft(b.reshape([5, 6]), Reduction::Each),
+            z.cross_entropy_soft(b.reshape([5, 6]), Reduction::Sum),
+        ),
     ] {
         assert_eq!(each.shape()[..], [5]);
         approx::assert_relative_eq!(each.sum().item(), sum.item(), max_relative = 1e-12);
@@ -488,7 +503,11 @@ fn a_weight_is_as_so_many_equal_samples() {
     let of_samples = loss::CrossEntropy::new().sample_weights(r.constant(&Tensor::from([3.0, 1.0, 3.0])));
     let of_classes = loss::CrossEntropy::new().class_weights(r.constant(&Tensor::from([1.0, 9.0, 3.0, 7.0])));
     for loss in [of_samples, of_classes] {
-        approx::assert_relative_eq!(loss.of(z, r.indices([3], &classes)).item(), repeated, max_relative = 1e-12);
+        approx::assert_relative_eq!(
+            loss.of(z, r.indices([3], &classes)).item(),
+            repeated,
+            max_relative = 1e-12
+        );
         let nll = loss.nll(z.log_softmax(1), r.indices([3], &classes));
         approx::assert_relative_eq!(nll.item(), repeated, max_relative = 1e-12);
     }
@@ -516,7 +535,8 @@ fn weighted_losses_have_the_gradients_of_their_functions() {
     }
     gradcheck::check(&params, |r| {
         let positive = r.param(u).abs();
-        loss::bce_with_positives(r.param(z), r.param(t), positive) + loss::bce_with_positives(r.param(z), r.param(t), 3.0)
+        loss::bce_with_positives(r.param(z), r.param(t), positive)
+            + loss::bce_with_positives(r.param(z), r.param(t), 3.0)
     })
     .unwrap();
 }
@@ -558,12 +578,16 @@ fn the_table_of_layers_counts_each_parameter_once() {
     block(r.constant(&random_tensor(&[2, 6, 8], 1))).sum();
     let table = r.layers();
     assert_eq!(table.layers.iter().map(|layer| layer.parameters).sum::<usize>(), params.len());
-    assert_eq!(table.layers.iter().map(|layer| layer.frozen).sum::<usize>(), params.len() - params.learning());
+    assert_eq!(
+        table.layers.iter().map(|layer| layer.frozen).sum::<usize>(),
+        params.len() - params.learning()
+    );
     let names: Vec<&str> = table.layers.iter().map(|layer| &*layer.name).collect();
     assert_eq!(names[..3], ["norm1", "norm2", "attention.query"]);
     assert!(table.layers.iter().all(|layer| layer.output[..2] == [2, 6]));
     let summary = r.summary();
-    let of_layers = |pick: fn(&quietgrad::inspect::LayerSummary) -> u64| table.layers.iter().map(pick).sum::<u64>();
+    let of_layers =
+        |pick: fn(&quietgrad::inspect::LayerSummary) -> u64| table.layers.iter().map(pick).sum::<u64>();
     assert_eq!(of_layers(|layer| layer.forward_flops) + table.others[0], summary.forward_flops());
     assert_eq!(of_layers(|layer| layer.backward_flops) + table.others[1], summary.backward_flops());
     println!("{table}\n{params}");

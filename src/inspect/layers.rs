@@ -64,7 +64,14 @@ impl<T: Real> Recording<'_, T> {
             let name = layer_of(params.name(id));
             let place = layers.iter().position(|layer| layer.name == name).unwrap_or_else(|| {
                 let (output, parameters) = (Shape::from([0; 0]), 0);
-                layers.push(LayerSummary { name, output, parameters, frozen: 0, forward_flops: 0, backward_flops: 0 });
+                layers.push(LayerSummary {
+                    name,
+                    output,
+                    parameters,
+                    frozen: 0,
+                    forward_flops: 0,
+                    backward_flops: 0,
+                });
                 layers.len() - 1
             });
             let count = params.get(id).len();
@@ -119,7 +126,8 @@ impl fmt::Display for Layers {
         let none = String::new;
         let [forward, backward] = self.others;
         table.row(["(others)".into(), none(), none(), none(), forward.to_string(), backward.to_string()]);
-        let [a, b, c, d] = [all[0], all[1], all[2] + forward, all[3] + backward].map(|number| number.to_string());
+        let [a, b, c, d] =
+            [all[0], all[1], all[2] + forward, all[3] + backward].map(|number| number.to_string());
         table.row(["all".into(), none(), a, b, c, d]);
         write!(f, "{table}")
     }

@@ -7,6 +7,17 @@ use super::sum::sum_inline;
 use crate::element::Element;
 use crate::matrix::Accum;
 
+/// How rows are normalized.
+#[derive(Clone, Copy)]
+pub struct Rows<T> {
+    /// Elements of a row.
+    pub cols: usize,
+    /// Whether the mean is taken away.
+    pub is_centered: bool,
+    /// ε, added to the mean square.
+    pub eps: T,
+}
+
 /// What takes an element x of a row to y = ((x s − first) − mean) ρ.
 #[derive(Clone, Copy)]
 struct Standard<T> {
@@ -55,7 +66,8 @@ impl<T: Element> Standard<T> {
 vectorize! {
     /// `y = (x − mean) / √(variance + ε)` of each row of `cols` elements, with the variance Σ (x − mean)² / n; or, if it is not
     /// `is_centered`, `y = x / √(Σ x² / n + ε)`. Where the root is 0, y is 0.
-    pub fn normalize [T: Element] (x: &[T], cols: usize, is_centered: bool, eps: T, y: &mut [T]) {
+    pub fn normalize [T: Element] (x: &[T], rows: Rows<T>, y: &mut [T]) {
+        let Rows { cols, is_centered, eps } = rows;
         assert!(x.len() == y.len(), "input and output are of one size");
         if cols == 0 {
             return;
@@ -76,19 +88,18 @@ vectorize! {
         x: &[T],
         y: &[T],
         gy: &[T],
-        cols: usize,
-        is_centered: bool,
-        eps: T,
+        rows: Rows<T>,
         gx: &mut [T],
         accum: Accum,
     ) {
+        let Rows { cols, is_centered, eps } = rows;
         assert!(x.len() == gx.len() && y.len() == gy.len() && x.len() == y.len(), "all are of one size");
         if cols == 0 {
             return;
         }
         let count = T::from_f64(cols as f64);
-        let rows = x.chunks_exact(cols).zip(gx.chunks_exact_mut(cols));
-        for ((x, gx), (y, gy)) in rows.zip(y.chunks_exact(cols).zip(gy.chunks_exact(cols))) {
+        let of_x = x.chunks_exact(cols).zip(gx.chunks_exact_mut(cols));
+        for ((x, gx), (y, gy)) in of_x.zip(y.chunks_exact(cols).zip(gy.chunks_exact(cols))) {
             let along = sum_inline([y, gy], |[y, g]: [T; 2]| y * g) / count;
             let mean = if is_centered { sum_inline([gy], |[g]: [T; 1]| g) / count } else { T::ZERO };
             let Standard { scale, root, .. } = Standard::of(x, is_centered, eps);

@@ -118,7 +118,10 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
     /// If the shapes differ, the smoothing is not between 0 and 1, a class is to be ignored, or the weights of samples sum to 0.
     #[track_caller]
     pub fn soft(self, logits: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T> {
-        assert!(self.ignored.is_none(), "soft: targets that are probabilities are ignored by a sample weight of 0");
+        assert!(
+            self.ignored.is_none(),
+            "soft: targets that are probabilities are ignored by a sample weight of 0"
+        );
         let Some(of_classes) = self.class_weights else {
             let losses = logits.cross_entropy_soft_smoothed(target, self.smoothing, Reduction::Each);
             return self.reduce(losses, None, None);
@@ -140,7 +143,10 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
         let counts = classes.zip(self.ignored).map(|(classes, ignored)| classes.is_not(ignored));
         if let Some(weights) = self.sample_weights {
             let (own, given) = (losses.shape(), weights.shape());
-            assert!(own == given, "cross_entropy: sample weights {given} are not one for each target of {own}");
+            assert!(
+                own == given,
+                "cross_entropy: sample weights {given} are not one for each target of {own}"
+            );
         }
         let losses = self.sample_weights.map_or(losses, |weights| losses * weights);
         let losses = counts.map_or(losses, |counts| counts.where_cond(losses, r.scalar(0.0)));

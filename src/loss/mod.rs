@@ -168,7 +168,10 @@ pub fn weighted_mean<'r, T: Real>(losses: Var<'r, T>, weights: Var<'r, T>) -> Va
 fn over_weights<'r, T: Real>(losses: Var<'r, T>, weights: Var<'r, T>) -> Var<'r, T> {
     let total = weights.sum();
     let counts = total.item().to_f64();
-    assert!(counts > 0.0, "the weights of all losses sum to {counts}: there is nothing to take the mean over");
+    assert!(
+        counts > 0.0,
+        "the weights of all losses sum to {counts}: there is nothing to take the mean over"
+    );
     losses.sum() / total
 }
 

@@ -159,10 +159,14 @@ impl BatchNorm {
         let Running { keep, take, unbiased } = self.running;
         let (channels, given) = (params.get(self.mean).len(), seen.mean.len());
         assert!(seen.count > 1, "BatchNorm::follow: no batch was seen yet");
-        assert!(channels == given, "BatchNorm::follow: statistics of {given} channels, and the layer has {channels}");
+        assert!(
+            channels == given,
+            "BatchNorm::follow: statistics of {given} channels, and the layer has {channels}"
+        );
         let count = seen.count as f64;
         let of_variance = if unbiased { take * count / (count - 1.0) } else { take };
-        for (id, seen, take) in [(self.mean, &seen.mean, take), (self.variance, &seen.variance, of_variance)] {
+        for (id, seen, take) in [(self.mean, &seen.mean, take), (self.variance, &seen.variance, of_variance)]
+        {
             for (running, &seen) in params.get_mut(id).iter_mut().zip(seen) {
                 *running = T::from_f64(keep) * *running + T::from_f64(take) * seen;
             }
@@ -211,7 +215,10 @@ pub fn normalize_batch<'r, T: Real>(
     assert!(axis < shape.rank(), "normalize_batch: no axis {axis} in a tensor of shape {shape}");
     let others = Axes::all_but(axis, shape.rank());
     let count = others.count(&shape);
-    assert!(count > 1, "normalize_batch: a channel of {shape} has {count} numbers: there is no variance to train by");
+    assert!(
+        count > 1,
+        "normalize_batch: a channel of {shape} has {count} numbers: there is no variance to train by"
+    );
     let mean = x.mean_axes(others);
     // The center's own part of the slope is 0, because Σ (x − mean) is.
     let variance = x.mean_square_about(mean.detach(), others);

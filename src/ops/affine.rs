@@ -38,7 +38,12 @@ impl Rule for Affine {
         match x[1..].iter().find(|vector| ***vector != [size]) {
             None => Ok(x[0].into()),
             Some(other) => {
-                let text = format!("{} is not one number for each index of axis {} of {}", Show(other), self.axis, Show(x[0]));
+                let text = format!(
+                    "{} is not one number for each index of axis {} of {}",
+                    Show(other),
+                    self.axis,
+                    Show(x[0])
+                );
                 Err(ShapeError::new(text))
             }
         }
@@ -66,7 +71,8 @@ impl Rule for Affine {
         let shape = gy.shape;
         let (own, along, of_gy) = (x[0].strides(), self.strides(shape.len()), row_major(shape));
         let vector = |k: usize| Strided { data: x[k].data, strides: &along };
-        let (own, g) = (Strided { data: x[0].data, strides: &own }, Strided { data: gy.data, strides: &of_gy });
+        let (own, g) =
+            (Strided { data: x[0].data, strides: &own }, Strided { data: gy.data, strides: &of_gy });
         gx.add(0, |gx, accum| {
             let f = kernels::row(|[g, s]: [T; 2]| g * s);
             kernels::map_strided(shape, [g, vector(1)], gx.data, accum, &f);
@@ -95,8 +101,15 @@ impl Rule for Affine {
     }
 
     fn samples() -> Vec<Sample> {
-        let cases: [(&[usize], usize); 7] =
-            [(&[3, 4], 1), (&[3, 4], 0), (&[2, 3, 2, 2], 1), (&[5], 0), (&[1, 1], 1), (&[0, 3], 1), (&[2, 70], 1)];
+        let cases: [(&[usize], usize); 7] = [
+            (&[3, 4], 1),
+            (&[3, 4], 0),
+            (&[2, 3, 2, 2], 1),
+            (&[5], 0),
+            (&[1, 1], 1),
+            (&[0, 3], 1),
+            (&[2, 70], 1),
+        ];
         let sample = |(shape, axis): (&[usize], usize)| {
             let vector = [shape[axis]];
             [

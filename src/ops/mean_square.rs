@@ -85,9 +85,7 @@ impl Rule for MeanSquare {
             (&[], &[], &[]),
             (&[70, 2], &[0], &[2]),
         ];
-        cases
-            .map(|(x, axes, center)| Sample::new(MeanSquare { axes: Axes::new(axes) }, [x, center]))
-            .to_vec()
+        cases.map(|(x, axes, center)| Sample::new(MeanSquare { axes: Axes::new(axes) }, [x, center])).to_vec()
     }
 }
 

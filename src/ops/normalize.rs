@@ -1,7 +1,7 @@
 //! y = (x − mean) / √(variance + ε) of each row, or x over its root mean square.
 
 use crate::element::Element;
-use crate::kernels::normalize;
+use crate::kernels::normalize::{self, Rows};
 use crate::matrix::size;
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
@@ -15,6 +15,12 @@ pub struct Normalize {
     pub center: bool,
     /// ε, added to the mean square, inside of the root.
     pub eps: f64,
+}
+
+impl Normalize {
+    fn rows<T: Element>(&self, shape: &[usize]) -> Rows<T> {
+        Rows { cols: shape[shape.len() - 1], is_centered: self.center, eps: T::from_f64(self.eps) }
+    }
 }
 
 impl Rule for Normalize {
@@ -31,17 +37,13 @@ impl Rule for Normalize {
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let cols = y.shape[y.shape.len() - 1];
-        normalize::normalize(x[0].data, cols, self.center, T::from_f64(self.eps), y.data);
+        normalize::normalize(x[0].data, self.rows(y.shape), y.data);
     }
 
     /// gx = ((gy − mean(gy)) − y mean(y gy)) / √(variance + ε); without a center, mean(gy) is left out
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        let cols = y.shape[y.shape.len() - 1];
-        gx.add(0, |gx, accum| {
-            let eps = T::from_f64(self.eps);
-            normalize::normalize_vjp(x[0].data, y.data, gy.data, cols, self.center, eps, gx.data, accum);
-        });
+        let rows = self.rows(y.shape);
+        gx.add(0, |gx, accum| normalize::normalize_vjp(x[0].data, y.data, gy.data, rows, gx.data, accum));
     }
 
     /// The mean square, and the quotient.
@@ -105,7 +107,10 @@ impl<T: Real> Var<'_, T> {
     #[track_caller]
     fn normalized(self, method: &str, axis: usize, op: Normalize) -> Self {
         let eps = op.eps;
-        assert!(eps.is_finite() && eps >= 0.0, "{method}: {eps} is no number that can be added to a variance");
+        assert!(
+            eps.is_finite() && eps >= 0.0,
+            "{method}: {eps} is no number that can be added to a variance"
+        );
         let last = self.last(method, axis);
         let x = self.swap(axis, last);
         x.apply(op, &[x]).swap(axis, last)

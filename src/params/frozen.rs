@@ -76,7 +76,8 @@ impl<T: Element> Params<T> {
 
     #[track_caller]
     fn mark_layer(&mut self, method: &str, name: &str, frozen: bool) -> usize {
-        let of_layer = |own: &str| own.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        let of_layer =
+            |own: &str| own.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         let ids: Vec<ParamId> = self.ids().filter(|&id| self.names(id).any(of_layer)).collect();
         assert!(!ids.is_empty(), "{method}: no parameter is named {name:?} or {:?}", format!("{name}.…"));
         for &id in &ids {

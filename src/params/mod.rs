@@ -76,7 +76,14 @@ impl<T: Element> Params<T> {
         self.signature = self.signature.with(&name, &shape, self.data.len() - start);
         let id = ParamId(self.signature.fingerprint & !u64::from(u32::MAX) | self.entries.len() as u64);
         let range = start..self.data.len();
-        Arc::make_mut(&mut self.entries).push(Entry { id, name, shape, range, frozen: false, ties: Vec::new() });
+        Arc::make_mut(&mut self.entries).push(Entry {
+            id,
+            name,
+            shape,
+            range,
+            frozen: false,
+            ties: Vec::new(),
+        });
         id
     }
 

@@ -69,7 +69,12 @@ impl<T: Element> fmt::Display for Params<T> {
             let state = if self.is_frozen(id) { "frozen" } else { "" };
             table.row([names, self.shape(id).to_string(), self.get(id).len().to_string(), state.into()]);
         }
-        table.row(["all".into(), String::new(), self.len().to_string(), format!("{} learn", self.learning())]);
+        table.row([
+            "all".into(),
+            String::new(),
+            self.len().to_string(),
+            format!("{} learn", self.learning()),
+        ]);
         write!(f, "{table}")
     }
 }

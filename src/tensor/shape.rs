@@ -1,10 +1,11 @@
 //! Shapes, broadcasting, and the error that both speak of.
 
 use std::fmt;
-use std::ops::{Deref, RangeFull};
+use std::ops::Deref;
 
 use smallvec::SmallVec;
 
+use super::AxisList;
 use crate::matrix::size;
 
 /// The sizes of a tensor's axes, outermost first; up to eight stand inline. Rank 0 is a scalar.
@@ -26,7 +27,7 @@ use crate::matrix::size;
 pub struct Shape(SmallVec<[usize; INLINE]>);
 
 /// The most axes that a tensor may have: [`Axes`] has a bit for each.
-const MOST_AXES: usize = 32;
+pub(super) const MOST_AXES: usize = 32;
 
 /// Distances between neighbours along each axis, in elements.
 pub(crate) type Strides = SmallVec<[usize; INLINE]>;
@@ -205,68 +206,6 @@ impl Axes {
     pub(crate) fn inside(self, rank: usize) -> Strides {
         let (inside, outside): (Strides, Strides) = (0..rank).partition(|&axis| self.contains(axis));
         outside.into_iter().chain(inside).collect()
-    }
-}
-
-/// The axes that a sum, a mean or a maximum goes over: one, by its number; several; or all of them, `..`.
-///
-/// ```
-/// use quietgrad::Tensor;
-///
-/// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
-/// assert_eq!(x.sum_axes(0), Tensor::from([4.0, 6.0]));
-/// assert_eq!(x.sum_axes([0, 1]), Tensor::from(10.0));
-/// assert_eq!(x.sum_axes(..), Tensor::from(10.0));
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not name axes",
-    label = "not an axis, a list of axes, or `..`",
-    note = "one axis is a number of type `usize`, counted from 0; the last one is `x.shape().rank() - 1`, not `-1`"
-)]
-pub trait AxisList {
-    #[doc(hidden)]
-    fn axes(self, rank: usize) -> SmallVec<[usize; INLINE]>;
-}
-
-impl AxisList for usize {
-    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
-        SmallVec::from_slice(&[self])
-    }
-}
-
-impl AxisList for Axes {
-    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
-        (0..MOST_AXES).filter(|&axis| self.contains(axis)).collect()
-    }
-}
-
-impl AxisList for RangeFull {
-    fn axes(self, rank: usize) -> SmallVec<[usize; INLINE]> {
-        (0..rank).collect()
-    }
-}
-
-impl AxisList for &[usize] {
-    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
-        SmallVec::from_slice(self)
-    }
-}
-
-impl AxisList for &Vec<usize> {
-    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
-        SmallVec::from_slice(self)
-    }
-}
-
-impl<const N: usize> AxisList for [usize; N] {
-    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
-        SmallVec::from_slice(&self)
-    }
-}
-
-impl<const N: usize> AxisList for &[usize; N] {
-    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
-        SmallVec::from_slice(self)
     }
 }
 

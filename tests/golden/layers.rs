@@ -1,6 +1,8 @@
 //! Attention, normalization, embeddings, losses, and penalties on feature maps and masked sequences.
 
-use quietgrad::nn::{self, BatchNorm, BatchStatistics, Dense, Embedding, GroupNorm, MultiHeadAttention, RmsNorm};
+use quietgrad::nn::{
+    self, BatchNorm, BatchStatistics, Dense, Embedding, GroupNorm, MultiHeadAttention, RmsNorm,
+};
 use quietgrad::nn::{Init, Running};
 use quietgrad::{ParamId, Params, Random, Reduction, Tape, Tensor, Var, loss};
 
@@ -117,19 +119,28 @@ fn multi_head_attention(case: &Case) -> Outcome {
 fn group_norm(case: &Case) -> Outcome {
     let mut layer = Layer::new(case);
     let (channels, groups) = (layer.array(0).shape()[1], case.args.size("groups"));
-    let norm = GroupNorm { eps: case.args.number("eps"), ..GroupNorm::new(&mut layer.params, "n", channels, groups) };
+    let norm = GroupNorm {
+        eps: case.args.number("eps"),
+        ..GroupNorm::new(&mut layer.params, "n", channels, groups)
+    };
     let learned = [norm.scale, norm.shift];
     let given = case.inputs() > 1;
     if given {
         layer.set(norm.scale, 1);
         layer.set(norm.shift, 2);
     }
-    layer.run(|x| norm.forward(x), |grad| learned[..if given { 2 } else { 0 }].iter().map(|&id| grad(id)).collect())
+    layer.run(
+        |x| norm.forward(x),
+        |grad| learned[..if given { 2 } else { 0 }].iter().map(|&id| grad(id)).collect(),
+    )
 }
 
 fn rms_norm(case: &Case) -> Outcome {
     let mut layer = Layer::new(case);
-    let norm = RmsNorm { eps: case.args.number("eps"), ..RmsNorm::new(&mut layer.params, "n", case.args.size("shape")) };
+    let norm = RmsNorm {
+        eps: case.args.number("eps"),
+        ..RmsNorm::new(&mut layer.params, "n", case.args.size("shape"))
+    };
     let given = case.inputs() > 1;
     if given {
         layer.set(norm.scale, 1);
@@ -158,7 +169,10 @@ fn batch_norm_running(case: &Case) -> Outcome {
     let r = tape.record(&layer.params);
     norm.train(r.constant(layer.array(0)), &mut seen);
     norm.follow(&mut layer.params, &seen);
-    Outcome { outputs: vec![layer.params.tensor(norm.mean), layer.params.tensor(norm.variance)], gradients: Vec::new() }
+    Outcome {
+        outputs: vec![layer.params.tensor(norm.mean), layer.params.tensor(norm.variance)],
+        gradients: Vec::new(),
+    }
 }
 
 fn cross_entropy(case: &Case) -> Outcome {
