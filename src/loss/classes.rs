@@ -88,10 +88,10 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
     /// have another shape, or of a mean the weights sum to 0, as where all targets are ignored: a mean over nothing is no number.
     #[track_caller]
     pub fn of(self, logits: Var<'r, T>, classes: Indices<'r, T>) -> Var<'r, T> {
-        let weights = self.class_weights.map(|weights| weights.embedding(classes));
+        let weights = self.weights_of(classes);
         let Some(of_classes) = self.class_weights.filter(|_| self.smoothing > 0.0) else {
             let losses = logits.cross_entropy_smoothed(classes, self.smoothing, Reduction::Each);
-            return self.reduce(weights.map_or(losses, |weights| losses * weights), weights, Some(classes));
+            return self.reduce(weighted(losses, weights), weights, Some(classes));
         };
         let count = *logits.shape().last().expect("class weights have been read for each");
         let named = classes.one_hot(count) * (1.0 - self.smoothing) + self.smoothing / count as f64;
@@ -106,9 +106,9 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
     #[track_caller]
     pub fn nll(self, log_probabilities: Var<'r, T>, classes: Indices<'r, T>) -> Var<'r, T> {
         assert!(self.smoothing == 0.0, "nll: labels are smoothed where logits are given, by `of`");
-        let weights = self.class_weights.map(|weights| weights.embedding(classes));
+        let weights = self.weights_of(classes);
         let losses = log_probabilities.nll(classes, Reduction::Each);
-        self.reduce(weights.map_or(losses, |weights| losses * weights), weights, Some(classes))
+        self.reduce(weighted(losses, weights), weights, Some(classes))
     }
 
     /// The loss of logits with target probabilities of their shape. A class weight is that of the class's term; the mean divides by
@@ -131,6 +131,13 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
         self.reduce(logits.cross_entropy_soft(target, Reduction::Each), None, None)
     }
 
+    /// The weight of each target's class.
+    #[track_caller]
+    fn weights_of(self, classes: Indices<'r, T>) -> Option<Var<'r, T>> {
+        // Not `map`: a closure would stand between the op and the caller's line.
+        if let Some(weights) = self.class_weights { Some(weights.embedding(classes)) } else { None }
+    }
+
     /// Losses that have the weights of their classes already are given those of their samples, and reduced.
     #[track_caller]
     fn reduce(
@@ -139,8 +146,6 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
         of_classes: Option<Var<'r, T>>,
         classes: Option<Indices<'r, T>>,
     ) -> Var<'r, T> {
-        let r = losses.recording();
-        let counts = classes.zip(self.ignored).map(|(classes, ignored)| classes.is_not(ignored));
         if let Some(weights) = self.sample_weights {
             let (own, given) = (losses.shape(), weights.shape());
             assert!(
@@ -148,9 +153,16 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
                 "cross_entropy: sample weights {given} are not one for each target of {own}"
             );
         }
-        let losses = self.sample_weights.map_or(losses, |weights| losses * weights);
-        let losses = counts.map_or(losses, |counts| counts.where_cond(losses, r.scalar(0.0)));
-        let weights = [of_classes, self.sample_weights, counts].into_iter().flatten().reduce(|a, b| a * b);
+        let mut losses = weighted(losses, self.sample_weights);
+        let mut weights = of_classes;
+        if let Some(own) = self.sample_weights {
+            weights = Some(weighted(own, weights));
+        }
+        if let (Some(classes), Some(ignored)) = (classes, self.ignored) {
+            let counts = classes.is_not(ignored);
+            losses = counts.where_cond(losses, losses.recording().scalar(0.0));
+            weights = Some(weighted(counts, weights));
+        }
         match (self.reduction, weights) {
             (Reduction::Each, _) => losses,
             (Reduction::Sum, _) => losses.sum(),
@@ -158,4 +170,9 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
             (Reduction::Mean, None) | (Reduction::PerSample, _) => losses.mean(),
         }
     }
+}
+
+#[track_caller]
+fn weighted<'r, T: Real>(x: Var<'r, T>, weights: Option<Var<'r, T>>) -> Var<'r, T> {
+    if let Some(weights) = weights { x * weights } else { x }
 }

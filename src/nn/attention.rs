@@ -130,8 +130,11 @@ impl MultiHeadAttention {
     ) -> Self {
         let fits = heads > 0 && width.is_multiple_of(heads);
         assert!(fits, "MultiHeadAttention::new: a width of {width} is not {heads} heads of equal size");
-        let [query, key, value, output] = ["query", "key", "value", "output"]
-            .map(|part| Dense::new(params, &format!("{name}.{part}"), [width, width], init, random));
+        let (part, sizes) = (|part: &str| format!("{name}.{part}"), [width, width]);
+        let query = Dense::new(params, &part("query"), sizes, init, random);
+        let key = Dense::new(params, &part("key"), sizes, init, random);
+        let value = Dense::new(params, &part("value"), sizes, init, random);
+        let output = Dense::new(params, &part("output"), sizes, init, random);
         MultiHeadAttention { query, key, value, output, heads }
     }
 
@@ -157,7 +160,9 @@ impl MultiHeadAttention {
         mask: Option<Var<'r, T>>,
     ) -> Var<'r, T> {
         let shape = x.shape();
-        assert!(shape.rank() == 3, "MultiHeadAttention: {shape} is not [samples, places, width]");
+        for shape in [&shape, &context.shape()] {
+            assert!(shape.rank() == 3, "MultiHeadAttention: {shape} is not [samples, places, width]");
+        }
         // [samples, places, heads · size] -> [samples, heads, places, size]: a view, which products read in place
         let heads = |x: Var<'r, T>| {
             let [samples, places, width] = [0, 1, 2].map(|axis| x.shape()[axis]);

@@ -6,7 +6,7 @@ use quietgrad::{Indices, Params, Tape, Tensor, Var};
 use serde_json::Value;
 
 use super::args::Args;
-use super::{Array, Fixture, compare, images, layers, sequences};
+use super::{Array, Fixture, compare_gradient, images, layers, sequences};
 
 /// Layers of the fixtures that the crate does not have.
 const NOT_YET: &[&str] = &[
@@ -125,7 +125,7 @@ impl<'a> Case<'a> {
             (name, gradient.unwrap_or_else(|| panic!("{}: nothing flows to input {k}", self.key)))
         });
         outputs.chain(gradients).try_fold(0.0, |largest: f64, (name, ours)| {
-            let error = compare(ours, self.fixture.tensor(&name), TOLERANCE)
+            let error = compare_gradient(&name, ours, self.fixture.tensor(&name), TOLERANCE)
                 .map_err(|error| format!("{name}: {error}"))?;
             Ok(largest.max(error))
         })

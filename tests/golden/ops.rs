@@ -7,7 +7,7 @@ use quietgrad::{Indices, Params, Reduction, Tape, Tensor, Var, loss, nn, reg};
 use serde_json::Value;
 
 use super::args::Args;
-use super::{Array, Fixture, compare};
+use super::{Array, Fixture, compare_gradient};
 
 /// Operations of the fixtures that the crate does not have.
 const NOT_YET: &[&str] = &["conv2d", "max_pool2d", "avg_pool2d", "lstm_cell", "gru_cell"];
@@ -178,7 +178,7 @@ fn run(fixture: &Fixture, case: &Value) -> Result<Option<f64>, String> {
             return near_as_a_rounding_of_1(&ours, theirs, fixture.tensor(&format!("{key}/ct.0")))
                 .map_err(|error| format!("{name}: {error}"));
         }
-        compare(&ours, theirs, tolerance(op)).map_err(|error| format!("{name}: {error}"))
+        compare_gradient(&name, &ours, theirs, tolerance(op)).map_err(|error| format!("{name}: {error}"))
     };
     let mut largest = check(format!("{key}/out.0"), y.value())?;
     y.vjp(fixture.tensor(&format!("{key}/ct.0")), &mut params.zeros());
