@@ -136,6 +136,9 @@ pub mod book {
     #[doc = include_str!("../docs/training.md")]
     pub mod training {}
 
+    #[doc = include_str!("../docs/layers.md")]
+    pub mod layers {}
+
     #[doc = include_str!("../docs/generic-code.md")]
     pub mod generic_code {}
 }

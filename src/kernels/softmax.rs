@@ -114,6 +114,31 @@ vectorize! {
 }
 
 vectorize! {
+    /// `y = e^y / Σ e^y` along each row of `cols` elements, and 0 in a row of −∞ alone, which has nothing to choose from.
+    pub(crate) fn softmax_in_place [T: Element] (y: &mut [T], cols: usize) {
+        if cols == 0 {
+            return;
+        }
+        for y in y.chunks_mut(tile_of_rows(cols)) {
+            for y in y.chunks_exact_mut(cols) {
+                let shift = shift(y);
+                for y in y {
+                    *y = *y - shift;
+                }
+            }
+            exp_in_place(y);
+            for y in y.chunks_exact_mut(cols) {
+                let sum = sum_inline([&*y], |[y]: [T; 1]| y);
+                let scale = if sum == T::ZERO { T::ZERO } else { T::ONE / sum };
+                for y in y {
+                    *y = *y * scale;
+                }
+            }
+        }
+    }
+}
+
+vectorize! {
     /// Calls `each(row, shift, ln Σ e^(x − shift))` for every row; x − ln Σ e^x is then (x − shift) − the logarithm.
     /// `each` is called through a pointer, so that this is compiled once: a call a row costs little.
     pub fn for_each_log_sum [T: Element] (x: &[T], cols: usize, each: &mut dyn FnMut(usize, T, T)) {

@@ -144,14 +144,16 @@ impl<T: Real> Record<T> {
         {
             return node;
         }
-        let (range, shape) = params.place(id);
+        let (range, shape, frozen) = params.place(id);
         let same = |node: &Node| {
             matches!(node.kind, Kind::Param(old) if old == id)
+                && node.is_active() != frozen
                 && matches!(&node.value, Memory::Params(old) if *old == range)
                 && node.shape.is(shape)
         };
         let node = self.repeat(at, same).unwrap_or_else(|| {
-            let (value, cotangent) = (Memory::Params(range.clone()), Place::Gradient(range));
+            let value = Memory::Params(range.clone());
+            let cotangent = if frozen { Place::Nowhere } else { Place::Gradient(range) };
             self.push(Node::leaf(Kind::Param(id), shape, value, cotangent, at))
         });
         if self.param_nodes.len() <= id.index() {
