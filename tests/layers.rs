@@ -54,6 +54,7 @@ fn no_operation_is_counted_for_what_is_frozen() {
 
 #[test]
 fn a_warmed_tape_gives_the_gradients_of_a_fresh_one_when_parameters_are_frozen_and_unfrozen() {
+    let _turn = crate::turn();
     let (mut params, layers) = two_layers();
     let x = random_tensor(&[4, 3], 2);
     let gradients = |params: &Params<f64>, tape: &mut Tape<f64>| {
@@ -81,6 +82,7 @@ fn a_warmed_tape_gives_the_gradients_of_a_fresh_one_when_parameters_are_frozen_a
 
 #[test]
 fn every_optimizer_leaves_frozen_parameters_and_what_it_remembers_of_them_as_they_are() {
+    let _turn = crate::turn();
     let (mut sgd, mut amsgrad) = (Sgd::nesterov(0.1, 0.9), Adam::new(0.1));
     (sgd.weight_decay, amsgrad.amsgrad) = (0.1, true);
     let optimizers: [Box<dyn Optimizer<f64>>; 6] = [
@@ -346,6 +348,7 @@ fn block(params: &mut Params<f64>) -> impl for<'r> Fn(Var<'r, f64>) -> Var<'r, f
 
 #[test]
 fn a_causal_mask_lets_nothing_of_the_future_through() {
+    let _turn = crate::turn();
     let mut params = Params::new();
     let block = block(&mut params);
     let x = random_tensor(&[2, 6, 8], 9);
