@@ -22,6 +22,10 @@ pub mod variance;
 
 pub mod matmul;
 
+pub mod conv;
+pub mod pool;
+pub mod upsample;
+
 pub mod cross_entropy;
 pub mod map_sum;
 pub mod softmax;
@@ -106,6 +110,11 @@ ops! {
     cross_entropy::CrossEntropy,
     matmul::MatMul,
     linear::Linear,
+    conv::Conv,
+    conv::ConvTranspose,
+    pool::MaxPool,
+    pool::AvgPool,
+    upsample::Upsample,
     sum::Sum,
     extremum::Extremum,
     norm::Norm,

@@ -11,33 +11,19 @@ use super::{Array, Fixture, compare, images, layers, sequences};
 /// Layers of the fixtures that the crate does not have.
 const NOT_YET: &[&str] = &[
     "attention",
-    "avg_pool1d",
-    "avg_pool2d_more",
     "batch_norm_eval",
     "batch_norm_running",
     "bce_weighted",
-    "conv1d",
-    "conv2d_more",
-    "conv2d_padded",
-    "conv_transpose1d",
-    "conv_transpose2d",
     "cross_entropy_more",
     "embedding_padding",
-    "feature_map_l1",
-    "global_avg_pool2d",
-    "global_max_pool2d",
     "group_norm",
     "gru",
     "lstm",
     "lstm_lengths",
     "masked_activity_l1",
-    "max_pool1d",
-    "max_pool2d_more",
     "multi_head_attention",
     "rms_norm",
     "rnn",
-    "upsample_bilinear",
-    "upsample_nearest",
 ];
 
 /// The largest error that is taken for rounding: sums of products, in another order, and functions made of exponentials.

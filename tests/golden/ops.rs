@@ -11,7 +11,7 @@ use super::{Array, Fixture, compare};
 
 /// Operations of the fixtures that the crate does not have.
 const NOT_YET: &[&str] =
-    &["conv2d", "max_pool2d", "avg_pool2d", "layer_norm", "batch_norm_train", "lstm_cell", "gru_cell"];
+    &["layer_norm", "batch_norm_train", "lstm_cell", "gru_cell"];
 
 /// Operations that evaluate a transcendental function: two libraries may differ in its last digits.
 const TRANSCENDENTAL: &[&str] = &[
@@ -123,6 +123,9 @@ fn call<'r>(
         ("huber", &[a, b]) => {
             a.zip_sum(b, Binary::Huber(Huber { delta: args.number("delta") }), Reduction::Sum)
         }
+        ("conv2d", x) => x[0].conv2d(x[1], x.get(2).copied(), args.convolution()),
+        ("max_pool2d", &[x]) => x.max_pool2d(args.pooling()),
+        ("avg_pool2d", &[x]) => x.avg_pool2d(args.pooling()),
         ("activity_l1", &[x]) => reg::l1(x).per_sample() * args.number("l1"),
         ("activity_l2", &[x]) => reg::l2(x).per_sample() * args.number("l2"),
         ("activity_l1l2", &[x]) => reg::elastic_net(x, args.number("l1"), args.number("l2")).per_sample(),

@@ -14,6 +14,7 @@
 #![allow(clippy::needless_range_loop)]
 
 mod columns;
+pub(super) mod conv;
 mod dots;
 pub(super) mod list;
 mod panel;
@@ -135,16 +136,24 @@ pub(super) struct Finish<T> {
     pub bias: Option<*const T>,
     /// 1, or 0 to add the same number to every row.
     pub bias_step: usize,
+    /// From a column's number to the next one's, where all rows are added the same.
+    pub bias_across: usize,
     /// Take the maximum with 0.
     pub relu: bool,
 }
 
 impl<T> Finish<T> {
-    pub const REPLACE: Self = Finish { add: false, bias: None, bias_step: 1, relu: false };
+    pub const REPLACE: Self = Finish { add: false, bias: None, bias_step: 1, bias_across: 0, relu: false };
 
     /// What is to be done with the tile that begins `rows` further down.
     pub fn below(self, rows: usize) -> Self {
-        Finish { bias: self.bias.map(|bias| bias.wrapping_add(rows * self.bias_step)), ..self }
+        self.at(rows, 0)
+    }
+
+    /// What is to be done with the tile that begins `rows` further down and `cols` further right.
+    pub fn at(self, rows: usize, cols: usize) -> Self {
+        let from = rows * self.bias_step + cols * self.bias_across;
+        Finish { bias: self.bias.map(|bias| bias.wrapping_add(from)), ..self }
     }
 }
 
@@ -369,6 +378,7 @@ macro_rules! microkernel {
             }
 
             $crate::kernels::micro::sparse::sparse_kernel!($name: $vector $(, features $features)?);
+            $crate::kernels::micro::conv::conv_kernel!($name: $vector $(, features $features)?);
         };
     };
 }

@@ -111,8 +111,12 @@ pub(super) unsafe fn finish<V: Vector, const VECS: usize, const COLS: usize>(
         }
         if let Some(bias) = t.finish.bias {
             for v in 0..VECS {
-                let bias = if t.finish.bias_step == 0 { V::splat(*bias) } else { load(bias, v) };
                 for j in 0..COLS {
+                    let bias = if t.finish.bias_step == 0 {
+                        V::splat(*bias.add(j * t.finish.bias_across))
+                    } else {
+                        load(bias, v)
+                    };
                     ab[j][v] = ab[j][v].add(bias);
                 }
             }
