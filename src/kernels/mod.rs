@@ -16,8 +16,8 @@ pub mod math;
 mod matmul;
 mod micro;
 mod norm;
-mod reduce;
 pub(crate) mod pool;
+mod reduce;
 pub(crate) mod rows;
 // Only there are instructions for it.
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_variables))]

@@ -188,7 +188,12 @@ fn max_of_vjp<T: Element>(s: &PoolSize, [x, y, gy]: [&[T]; 3], gx: &mut [T], acc
 }
 
 /// Calls `each` with the number of each window, and the place in x of the first element of it that is y.
-pub(crate) fn for_each_largest<T: Element>(s: &PoolSize, x: &[T], y: &[T], mut each: impl FnMut(usize, usize)) {
+pub(crate) fn for_each_largest<T: Element>(
+    s: &PoolSize,
+    x: &[T],
+    y: &[T],
+    mut each: impl FnMut(usize, usize),
+) {
     for (window, &y) in y.iter().enumerate() {
         let (plane, at) = (window / s.windows(), window % s.windows());
         let (rows, cols) = (s.on_image(0, at / s.map[1]), s.on_image(1, at % s.map[1]));

@@ -70,7 +70,7 @@ impl ConvSize {
     }
 
     /// Panics unless the operands are as long as the sizes say.
-    pub fn check(&self, image: usize, weights: usize, map: usize) {
+    pub(crate) fn check(&self, image: usize, weights: usize, map: usize) {
         let channels = size::product(&[self.batch, self.groups, self.channels, self.area()]);
         let maps = size::product(&[self.batch, self.groups, self.maps, self.pixels()]);
         let all = size::product(&[self.groups, self.maps, self.depth()]);

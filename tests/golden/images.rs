@@ -51,9 +51,8 @@ impl Args<'_> {
 /// The layer of a case, or none if it is of another kind.
 pub fn run(case: &Case) -> Option<Outcome> {
     let args = case.args;
-    let layer = |f: for<'r> fn(&[Var<'r, f64>], Args) -> Var<'r, f64>| {
-        Some(case.of_inputs(|x, _| vec![f(x, args)]))
-    };
+    let layer =
+        |f: for<'r> fn(&[Var<'r, f64>], Args) -> Var<'r, f64>| Some(case.of_inputs(|x, _| vec![f(x, args)]));
     match case.op {
         "conv1d" => layer(|x, args| x[0].conv1d(x[1], x.get(2).copied(), args.convolution())),
         "conv2d_more" => layer(|x, args| x[0].conv2d(x[1], x.get(2).copied(), args.convolution())),
@@ -80,7 +79,7 @@ pub fn run(case: &Case) -> Option<Outcome> {
             x[0].upsample_bilinear(args.each_axis::<2>("size", 1), align)
         }),
         "feature_map_l1" => layer(|x, args| {
-            let h = x[0].conv2d_relu(x[1], x[2], Convolution::new());
+            let h = x[0].conv2d_relu(x[1], x[2], Convolution::new().padding(1));
             reg::l1(h).per_sample() * args.number("lam")
         }),
         _ => None,

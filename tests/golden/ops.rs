@@ -10,8 +10,7 @@ use super::args::Args;
 use super::{Array, Fixture, compare};
 
 /// Operations of the fixtures that the crate does not have.
-const NOT_YET: &[&str] =
-    &["layer_norm", "batch_norm_train", "lstm_cell", "gru_cell"];
+const NOT_YET: &[&str] = &["layer_norm", "batch_norm_train", "lstm_cell", "gru_cell"];
 
 /// Operations that evaluate a transcendental function: two libraries may differ in its last digits.
 const TRANSCENDENTAL: &[&str] = &[

@@ -86,14 +86,14 @@ pub(super) unsafe fn weights<K: ConvKernel<Element: Float>>(p: &Operands<K::Elem
             });
         });
         for block in 0..blocks {
-            let (group, channels) =
-                (block / plan.channel_blocks, plan.channels(block % plan.channel_blocks));
+            let (group, channels) = (block / plan.channel_blocks, plan.channels(block % plan.channel_blocks));
             for o in 0..s.maps {
                 for k in 0..channels.len() * taps {
                     let at = (group * s.maps + o) * depth + channels.start * taps + k;
                     // SAFETY: the weight is one of the block's, of which every task has written its sum.
                     unsafe {
-                        let of_sum = |sum| *partial.get().add((block * sums + sum) * of_task + o * row + k * col);
+                        let of_sum =
+                            |sum| *partial.get().add((block * sums + sum) * of_task + o * row + k * col);
                         let total = (1..sums).fold(of_sum(0), |total, sum| total + of_sum(sum));
                         let weight = p.weights.get().add(at);
                         *weight = if p.add { *weight + total } else { total };

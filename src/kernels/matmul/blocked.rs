@@ -329,7 +329,11 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
 
 /// The two loops around the micro-kernel. A packed operand's step between panels is `a_row`, `b_col` a row or
 /// column: a panel of MR rows begins at `a + ir * a_row` either way.
-pub(in crate::kernels) unsafe fn macro_kernel<K: Microkernel>(p: &Product<K::Element>, pack_a: bool, pack_b: bool) {
+pub(in crate::kernels) unsafe fn macro_kernel<K: Microkernel>(
+    p: &Product<K::Element>,
+    pack_a: bool,
+    pack_b: bool,
+) {
     let [mr, nr] = if pack_a || pack_b { [K::MR, K::NR] } else { tile_shape::<K>(p) };
     // The columns split evenly, unless packing has fixed the panels: a narrow tile keeps the units less busy.
     let step = if pack_b { nr } else { even_step(p.n, nr) };

@@ -67,12 +67,7 @@ pub(super) unsafe fn walk<V: Vector, const BACK: bool>(t: &Taps<V::Element>) {
 
 /// `to = from`. What is written too far belongs to the next piece, or to the room after the row.
 #[inline(always)]
-unsafe fn copy_piece<V: Vector>(
-    from: *const V::Element,
-    stride: usize,
-    to: *mut V::Element,
-    length: usize,
-) {
+unsafe fn copy_piece<V: Vector>(from: *const V::Element, stride: usize, to: *mut V::Element, length: usize) {
     // SAFETY: as in `walk`.
     unsafe {
         if stride != 1 {

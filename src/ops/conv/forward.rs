@@ -52,7 +52,9 @@ impl Conv {
         if channels.saturating_mul(groups) != x[1] || !out.is_multiple_of(groups) {
             return error(format!(
                 "an input {} with {} channels and weights {} do not fit in {groups} group(s): weights are [out, in / groups, ..]",
-                Show(x), x[1], Show(w)
+                Show(x),
+                x[1],
+                Show(w)
             ));
         }
         let (image, kernel) = (image_of(x), image_of(w));
@@ -65,7 +67,8 @@ impl Conv {
                 let covered = moves.listed(&reach);
                 let padding = moves.listed(&self.padding);
                 return error(format!(
-                    "a kernel that covers {covered} pixels does not fit into an input {} with padding {padding}", Show(x)
+                    "a kernel that covers {covered} pixels does not fit into an input {} with padding {padding}",
+                    Show(x)
                 ));
             }
             map[axis] = (padded - reach[axis]) / self.stride[axis] + 1;
@@ -104,7 +107,12 @@ impl Rule for Conv {
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         let size = self.size(x[0], x[1])?;
         if let Some(b) = x.get(2).filter(|b| **b != [x[1][0]]) {
-            let text = format!("weights {} make {} channels, which a bias {} does not fit", Show(x[1]), x[1][0], Show(b));
+            let text = format!(
+                "weights {} make {} channels, which a bias {} does not fit",
+                Show(x[1]),
+                x[1][0],
+                Show(b)
+            );
             return Err(ShapeError::new(text));
         }
         Ok([x[0][0], x[1][0]].into_iter().chain(size.map[2 - self.axes..].iter().copied()).collect())

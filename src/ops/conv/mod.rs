@@ -202,7 +202,9 @@ impl Moves {
         if self.stride.contains(&0) || self.dilation.contains(&0) || self.groups == 0 {
             let (stride, dilation) = (self.listed(&self.stride), self.listed(&self.dilation));
             let groups = self.groups;
-            return error(format!("a stride of {stride}, a dilation of {dilation} and {groups} groups: none may be 0"));
+            return error(format!(
+                "a stride of {stride}, a dilation of {dilation} and {groups} groups: none may be 0"
+            ));
         }
         Ok(())
     }

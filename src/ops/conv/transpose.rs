@@ -119,7 +119,10 @@ impl ConvTranspose {
         if w[0] != x[1] || !w[0].is_multiple_of(self.groups) {
             return error(format!(
                 "an input {} with {} channels and weights {} do not fit in {} group(s): weights are [in, out / groups, ..]",
-                Show(x), x[1], Show(w), self.groups
+                Show(x),
+                x[1],
+                Show(w),
+                self.groups
             ));
         }
         let (map, kernel) = (image_of(x), image_of(w));
@@ -181,7 +184,8 @@ impl Rule for ConvTranspose {
         let size = self.size(x[0], x[1])?;
         let out = x[1][1].saturating_mul(self.groups);
         if let Some(b) = x.get(2).filter(|b| **b != [out]) {
-            let text = format!("weights {} make {out} channels, which a bias {} does not fit", Show(x[1]), Show(b));
+            let text =
+                format!("weights {} make {out} channels, which a bias {} does not fit", Show(x[1]), Show(b));
             return Err(ShapeError::new(text));
         }
         Ok([x[0][0], out].into_iter().chain(size.image[2 - self.axes..].iter().copied()).collect())

@@ -111,13 +111,17 @@ impl Windows {
         let image = image_of(x);
         let mut map = [0; 2];
         for axis in 0..2 {
-            let ([before, after], window, stride) = (self.padding[axis], self.window[axis], self.stride[axis]);
+            let ([before, after], window, stride) =
+                (self.padding[axis], self.window[axis], self.stride[axis]);
             let padded = image[axis].saturating_add(before).saturating_add(after);
-            if window > padded || padded > LONGEST || before >= window || after >= window || image[axis] == 0 {
+            if window > padded || padded > LONGEST || before >= window || after >= window || image[axis] == 0
+            {
                 return error(format!(
                     "windows of {} do not fit an input {} with padding {}: a window is larger than its padding, and not larger \
                      than the padded image",
-                    listed(self.axes, &self.window), Show(x), listed(self.axes, &self.padding)
+                    listed(self.axes, &self.window),
+                    Show(x),
+                    listed(self.axes, &self.padding)
                 ));
             }
             map[axis] = if self.overhang {
