@@ -324,3 +324,34 @@ fn the_deviation_of_weights_follows_their_fans() {
     assert_eq!(params.shape(layer.w)[..], [64, 32, 4, 4]);
     approx::assert_relative_eq!(variance(&params, layer.w), 1.0 / 256.0, max_relative = 0.05);
 }
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let _turn = crate::turn();
+    let default = quietgrad::threads();
+    let mut random = quietgrad::Random::new(6);
+    let mut run = |channels: [usize; 2], of: Convolution<2>, image: [usize; 4]| {
+        let mut draw = |shape: [usize; 4]| Tensor::from_fn(shape, |_| random.normal() as f32);
+        let (x, w) = (draw(image), draw([channels[1], channels[0] / of.groups, 3, 3]));
+        let b = Tensor::from_fn([channels[1]], |i| 0.1 * i as f32);
+        [1, 2, 3, 7].map(|threads| {
+            quietgrad::set_threads(threads);
+            let (y, gradients) = value_and_gradients(&mut Tape::new(), &[&x, &w, &b], |x| {
+                let y = x[0].conv2d_relu(x[1], x[2], of);
+                y.square() + y.max_pool2d(Pooling::new(2)).upsample_nearest(2)
+            });
+            let all = [vec![y], gradients].concat();
+            all.iter().flat_map(|x| x.data().iter().map(|x| x.to_bits())).collect::<Vec<_>>()
+        })
+    };
+    let of = Convolution::new().padding(1);
+    for bits in [
+        run([1, 24], of, [33, 1, 64, 64]),
+        run([32, 48], of, [7, 32, 26, 26]),
+        run([16, 64], of.groups(4), [19, 16, 32, 32]),
+        run([96, 40], of, [2, 96, 36, 30]),
+    ] {
+        assert!(bits.iter().all(|other| *other == bits[0]));
+    }
+    quietgrad::set_threads(default);
+}

@@ -2,7 +2,7 @@
 
 use super::{Pooling, Windows};
 use crate::kernels::pool;
-use crate::ops::{Real, Rule, Sample};
+use crate::ops::{Output, Real, Rule, Sample, ZeroRule};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
@@ -28,6 +28,11 @@ impl Rule for MaxPool {
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         self.windows.shape(x[0])
+    }
+
+    /// Of a relu layer's output the largest elements are zero in many places as well.
+    fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
+        ZeroRule { output: Output::Sparse, ..ZeroRule::DENSE }
     }
 
     /// A NaN in a window is its result.
