@@ -26,7 +26,7 @@ pub(crate) struct PoolSize {
 }
 
 /// Elements that a thread must find to be worth waking.
-const PART: usize = 1 << 17;
+const PART: usize = 1 << 16;
 
 impl PoolSize {
     fn check(&self, image: usize, map: usize) {

@@ -325,11 +325,13 @@ impl<T: Products> Zeros<T> {
 }
 
 /// Whether a node is of a kind that tends to have zeros, or keeps those of one that is.
-fn has_zeros(nodes: &[Node], id: NodeId) -> bool {
-    let node = &nodes[id.index()];
-    match (&node.kind, node.zeros.output) {
-        (Kind::Constant, _) | (_, Output::Sparse) => true,
-        (_, Output::KeepsZeros) => node.inputs.first().is_some_and(|&input| has_zeros(nodes, input)),
-        (_, Output::Any) => false,
+fn has_zeros(nodes: &[Node], mut id: NodeId) -> bool {
+    loop {
+        let node = &nodes[id.index()];
+        match (&node.kind, node.zeros.output, node.inputs.first()) {
+            (Kind::Constant, ..) | (_, Output::Sparse, _) => return true,
+            (_, Output::KeepsZeros, Some(&input)) => id = input,
+            _ => return false,
+        }
     }
 }

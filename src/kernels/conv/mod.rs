@@ -15,6 +15,7 @@
 //! Which block, image and channel a sum runs over, and in which order, follows from the sizes alone; threads share out
 //! what is to be computed.
 
+mod channels;
 mod forward;
 mod frames;
 mod plan;
@@ -25,11 +26,11 @@ use super::isa::Isa;
 use super::matmul::blocked::{Float, on_current_isa};
 use super::matmul::pack::{Kept, kept};
 use super::micro;
-use super::sum as sum_of;
 use super::threads::{Shared, threads};
-use crate::element::Element;
 use crate::matrix::conv::{ConvFinish, ConvSize, add_bias};
 use crate::matrix::{Accum, size};
+
+pub(crate) use channels::{pull_relu, sum_channels};
 
 thread_local! {
     /// A frame, columns, and a packed map.
@@ -153,18 +154,6 @@ pub(in crate::kernels) fn weights<T: ConvFloat>(
     let add = accum == Accum::Add;
     // SAFETY: the operands have the elements that the sizes say, and gw is borrowed mutably.
     unsafe { T::weights(&Operands { size, image, weights, map, bias: None, relu: false, add }) }
-}
-
-/// `sums (=, +=)` the sum of each channel, of `area` elements in each of the batch's images.
-pub(crate) fn sum_channels<T: Element>(x: &[T], area: usize, sums: &mut [T], accum: Accum) {
-    let channels = sums.len();
-    for (o, sum) in sums.iter_mut().enumerate() {
-        let mut total = T::ZERO;
-        for image in x.chunks_exact((channels * area).max(1)) {
-            total += sum_of(&image[o * area..(o + 1) * area]);
-        }
-        *sum = if accum == Accum::Add { *sum + total } else { total };
-    }
 }
 
 fn check_bias<T>(bias: Option<&[T]>, groups: usize, channels: usize) {

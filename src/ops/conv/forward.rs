@@ -1,7 +1,7 @@
 //! y = w * x + b, or max(w * x + b, 0): a kernel's products with what it covers, at each place.
 
 use super::{Convolution, LONGEST, Moves, Padding, image_of, of_two};
-use crate::kernels::{self, conv::sum_channels};
+use crate::kernels::{self, conv::pull_relu, conv::sum_channels};
 use crate::matrix::conv::{ConvFinish, ConvSize};
 use crate::matrix::{Accum, Products, size};
 use crate::ops::{OnEntries, Real, Rule, Sample, ZeroRule};
@@ -131,17 +131,27 @@ impl Rule for Conv {
 
     /// With relu, gy counts where y > 0 alone, whatever stands in it elsewhere.
     fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
-        if self.relu {
-            kernels::keep_where_positive(y.data, gy.data, std::mem::replace(gy.signs, T::ZERO));
+        if !self.relu {
+            return gy.read(y, |gy| self.vjp(x, y, gy, gx));
         }
-        gy.read(y, |gy| self.vjp(x, y, gy, gx));
+        let (size, plus) = (self.sizes(x), std::mem::replace(gy.signs, T::ZERO));
+        let mut summed = false;
+        if x.len() > 2 {
+            gx.add(2, |g, accum| {
+                pull_relu(y.data, gy.data, plus, size.pixels(), (g.data, accum));
+                summed = true;
+            });
+        }
+        if !summed {
+            kernels::keep_where_positive(y.data, gy.data, plus);
+        }
+        gy.read(y, |gy| products(&size, x, gy, gx));
     }
 
     /// gx = wᵀ * gy, gw = gy * x, gb = Σ gy of each channel
     fn vjp<T: Real>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let size = self.sizes(x);
-        gx.add(0, |g, accum| T::conv_transpose(&size, x[1].data, gy.data, None, (g.data, accum)));
-        gx.add(1, |g, accum| T::conv_weights(&size, x[0].data, gy.data, (g.data, accum)));
+        products(&size, x, gy, gx);
         if x.len() > 2 {
             gx.add(2, |g, accum| sum_channels(gy.data, size.pixels(), g.data, accum));
         }
@@ -187,6 +197,12 @@ impl Rule for Conv {
             of_line(line.padding([[2, 0]]), [1, 3, 6], [5, 3, 3], true),
         ]
     }
+}
+
+/// gx = wᵀ * gy, gw = gy * x
+fn products<T: Real>(size: &ConvSize, x: &[View<T>], gy: View<T>, gx: &mut Cotangents<T>) {
+    gx.add(0, |g, accum| T::conv_transpose(size, x[1].data, gy.data, None, (g.data, accum)));
+    gx.add(1, |g, accum| T::conv_weights(size, x[0].data, gy.data, (g.data, accum)));
 }
 
 /// # Convolutions
