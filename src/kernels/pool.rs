@@ -232,14 +232,15 @@ vectorize! {
                 let (g_above, g_below) = (&mut g_above[..2 * cols], &mut g_below[..2 * cols]);
                 for j in 0..cols {
                     let (y, gy) = (y[j], gy[j]);
-                    let of = |is: bool| if is { gy } else { T::ZERO };
-                    let first = is_it(above[2 * j], y);
-                    let second = is_it(above[2 * j + 1], y) & !first;
-                    let third = is_it(below[2 * j], y) & !(first | second);
-                    g_above[2 * j] = of(first);
-                    g_above[2 * j + 1] = of(second);
-                    g_below[2 * j] = of(third);
-                    g_below[2 * j + 1] = of(!(first | second | third));
+                    // What is left for those after it: each takes all or nothing, without a branch.
+                    let first = if is_it(above[2 * j], y) { gy } else { T::ZERO };
+                    let left = if is_it(above[2 * j], y) { T::ZERO } else { gy };
+                    let second = if is_it(above[2 * j + 1], y) { left } else { T::ZERO };
+                    let left = if is_it(above[2 * j + 1], y) { T::ZERO } else { left };
+                    let third = if is_it(below[2 * j], y) { left } else { T::ZERO };
+                    let left = if is_it(below[2 * j], y) { T::ZERO } else { left };
+                    (g_above[2 * j], g_above[2 * j + 1]) = (first, second);
+                    (g_below[2 * j], g_below[2 * j + 1]) = (third, left);
                 }
             }
         }

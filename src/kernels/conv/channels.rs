@@ -13,9 +13,8 @@ pub(crate) fn sum_channels<T: Element>(x: &[T], area: usize, sums: &mut [T], acc
     let channels = sums.len();
     let sums = Shared(sums.as_mut_ptr());
     for_channels(x.len(), [channels, area], &|o| {
-        let total = planes(x.len(), [channels, area], o).fold(T::ZERO, |total, at| {
-            total + crate::kernels::sum(&x[at..at + area])
-        });
+        let total = planes(x.len(), [channels, area], o)
+            .fold(T::ZERO, |total, at| total + crate::kernels::sum(&x[at..at + area]));
         // SAFETY: there is a sum for each channel, and one thread sees a channel.
         unsafe { put(sums.get().add(o), total, accum) }
     });

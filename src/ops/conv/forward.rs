@@ -97,7 +97,7 @@ impl Rule for Conv {
     }
 
     fn flops(&self, x: &[&[usize]], _: &[usize]) -> u64 {
-        self.size(x[0], x[1]).map_or(0, |size| size.work() as u64).saturating_mul(2)
+        self.size(x[0], x[1]).map_or(u64::MAX, |size| size.work() as u64).saturating_mul(2)
     }
 
     fn vjp_flops(&self, k: usize, x: &[&[usize]], y: &[usize]) -> u64 {
@@ -206,7 +206,7 @@ fn products<T: Real>(size: &ConvSize, x: &[View<T>], gy: View<T>, gx: &mut Cotan
 }
 
 /// # Convolutions
-impl<'r, T: Real> Var<'r, T> {
+impl<T: Real> Var<'_, T> {
     /// The convolution of `self` [batch, in, width] with weights w [out, in / groups, kernel], plus a bias b \[out\] if there
     /// is one: [batch, out, width of the result]. As in all deep learning, the kernel is not turned around.
     ///

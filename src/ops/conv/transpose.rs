@@ -173,7 +173,7 @@ impl Rule for ConvTranspose {
     }
 
     fn flops(&self, x: &[&[usize]], _: &[usize]) -> u64 {
-        self.size(x[0], x[1]).map_or(0, |size| size.work() as u64).saturating_mul(2)
+        self.size(x[0], x[1]).map_or(u64::MAX, |size| size.work() as u64).saturating_mul(2)
     }
 
     fn vjp_flops(&self, k: usize, x: &[&[usize]], y: &[usize]) -> u64 {
@@ -232,7 +232,7 @@ impl Rule for ConvTranspose {
 }
 
 /// # Transposed convolutions
-impl<'r, T: Real> Var<'r, T> {
+impl<T: Real> Var<'_, T> {
     /// The transpose of a convolution, of `self` [batch, in, width] with weights w [in, out / groups, kernel]: each pixel lays
     /// its multiple of the kernel on the result, where they add up. The result has
     /// (width − 1) · stride + (kernel − 1) · dilation + 1 + output padding − padding pixels.
