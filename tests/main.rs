@@ -6,6 +6,7 @@ use quietgrad::kernels::isa::Isa;
 
 mod architecture;
 mod chains;
+mod conv;
 mod derivatives;
 mod golden;
 mod gradcheck;

@@ -329,7 +329,11 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
 
 /// The two loops around the micro-kernel. A packed operand's step between panels is `a_row`, `b_col` a row or
 /// column: a panel of MR rows begins at `a + ir * a_row` either way.
-unsafe fn macro_kernel<K: Microkernel>(p: &Product<K::Element>, pack_a: bool, pack_b: bool) {
+pub(in crate::kernels) unsafe fn macro_kernel<K: Microkernel>(
+    p: &Product<K::Element>,
+    pack_a: bool,
+    pack_b: bool,
+) {
     let [mr, nr] = if pack_a || pack_b { [K::MR, K::NR] } else { tile_shape::<K>(p) };
     // The columns split evenly, unless packing has fixed the panels: a narrow tile keeps the units less busy.
     let step = if pack_b { nr } else { even_step(p.n, nr) };
@@ -348,7 +352,7 @@ unsafe fn macro_kernel<K: Microkernel>(p: &Product<K::Element>, pack_a: bool, pa
                     b: p.b.add(jr * p.b_col),
                     b_col: if pack_b { 1 } else { p.b_col },
                     c: p.c.add(ir * p.c_row + jr * p.c_col),
-                    finish: p.finish.below(ir),
+                    finish: p.finish.at(ir, jr),
                     ..*p
                 };
                 if p.c_row != 1 && rows > 1 {

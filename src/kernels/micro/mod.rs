@@ -14,6 +14,7 @@
 #![allow(clippy::needless_range_loop)]
 
 mod columns;
+pub(super) mod conv;
 mod dots;
 pub(super) mod list;
 mod panel;
@@ -40,8 +41,8 @@ use crate::element::Element;
 /// The largest [`Vector::LANES`]: 16 `f32` in 512 bits.
 pub(super) const MAX_LANES: usize = 16;
 
-/// The most steps of k that a product may have to be computed a column of c at a time, and the most inputs that a relu
-/// layer may have to be pulled back in one pass.
+/// The most steps of k of a product that is computed a column of c at a time, and the most inputs of a relu layer that is
+/// pulled back in one pass.
 pub const THIN: usize = 4;
 
 /// Asks for the cache line of `at`, if every machine of the target can.
@@ -136,16 +137,24 @@ pub(super) struct Finish<T> {
     pub bias: Option<*const T>,
     /// 1, or 0 to add the same number to every row.
     pub bias_step: usize,
+    /// From a column's number to the next one's, where all rows are added the same.
+    pub bias_across: usize,
     /// Take the maximum with 0.
     pub relu: bool,
 }
 
 impl<T> Finish<T> {
-    pub const REPLACE: Self = Finish { add: false, bias: None, bias_step: 1, relu: false };
+    pub const REPLACE: Self = Finish { add: false, bias: None, bias_step: 1, bias_across: 0, relu: false };
 
     /// What is to be done with the tile that begins `rows` further down.
     pub fn below(self, rows: usize) -> Self {
-        Finish { bias: self.bias.map(|bias| bias.wrapping_add(rows * self.bias_step)), ..self }
+        self.at(rows, 0)
+    }
+
+    /// What is to be done with the tile that begins `rows` further down and `cols` further right.
+    pub fn at(self, rows: usize, cols: usize) -> Self {
+        let from = rows * self.bias_step + cols * self.bias_across;
+        Finish { bias: self.bias.map(|bias| bias.wrapping_add(from)), ..self }
     }
 }
 
@@ -191,8 +200,7 @@ impl<T> Product<T> {
     }
 }
 
-/// A relu layer with few inputs on the way back: [`ReluLayer`](crate::element::ReluLayer) in pointers, and where its
-/// parameters' cotangents go.
+/// A relu layer with few inputs on the way back, in pointers, and where its parameters' cotangents go.
 #[derive(Clone, Copy)]
 pub(super) struct ThinLayer<T> {
     pub m: usize,
@@ -215,7 +223,7 @@ pub(super) struct ThinLayer<T> {
     pub gb_add: bool,
 }
 
-/// A block of an operand that is to be packed: rows of `a`, or columns of `b`, `width` of them, of `k` elements.
+/// A block of an operand to be packed: rows of `a`, or columns of `b`, `width` of them, of `k` elements.
 #[derive(Clone, Copy)]
 pub(super) struct Block<T> {
     pub width: usize,
@@ -228,8 +236,7 @@ pub(super) struct Block<T> {
 /// The dense inner loops of one instruction set.
 ///
 /// # Safety
-/// Callable only where the instruction set is available; pointers must be valid for what the sizes and strides
-/// describe.
+/// Callable only where the instruction set is available; pointers must be valid for what sizes and strides describe.
 pub(super) trait Microkernel {
     type Element: Element;
     /// Rows of the tile, which the registers hold as vectors.
@@ -241,12 +248,12 @@ pub(super) trait Microkernel {
     /// A tile of as many registers for products with few columns: many vectors by few columns.
     const TALL: [usize; 2];
 
-    /// Computes a tile within MR x NR, FLAT or TALL with both operands where the caller has them. The columns of
-    /// `a` and `c` are contiguous: `a_row` and `c_row` count as 1.
+    /// Computes a tile within MR x NR, FLAT or TALL with both operands where the caller has them. The columns of `a` and
+    /// `c` are contiguous: `a_row` and `c_row` count as 1.
     unsafe fn direct(tile: &Product<Self::Element>);
 
-    /// Computes a tile within MR x NR from packed operands: `a_col` is MR, `b_row` is NR, `b_col` is 1, and every column of `a` has MR
-    /// elements in memory, whatever `m` says.
+    /// Computes a tile within MR x NR from packed operands: `a_col` is MR, `b_row` is NR, `b_col` is 1, and every column of
+    /// `a` has MR elements in memory, whatever `m` says.
     unsafe fn packed(tile: &Product<Self::Element>);
 
     /// Copies a block of `a` in panels of MR rows: element (w, p) of `width x k`, at `from[w * step_w + p * step_p]`, goes
@@ -257,8 +264,7 @@ pub(super) trait Microkernel {
     /// Copies a block of `b` in panels of NR columns, as [`pack_a`](Microkernel::pack_a) does with rows.
     unsafe fn pack_b(block: &Block<Self::Element>, to: *mut Self::Element, pitch: usize);
 
-    /// Computes a product with k from 1 to [`THIN`]. The columns of `a` and `c` are contiguous: `a_row` and `c_row` count
-    /// as 1.
+    /// Computes a product with k from 1 to [`THIN`]. Columns of `a` and `c` are contiguous: `a_row`, `c_row` count as 1.
     unsafe fn thin(product: &Product<Self::Element>);
 
     /// Pulls a relu layer back that has from 1 to [`THIN`] inputs.
@@ -370,6 +376,7 @@ macro_rules! microkernel {
             }
 
             $crate::kernels::micro::sparse::sparse_kernel!($name: $vector $(, features $features)?);
+            $crate::kernels::micro::conv::conv_kernel!($name: $vector $(, features $features)?);
         };
     };
 }
