@@ -1,6 +1,7 @@
 //! A file larger than the memory that is allowed for it.
 
 use std::collections::HashMap;
+use std::fs;
 
 use quietgrad_lab::data::shards::Shards;
 use quietgrad_lab::data::{Array, Value, idx, npy, safetensors};
@@ -50,6 +51,10 @@ fn a_file_five_times_larger_than_the_memory_allowed_is_read_within_it() {
         rows
     });
     assert_eq!(rows, 20_000);
+    println!(
+        "{most} bytes at most; {allowed} are allowed, the file has {}",
+        fs::metadata(&path).unwrap().len()
+    );
     // A batch, which doubles as it grows, comes on top, and the order of the shards.
     let batch = 2 * 100 * 64 * 8;
     assert!(most <= allowed + batch + 4096, "{most} bytes were taken, {allowed} are allowed");
