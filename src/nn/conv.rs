@@ -1,6 +1,5 @@
 //! Convolutional layers.
 
-use crate::matrix::size;
 use crate::nn::Init;
 use crate::ops::Real;
 use crate::ops::conv::{Convolution, EachAxis, Transposed};
@@ -9,9 +8,14 @@ use crate::random::Random;
 use crate::tape::Var;
 use crate::tensor::{Shape, Tensor};
 
+/// The product of some sizes; `usize::MAX` if it is larger.
+fn product(sizes: &[usize]) -> usize {
+    sizes.iter().fold(1, |product, &size| product.saturating_mul(size))
+}
+
 /// How many inputs and outputs a unit has, for [`Init`]: channels of a group times pixels of the kernel.
 fn fans(channels: [usize; 2], groups: usize, kernel: &[usize]) -> [usize; 2] {
-    channels.map(|channels| (channels / groups.max(1)).saturating_mul(size::product(kernel)).max(1))
+    channels.map(|channels| (channels / groups.max(1)).saturating_mul(product(kernel)).max(1))
 }
 
 /// The parameters of a layer: the weights, of a shape that begins with these channels, and a bias for each output.
@@ -199,7 +203,7 @@ macro_rules! conv_transpose_layer {
                 expect_groups(name, [inputs, outputs], of.groups);
                 let kernel = kernel.each_axis();
                 let [fan_in, fan_out] = fans([inputs, outputs], of.groups, &kernel);
-                let fan_in = (fan_in / size::product(&of.stride).max(1)).max(1);
+                let fan_in = (fan_in / product(&of.stride).max(1)).max(1);
                 let weights = ([inputs, outputs / of.groups], &kernel[..]);
                 let [w, b] = add(params, name, weights, [fan_in, fan_out], outputs, (init, random));
                 $name { w, b, of }
