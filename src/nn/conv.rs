@@ -8,9 +8,9 @@ use crate::random::Random;
 use crate::tape::Var;
 use crate::tensor::{Shape, Tensor};
 
-/// The product of sizes, as large as can be if it is larger.
+/// The product of some sizes; `usize::MAX` if it is larger.
 fn product(sizes: &[usize]) -> usize {
-    sizes.iter().copied().fold(1, usize::saturating_mul)
+    sizes.iter().fold(1, |product, &size| product.saturating_mul(size))
 }
 
 /// How many inputs and outputs a unit has, for [`Init`]: channels of a group times pixels of the kernel.

@@ -53,7 +53,7 @@ impl Rule for AvgPool {
 
 impl<T: Real> Var<'_, T> {
     /// The mean of each window of `self` [batch, channels, width]: of the elements that it has, and not of its padding unless
-    /// [`count_padding`](Pooling::count_padding) says so.
+    /// [`count_padding`](Pooling::count_padding()) says so.
     ///
     /// # Panics
     /// If the windows do not fit, or a size is 0.

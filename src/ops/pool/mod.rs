@@ -28,7 +28,7 @@ pub struct Pooling<const D: usize> {
     /// From one window to the next.
     pub stride: [usize; D],
     /// What the image is surrounded with, less than a window: it never wins, and counts in a mean only if
-    /// [`count_padding`](Pooling::count_padding) says so.
+    /// [`count_padding`](Pooling::count_padding()) says so.
     pub padding: Padding<D>,
     /// Whether a last window may hang over the end of the padded image: `ceil_mode`. It must begin before the padding at the
     /// end, and what hangs over does not count.
