@@ -80,7 +80,7 @@ fn evaluate(rows: &Rows, params: &Params<f32>, net: &Mlp) -> (f64, f64, Tensor<f
     let r = tape.record(params);
     let (y, activations) = net.forward(r.constant(&rows.x));
     let error = f64::from(loss::mse(y, r.constant(&rows.y)).item()).sqrt();
-    (error, activations.map(|h| h.density()).iter().sum::<f64>() / 2.0, y.value())
+    (error, activations.map(Var::density).iter().sum::<f64>() / 2.0, y.value())
 }
 
 fn mean_and_deviation(x: &[f64]) -> (f64, f64) {
