@@ -358,10 +358,10 @@ fn every_op_runs_without_allocating() {
     }
 }
 
-/// What can be done with a tensor of six axes and its indices, to a number.
 const SQUARE: Unary = Unary::Square(Square {});
 const ERROR: Binary = Binary::SquaredError(SquaredError {});
 
+/// What can be done with a tensor of six axes and its indices, to a number.
 fn six_axes<'r>(r: Recording<'r, f64>, [x, w, b]: [&Tensor<f64>; 3], random: &mut Random) -> Var<'r, f64> {
     let [x, w, b] = [r.input(x), r.input(w), r.input(b)];
     let (y, shape) = (x.shift(0.5), x.shape());
