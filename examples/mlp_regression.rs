@@ -2,6 +2,9 @@
 //! variables, of which five do nothing, with noise; the penalty's coefficient is chosen on validation rows, the score is that on
 //! test rows, and all is done for several draws of the data and of the weights. `QUIETGRAD_QUICK=1` cuts it short.
 //!
+//! As it comes out: no. The error is 2.145 without and 2.152 with a penalty (a difference of 0.007, deviation 0.015 over 10 draws,
+//! lower in 3 of them); what changes is that fewer units are active.
+//!
 //! Source of the data: J. H. Friedman, Multivariate Adaptive Regression Splines, 1991, section 4.3.
 
 use std::f64::consts::PI;
@@ -80,7 +83,7 @@ fn evaluate(rows: &Rows, params: &Params<f32>, net: &Mlp) -> (f64, f64, Tensor<f
     let r = tape.record(params);
     let (y, activations) = net.forward(r.constant(&rows.x));
     let error = f64::from(loss::mse(y, r.constant(&rows.y)).item()).sqrt();
-    (error, activations.map(|h| h.density()).iter().sum::<f64>() / 2.0, y.value())
+    (error, activations.map(Var::density).iter().sum::<f64>() / 2.0, y.value())
 }
 
 fn mean_and_deviation(x: &[f64]) -> (f64, f64) {

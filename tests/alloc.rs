@@ -18,6 +18,7 @@ use quietgrad::ops::pool::Pooling;
 use quietgrad::ops::upsample::Align;
 use quietgrad::ops::{Op, Reduction, Sample, SampleInput};
 use quietgrad::optim::{Adam, Optimizer};
+use quietgrad::pointwise::{Binary, Square, SquaredError, Unary};
 use quietgrad::{Accum, SkipZeros};
 use quietgrad::{Params, Random, Recording, Tape, Tensor, Var, loss, reg, set_threads, threads};
 
@@ -390,6 +391,9 @@ fn every_op_runs_without_allocating() {
     }
 }
 
+const SQUARE: Unary = Unary::Square(Square {});
+const ERROR: Binary = Binary::SquaredError(SquaredError {});
+
 /// What can be done with a tensor of six axes and its indices, to a number.
 fn six_axes<'r>(r: Recording<'r, f64>, [x, w, b]: [&Tensor<f64>; 3], random: &mut Random) -> Var<'r, f64> {
     let [x, w, b] = [r.input(x), r.input(w), r.input(b)];
@@ -423,6 +427,9 @@ fn six_axes<'r>(r: Recording<'r, f64>, [x, w, b]: [&Tensor<f64>; 3], random: &mu
         image.max_pool2d(Pooling::new(2)) + image.avg_pool2d(Pooling::new(2)),
         image.upsample_nearest(2).global_max_pool2d()
             + image.upsample_bilinear(9, Align::Corners).global_avg_pool2d(),
+        x.normalize(5, 0.1) + x.normalize_rms(2, 0.1) + turned.normalize(1, 0.1).sum(),
+        x.affine(3, b, b) + turned.affine_about(2, b, b, b).sum(),
+        x.masked_softmax(x.gt(y)) + turned.masked_softmax(turned.slice(2, 0..1)).sum(),
     ];
     let sums = [
         x.sum_axes([0, 3, 5]).sum() + x.mean_axes([1, 2, 4]).sum(),
@@ -432,6 +439,10 @@ fn six_axes<'r>(r: Recording<'r, f64>, [x, w, b]: [&Tensor<f64>; 3], random: &mu
         x.log_sum_exp_axes([1, 2]).sum() + turned.log_sum_exp_axes([1, 2]).sum(),
         x.cross_entropy(classes, Reduction::Sum) + reg::l1(x).summed(),
         loss::mse(x, y) + classes.one_hot(4).sum(),
+        x.mean_square_about(x.mean_axes([0, 3]), [0, 3]).sum()
+            + turned.mean_square_about(b, [0, 1, 3, 4, 5]).sum(),
+        x.cross_entropy(classes, Reduction::Each).sum() + x.map_sum(SQUARE, Reduction::Each).sum(),
+        x.zip_sum(y, ERROR, Reduction::Each).sum(),
     ];
     parts.into_iter().map(Var::sum).chain(sums).reduce(|sum, part| sum + part).unwrap()
 }

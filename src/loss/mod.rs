@@ -110,7 +110,8 @@ pub fn bce_with_logits<'r, T: Real>(logits: Var<'r, T>, target: Var<'r, T>) -> V
 /// let r = tape.record(&params);
 /// let logits = r.constant(&Tensor::from([0.0, 0.0]));
 /// let target = r.constant(&Tensor::from([0.0, 1.0]));
-/// assert_eq!(loss::bce_with_positives(logits, target, 3.0).item(), 2.0 * 2f64.ln());
+/// let loss = loss::bce_with_positives(logits, target, 3.0).item();
+/// approx::assert_relative_eq!(loss, 2.0 * 2f64.ln(), max_relative = 1e-12);
 /// ```
 #[doc(alias = "pos_weight")]
 #[track_caller]

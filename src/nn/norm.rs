@@ -66,10 +66,11 @@ impl LayerNorm {
 /// use quietgrad::{Params, Tape, Tensor, nn::RmsNorm};
 ///
 /// let mut params = Params::<f64>::new();
-/// let norm = RmsNorm { eps: 0.0, ..RmsNorm::new(&mut params, "norm", 2) };
+/// let norm = RmsNorm { eps: 0.0, ..RmsNorm::new(&mut params, "norm", 4) };
 /// let mut tape = Tape::new();
 /// let r = tape.record(&params);
-/// assert_eq!(norm.forward(r.constant(&Tensor::from([[1.0, 7.0]]))).value(), Tensor::from([[0.2, 1.4]]));
+/// let y = norm.forward(r.constant(&Tensor::from([[4.0, 0.0, 0.0, 0.0]])));
+/// assert_eq!(y.value(), Tensor::from([[2.0, 0.0, 0.0, 0.0]]));
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RmsNorm {

@@ -96,8 +96,8 @@ impl<T: Real> Var<'_, T> {
     ///
     /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
     /// let r = tape.record(&params);
-    /// let x = r.constant(&Tensor::from([[1.0, 7.0], [0.0, 0.0]]));
-    /// assert_eq!(x.normalize_rms(1, 0.0).value(), Tensor::from([[0.2, 1.4], [0.0, 0.0]]));
+    /// let x = r.constant(&Tensor::from([[4.0, 0.0, 0.0, 0.0]]));
+    /// assert_eq!(x.normalize_rms(1, 0.0).value(), Tensor::from([[2.0, 0.0, 0.0, 0.0]]));
     /// ```
     #[track_caller]
     pub fn normalize_rms(self, axis: usize, eps: f64) -> Self {

@@ -54,7 +54,7 @@ pub struct Node {
     pub(crate) aliases: bool,
     pub(crate) cotangent: Place,
     /// The cotangents of the inputs.
-    pub(crate) slots: SmallVec<[Slot; 3]>,
+    pub(crate) slots: SmallVec<[Slot; 4]>,
     /// What its op makes of zeros.
     pub(crate) zeros: ZeroRule,
     /// m, k and n, if it is a product that can skip the zeros of its first input.
