@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quietgrad::inspect::Kind;
 use quietgrad::kernels::{screen, support::find};
 use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, Sparse, Support};
-use quietgrad::nn::{Dense, Init};
+use quietgrad::nn::{Dense, Init, Steps};
 use quietgrad::ops::{Op, Reduction, Sample, SampleInput};
 use quietgrad::optim::{Adam, Optimizer};
 use quietgrad::{Accum, SkipZeros};
@@ -347,6 +347,10 @@ fn six_axes<'r>(r: Recording<'r, f64>, [x, w, b]: [&Tensor<f64>; 3], random: &mu
         x.matmul(x.transpose(4, 5)).matmul(y),
         turned.matmul(turned.transpose(4, 5)).sum_axes([0, 1, 2]).sum() + x,
         x.linear(w, b).mean() + x + x.linear_relu(w, b).sum(),
+        x.reshape([2, 24, 4]).lstm(x.reshape([48, 4]).slice(0, ..1), None, Steps::all()).0.sum() + x,
+        x.reshape([2, 32, 3]).gru(x.reshape([64, 3]).slice(0, ..1), None, None, Steps::all()).0.sum() + x,
+        x.reshape([2, 96, 1]).rnn(true, w.slice(0, ..1).slice(1, ..1), None, Steps::all().reversed()).1.sum()
+            + x,
     ];
     let sums = [
         x.sum_axes([0, 3, 5]).sum() + x.mean_axes([1, 2, 4]).sum(),

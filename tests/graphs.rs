@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use quietgrad::inspect::{Kind, Node};
+use quietgrad::nn::Steps;
 use quietgrad::ops::Op;
 use quietgrad::pointwise::{Binary, Unary};
 use quietgrad::{ParamId, Params, Random, Recording, Reduction, SkipZeros, Tape, Tensor, Var, reg};
@@ -97,7 +98,7 @@ impl<'r> Draw<'r> {
     fn step(&mut self) -> Var<'r, f64> {
         let (h, rows, width) = (self.value(), self.rows, self.width);
         let axis = self.below(2);
-        match self.below(26) {
+        match self.below(27) {
             0..4 => {
                 let all = Unary::all();
                 let f = all[self.below(all.len())];
@@ -170,8 +171,33 @@ impl<'r> Draw<'r> {
                 };
                 h * 0.5 + total.unsqueeze(axis).broadcast_to([rows, width]) * 0.1
             }
+            25 => self.recurrent(h),
             _ => h * 0.7,
         }
+    }
+
+    /// A recurrent layer of two units that takes the rows for the steps of one sequence.
+    fn recurrent(&mut self, h: Var<'r, f64>) -> Var<'r, f64> {
+        let (kind, reversed, masked) = (self.below(4), self.below(2) == 1, self.below(2) == 1);
+        let (w, other) = (self.param(0).slice(0, ..2), self.value());
+        let z = |gates: usize| h.slice(1, ..2 * gates).unsqueeze(0);
+        let wh = |gates: usize| w.slice(1, ..2 * gates);
+        let mut steps = if masked {
+            Steps::masked(other.select(1, 0).gt(h.select(1, 1)).unsqueeze(0))
+        } else {
+            Steps::all()
+        };
+        if reversed {
+            steps = steps.reversed();
+        }
+        let state = other.slice(0, ..1).slice(1, ..2);
+        let y = match kind {
+            0 => z(4).lstm(wh(4), Some([state, state]), steps).0,
+            1 => z(3).gru(wh(3), Some(other.select(0, 0).slice(0, ..2)), Some(state), steps).0,
+            2 => z(3).gru(wh(3), None, None, steps).0,
+            _ => z(1).rnn(reversed, wh(1), None, steps).0,
+        };
+        h * 0.5 + y.squeeze(0).sum_axes([1]).unsqueeze(1) * 0.3
     }
 
     /// Adds something to the loss that reads a value.

@@ -3,6 +3,10 @@
 
 mod dense;
 mod init;
+mod recurrent;
 
 pub use dense::Dense;
 pub use init::Init;
+pub use recurrent::{Bidirectional, Gru, Lstm, LstmState, Recurrent, Rnn, Stack, Steps, Unrolled};
+
+pub use crate::ops::gru::Reset;

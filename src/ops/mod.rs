@@ -22,6 +22,8 @@ pub mod variance;
 
 pub mod matmul;
 
+pub mod recurrent;
+
 pub mod cross_entropy;
 pub mod map_sum;
 pub mod softmax;
@@ -49,9 +51,10 @@ mod zero_rule;
 
 pub use custom::{Custom, CustomRule};
 pub use matmul::linear;
+pub use recurrent::{gru, lstm, rnn};
 pub use reduction::Reduction;
 pub(crate) use reduction::no_mean;
-pub use rule::{Alias, Layout, Rule, Sample, SampleInput};
+pub use rule::{Alias, Layout, Room, Rule, Sample, SampleInput};
 pub use zero_rule::{OnEntries, Output, ZeroRule};
 
 use crate::element::{Dual, Element};
@@ -106,6 +109,9 @@ ops! {
     cross_entropy::CrossEntropy,
     matmul::MatMul,
     linear::Linear,
+    lstm::Lstm,
+    gru::Gru,
+    rnn::Rnn,
     sum::Sum,
     extremum::Extremum,
     norm::Norm,
@@ -166,6 +172,10 @@ impl Op {
 
     pub(crate) fn takes_strides(&self, k: usize) -> bool {
         each!(self, rule => rule.takes_strides(k))
+    }
+
+    pub(crate) fn room(&self, x: &[&[usize]]) -> Room {
+        each!(self, rule => rule.room(x))
     }
 
     pub(crate) fn differentiable(&self) -> bool {

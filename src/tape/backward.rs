@@ -100,7 +100,7 @@ impl<T: Real> Sweep<'_, T> {
         let (signs_of_inputs, own_signs) = self.signs.split_at_mut(i);
         let mut signs_of_copy = own_signs[0];
         let gy_view = Cotangent {
-            data: gy.as_mut().map_or(&mut rest[..place.len()], |gy| &mut gy.of.values),
+            data: gy.as_mut().map_or(&mut rest[..place.len() + node.room.scratch], |gy| &mut gy.of.values),
             shape: &node.shape,
             support: if let RunOn::SparseCotangent(number) = on {
                 Some(&zeros.supports.all[number])
@@ -124,7 +124,7 @@ impl<T: Real> Sweep<'_, T> {
             entries,
         };
         let run = |gx: &mut Cotangents<T>| {
-            let whole = values.view(node);
+            let whole = values.view_with_kept(node);
             if node.on_numbers {
                 let gy = gy_view.read(whole, |gy| gy.data[0]);
                 return gx.add_numbers(op.vjp_of_numbers(values.numbers(nodes, node), whole.data[0], gy));

@@ -231,6 +231,7 @@ impl<T: Real> Sweep<'_, T> {
             let mut lent = self.lend(number);
             lent.of.values.clear();
             lent.of.values.extend_from_slice(&self.cotangents[place.clone()]);
+            lent.of.values.resize(place.len() + self.nodes[i].room.scratch, T::ZERO);
             return (Some(lent), true);
         }
         (None, false)

@@ -14,11 +14,12 @@ pub(crate) struct Arena<T> {
 }
 
 impl<T: Element> Arena<T> {
-    /// The place of the next elements, if they can be counted.
-    pub fn take(&mut self, len: usize) -> Option<Range<usize>> {
+    /// The place of the next elements, with more behind it, if they can be counted.
+    pub fn take(&mut self, len: usize, behind: usize) -> Option<Range<usize>> {
         let start = self.used;
-        self.used = start.checked_add(len)?;
-        Some(start..self.used)
+        let end = start.checked_add(len)?;
+        self.used = end.checked_add(behind)?;
+        Some(start..end)
     }
 
     /// Makes memory of what was taken; says whether there was as much. (The first memory is the system's zeroed pages, of

@@ -18,7 +18,7 @@ use super::watch::Watch;
 use super::zeros::{SkipZeros, Skipping, Zeros};
 use crate::element::Element;
 use crate::matrix::Products;
-use crate::ops::{Alias, OnEntries, Op, Output, Real, ZeroRule};
+use crate::ops::{Alias, OnEntries, Op, Output, Real, Room, ZeroRule};
 use crate::params::{ParamId, Params};
 use crate::tensor::{Shape, ShapeError, ViewMut};
 
@@ -61,8 +61,11 @@ impl<T> Record<T> {
     /// How many elements of the values' and of the cotangents' memory this recording has taken.
     pub fn taken(&self) -> [usize; 2] {
         self.nodes().iter().fold([0; 2], |[values, cotangents], node| {
-            let value = if let Memory::Arena(range) = &node.value { range.end } else { 0 };
-            let cotangent = if let Place::Arena(range) = &node.cotangent { range.end } else { 0 };
+            let value = if let Memory::Arena(range) = &node.value { range.end + node.room.kept } else { 0 };
+            let cotangent = match &node.cotangent {
+                Place::Arena(range) => range.end + node.room.scratch,
+                Place::Nowhere | Place::Gradient(_) => 0,
+            };
             [values.max(value), cotangents.max(cotangent)]
         })
     }
@@ -202,20 +205,21 @@ impl<T: Real> Record<T> {
             Ok(len) => len,
             Err(error) => panic!("{name}: {error}"),
         };
-        let Some((range, cotangent)) = self.take(len, active.then_some(len)) else {
+        let Some((range, cotangent)) = self.take(len, active.then_some(len), Room::default()) else {
             panic!("{name}: no memory for a tensor of shape {shape}");
         };
         fill(&mut self.values.data[range.clone()]);
         self.push(Node::leaf(kind, shape, Memory::Arena(range), cotangent, at))
     }
 
-    /// Memory for a value, and a place for its cotangent, if it has one. `None`, and nothing taken, if there is not so much.
-    fn take(&mut self, value: usize, cotangent: Option<usize>) -> Option<(Range<usize>, Place)> {
+    /// Memory for a value, and a place for its cotangent, if it has one, each with room behind it. `None`, and nothing taken, if
+    /// there is not so much.
+    fn take(&mut self, value: usize, cotangent: Option<usize>, room: Room) -> Option<(Range<usize>, Place)> {
         let before = [self.values.used, self.cotangents.used];
-        let range = self.values.take(value).filter(|_| self.values.back());
+        let range = self.values.take(value, room.kept).filter(|_| self.values.back());
         let place = match cotangent {
             None => Some(Place::Nowhere),
-            Some(len) => self.cotangents.take(len).map(Place::Arena),
+            Some(len) => self.cotangents.take(len, room.scratch).map(Place::Arena),
         };
         let taken = range.zip(place);
         if taken.is_none() {
@@ -340,11 +344,11 @@ impl<T: Real> Record<T> {
     ) -> Result<NodeId, (&'static str, ShapeError)> {
         self.depart();
         let node = |id: &NodeId| &self.nodes[id.index()];
-        let (shape, len, zeros) = {
+        let (shape, len, zeros, room) = {
             let shapes: SmallVec<[&[usize]; 4]> = inputs.iter().map(|id| &node(id).shape[..]).collect();
             let shape = op.shape(&shapes).map_err(|error| (op.name(), error))?;
             let len = shape.elements_of::<T>().map_err(|error| (op.name(), error))?;
-            (shape, len, op.zeros(&shapes))
+            (shape, len, op.zeros(&shapes), op.room(&shapes))
         };
         let active = op.differentiable() && inputs.iter().any(|id| node(id).is_active());
         let alias = op.alias(node(&inputs[0]).layout(), &shape);
@@ -356,7 +360,7 @@ impl<T: Real> Record<T> {
             None => (None, None),
         };
         let own = if aliases { 0 } else { len };
-        let Some((range, cotangent)) = self.take(own, active.then_some(len)) else {
+        let Some((range, cotangent)) = self.take(own, active.then_some(len), room) else {
             let text = format!("no memory for a result of shape {shape}");
             return Err((op.name(), ShapeError::new(text)));
         };
@@ -380,6 +384,7 @@ impl<T: Real> Record<T> {
             slots,
             zeros,
             product,
+            room,
             on_numbers,
             at,
         }))

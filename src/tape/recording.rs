@@ -149,6 +149,36 @@ impl<'r, T: Real> Recording<'r, T> {
         Indices(self.var(node))
     }
 
+    /// A mask \[batch, time\] for sequences of these lengths, padded to `time` steps: 1 at the steps before a length, 0 from
+    /// there on.
+    ///
+    /// # Panics
+    /// If a length is larger than `time`.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// assert_eq!(r.mask(&[3, 0], 3).value(), Tensor::from([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]));
+    /// ```
+    #[doc(alias = "pack_padded_sequence")]
+    #[track_caller]
+    pub fn mask(self, lengths: &[usize], time: usize) -> Var<'r, T> {
+        for &length in lengths {
+            assert!(length <= time, "mask: a length of {length} does not fit {time} steps");
+        }
+        let (shape, at) = (Shape::from([lengths.len(), time]), Location::caller());
+        let record = &mut *self.tape.record.borrow_mut();
+        let node = record.leaf(Kind::Constant, &shape, at, |place| {
+            for (place, &length) in place.chunks_exact_mut(time.max(1)).zip(lengths) {
+                place[..length].fill(T::ONE);
+                place[length..].fill(T::ZERO);
+            }
+        });
+        self.var(node)
+    }
+
     /// A constant of whole numbers, which must be exact, in the name of a method.
     #[track_caller]
     fn whole_numbers(

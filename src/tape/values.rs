@@ -35,6 +35,18 @@ impl<'a, T: Element> Values<'a, T> {
         View { data, shape: &node.shape, strides, sparse: None }
     }
 
+    /// A node's value, with what its op has kept behind it.
+    #[inline(always)]
+    pub fn view_with_kept(self, node: &'a Node) -> View<'a, T> {
+        let mut view = self.view(node);
+        if node.room.kept > 0
+            && let Memory::Arena(range) = &node.value
+        {
+            view.data = &self.arena[range.start..range.end + node.room.kept];
+        }
+        view
+    }
+
     /// The value of the node with this number.
     #[inline(always)]
     pub fn view_of(self, nodes: &'a [Node], id: NodeId) -> View<'a, T> {

@@ -27,15 +27,10 @@ const NOT_YET: &[&str] = &[
     "global_avg_pool2d",
     "global_max_pool2d",
     "group_norm",
-    "gru",
-    "lstm",
-    "lstm_lengths",
-    "masked_activity_l1",
     "max_pool1d",
     "max_pool2d_more",
     "multi_head_attention",
     "rms_norm",
-    "rnn",
     "upsample_bilinear",
     "upsample_nearest",
 ];
@@ -61,7 +56,7 @@ pub struct Outcome {
 }
 
 impl<'a> Case<'a> {
-    fn new(fixture: &'a Fixture, case: &'a Value) -> Self {
+    pub fn new(fixture: &'a Fixture, case: &'a Value) -> Self {
         let text = |name: &str| case[name].as_str().expect("a text");
         let size = |value: &Value| value.as_u64().expect("a whole number") as usize;
         Case {
@@ -120,7 +115,7 @@ impl<'a> Case<'a> {
     }
 
     /// The largest error of an outcome.
-    fn compare(&self, outcome: &Outcome) -> Result<f64, String> {
+    pub fn compare(&self, outcome: &Outcome) -> Result<f64, String> {
         assert_eq!(outcome.outputs.len(), self.outputs, "outputs of {}", self.key);
         let outputs = outcome.outputs.iter().enumerate().map(|(i, y)| (format!("{}/out.{i}", self.key), y));
         let gradients = self.gradients.iter().map(|&k| {
