@@ -347,6 +347,7 @@ fn six_axes<'r>(r: Recording<'r, f64>, [x, w, b]: [&Tensor<f64>; 3], random: &mu
         x.matmul(x.transpose(4, 5)).matmul(y),
         turned.matmul(turned.transpose(4, 5)).sum_axes([0, 1, 2]).sum() + x,
         x.linear(w, b).mean() + x + x.linear_relu(w, b).sum(),
+        r.checkpoint(|| [turned.exp().permute(&[1, 3, 4, 2, 5, 0])])[0] + x,
         x.reshape([2, 24, 4]).lstm(x.reshape([48, 4]).slice(0, ..1), None, Steps::all()).0.sum() + x,
         x.reshape([2, 32, 3]).gru(x.reshape([64, 3]).slice(0, ..1), None, None, Steps::all()).0.sum() + x,
         x.reshape([2, 96, 1]).rnn(true, w.slice(0, ..1).slice(1, ..1), None, Steps::all().reversed()).1.sum()

@@ -98,7 +98,7 @@ impl<'r> Draw<'r> {
     fn step(&mut self) -> Var<'r, f64> {
         let (h, rows, width) = (self.value(), self.rows, self.width);
         let axis = self.below(2);
-        match self.below(27) {
+        match self.below(28) {
             0..4 => {
                 let all = Unary::all();
                 let f = all[self.below(all.len())];
@@ -172,6 +172,11 @@ impl<'r> Draw<'r> {
                 h * 0.5 + total.unsqueeze(axis).broadcast_to([rows, width]) * 0.1
             }
             25 => self.recurrent(h),
+            26 => {
+                let (w, b) = (self.param(0), self.param(1));
+                let [y] = self.r.checkpoint(|| [h.linear_relu(w, b).matmul(w).top_k(width / 3) * 0.5]);
+                y
+            }
             _ => h * 0.7,
         }
     }

@@ -6,6 +6,7 @@ use quietgrad::kernels::isa::Isa;
 
 mod architecture;
 mod chains;
+mod checkpoint;
 mod derivatives;
 mod golden;
 mod gradcheck;
@@ -20,6 +21,7 @@ mod ops;
 mod optimizers;
 mod penalties;
 mod random;
+mod recurrent;
 mod resume;
 mod scalar;
 mod screen;

@@ -45,6 +45,7 @@ pub mod detach;
 pub mod dropout;
 pub mod top_k;
 
+pub mod checkpoint;
 pub mod custom;
 mod rule;
 mod zero_rule;
@@ -134,6 +135,7 @@ ops! {
     index_select::IndexSelect,
     one_hot::OneHot,
     detach::Detach,
+    checkpoint::Checkpoint,
     custom::Custom,
 }
 

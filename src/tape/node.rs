@@ -59,6 +59,8 @@ pub struct Node {
     pub(crate) zeros: ZeroRule,
     /// m, k and n, if it is a product that can skip the zeros of its first input.
     pub(crate) product: Option<[usize; 3]>,
+    /// The segment that it was recorded in, counted from 1; 0 if outside of all.
+    pub(crate) segment: u32,
     /// What its op needs behind the value, and behind the cotangent.
     pub(crate) room: Room,
     /// Whether its op is elementwise and it and its inputs are numbers, which need no views.
@@ -74,6 +76,7 @@ impl Node {
         shape: &Shape,
         value: Memory,
         cotangent: Place,
+        segment: u32,
         at: &'static Location<'static>,
     ) -> Node {
         let (inputs, slots, shape) = (SmallVec::new(), SmallVec::new(), shape.clone());
@@ -90,6 +93,7 @@ impl Node {
             slots,
             zeros,
             product,
+            segment,
             room,
             on_numbers,
             at,
@@ -127,11 +131,25 @@ impl Node {
     #[inline]
     pub(crate) fn computed(&self) -> Option<(&Op, Range<usize>)> {
         match (&self.kind, &self.value) {
-            (Kind::Op(op), Memory::Arena(range)) if !self.aliases => {
+            (Kind::Op(op), Memory::Arena(range) | Memory::Segment(range)) if !self.aliases => {
                 Some((op, range.start..range.end + self.room.kept))
             }
             _ => None,
         }
+    }
+
+    /// How far its value reaches into its arena, with what its op keeps behind it, and its cotangent into its own; 0 of what
+    /// stands elsewhere.
+    pub(crate) fn reach(&self) -> [usize; 2] {
+        let value = match &self.value {
+            Memory::Arena(range) | Memory::Segment(range) => range.end + self.room.kept,
+            Memory::Params(_) => 0,
+        };
+        let cotangent = match &self.cotangent {
+            Place::Arena(range) | Place::Segment(range) => range.end + self.room.scratch,
+            Place::Nowhere | Place::Gradient(_) => 0,
+        };
+        [value, cotangent]
     }
 
     /// A word for where its value comes from: `constant`, `input`, `param`, or the op's name.

@@ -242,10 +242,14 @@ impl<'r, T: Real> Recording<'r, T> {
     #[track_caller]
     pub(crate) fn sweep(self, method: &str, roots: &[(NodeId, &[T])], grads: &mut Grads<T>, accum: Accum) {
         let record = &mut *self.tape.record.borrow_mut();
+        assert!(record.segments.open == 0, "{method}: a sweep cannot begin before a checkpoint's segment has ended");
+        for (root, _) in roots {
+            record.expect_at_hand(method, &[*root]);
+        }
         let active = roots.iter().any(|(root, _)| record.nodes()[root.index()].is_active());
         assert!(active, "{method}: this depends on no parameter and no input");
         self.params.expect_gradients(method, grads);
-        if !record.cotangents.back() {
+        if !record.cotangents.back() || !record.segments.back_cotangents() {
             let elements = |node: &&Node| node.shape().elements();
             let largest = record.nodes().iter().filter(|node| node.is_active()).max_by_key(elements);
             let largest = largest.map_or(String::new(), |node| {

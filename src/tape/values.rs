@@ -10,11 +10,13 @@ use crate::tensor::View;
 /// As many inputs of an op as are listed without allocating.
 pub(crate) const MOST_LISTED: usize = 64;
 
-/// Where values stand: in the tape's arena, or among the parameters.
+/// Where values stand: in the tape's arena, among the parameters, or in the memory of a segment.
 #[derive(Clone, Copy)]
 pub(crate) struct Values<'a, T> {
     pub arena: &'a [T],
     pub params: &'a [T],
+    /// Those of the segment at hand.
+    pub segment: &'a [T],
 }
 
 impl<'a, T: Element> Values<'a, T> {
@@ -24,6 +26,7 @@ impl<'a, T: Element> Values<'a, T> {
         let (memory, range) = match &node.value {
             Memory::Arena(range) => (self.arena, range),
             Memory::Params(range) => (self.params, range),
+            Memory::Segment(range) => (self.segment, range),
         };
         &memory[range.clone()]
     }
@@ -39,10 +42,13 @@ impl<'a, T: Element> Values<'a, T> {
     #[inline(always)]
     pub fn view_with_kept(self, node: &'a Node) -> View<'a, T> {
         let mut view = self.view(node);
-        if node.room.kept > 0
-            && let Memory::Arena(range) = &node.value
-        {
-            view.data = &self.arena[range.start..range.end + node.room.kept];
+        if node.room.kept > 0 {
+            let (memory, range) = match &node.value {
+                Memory::Arena(range) => (self.arena, range),
+                Memory::Params(range) => (self.params, range),
+                Memory::Segment(range) => (self.segment, range),
+            };
+            view.data = &memory[range.start..range.end + node.room.kept];
         }
         view
     }

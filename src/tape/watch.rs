@@ -101,6 +101,7 @@ impl Watch {
                 }
                 (Flow::Whole, Place::Arena(range), _) => &gx.arena[range.clone()],
                 (Flow::Whole, Place::Gradient(range), _) => &gx.gradients[range.clone()],
+                (Flow::Whole, Place::Segment(range), _) => &gx.segment[range.clone()],
                 _ => continue,
             };
             if let Some(found) = self.first_anomaly(cotangent, &slot.shape, support) {

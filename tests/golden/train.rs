@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use quietgrad::nn::Dense;
+use quietgrad::nn::{Dense, Lstm, Recurrent, Steps};
 use quietgrad::optim::{Adagrad, Adam, Optimizer, RmsProp, Sgd};
 use quietgrad::{Params, Recording, Tape, Tensor, Var, loss, reg};
 use serde_json::Value;
@@ -229,6 +229,38 @@ fn sparse_autoencoders_follow_the_recorded_runs() {
             },
         );
         assert!(probes.next().is_none());
+    }
+}
+
+/// A recurrent layer with the initial values that stand under a name.
+fn lstm(params: &mut Params<f64>, fixture: &Fixture, name: &str) -> Lstm {
+    let mut add = |of: &str| {
+        let name = format!("{name}.{of}");
+        params.add(name.clone(), fixture.tensor(&format!("lstm/init.{name}")).clone())
+    };
+    Lstm { wx: add("wi"), wh: add("wh"), b: add("b") }
+}
+
+#[test]
+fn an_lstm_autoencoder_follows_the_recorded_run() {
+    let fixture = Fixture::read("train_lstm");
+    let x = fixture.tensor("lstm/x");
+    for run in Run::all(&fixture) {
+        let mut params = Params::new();
+        let (encoder, decoder) = (lstm(&mut params, &fixture, "e"), lstm(&mut params, &fixture, "d"));
+        let mut add = |name: &str| params.add(name, fixture.tensor(&format!("lstm/init.{name}")).clone());
+        let output = Dense { w: add("o_w"), b: add("o_b") };
+        run.reproduce(
+            &mut params,
+            &mut Adam::new(0.01),
+            |_, r| {
+                let x = r.constant(x);
+                let code = encoder.forward(x).last.h;
+                let y = output.forward(decoder.run_repeated(code, x.shape()[1], Steps::all(), None).h);
+                loss::mse(y, x) + reg::l1(code).per_sample() * 1e-3
+            },
+            |_, _| (),
+        );
     }
 }
 

@@ -4,7 +4,7 @@ use crate::element::Element;
 use crate::tensor::{Shape, ShapeError, Tensor};
 
 /// PyTorch's `weight_ih` (gates · h, in), `weight_hh` (gates · h, h) and two biases (gates · h), with the weights transposed.
-pub fn pytorch<T: Element>(
+pub(super) fn pytorch<T: Element>(
     [weight_ih, weight_hh, bias_ih, bias_hh]: [&Tensor<T>; 4],
     gates: usize,
 ) -> Result<[Tensor<T>; 4], ShapeError> {
@@ -19,7 +19,7 @@ pub fn pytorch<T: Element>(
 }
 
 /// Whether these are Keras' `kernel` (in, gates · h), `recurrent_kernel` (h, gates · h) and `bias` (gates · h).
-pub fn check_keras<T: Element>(
+pub(super) fn check_keras<T: Element>(
     [kernel, recurrent, bias]: [&Tensor<T>; 3],
     gates: usize,
 ) -> Result<(), ShapeError> {
@@ -44,13 +44,13 @@ fn transposed<T: Element>(x: &Tensor<T>) -> Tensor<T> {
 }
 
 /// a + b
-pub fn sum<T: Element>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
+pub(super) fn sum<T: Element>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     Tensor::from_fn(a.shape().clone(), |i| a.data()[i] + b.data()[i])
 }
 
 /// A GRU's biases of its gates r, u, n, of which the last is the input's alone, and the product's for n, from those of the
 /// input and of the product.
-pub fn biases_of_gru<T: Element>(of_x: &Tensor<T>, of_h: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
+pub(super) fn biases_of_gru<T: Element>(of_x: &Tensor<T>, of_h: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
     let units = of_x.data().len() / 3;
     let b = Tensor::from_fn([3 * units], |i| {
         if i < 2 * units { of_x.data()[i] + of_h.data()[i] } else { of_x.data()[i] }
@@ -59,7 +59,7 @@ pub fn biases_of_gru<T: Element>(of_x: &Tensor<T>, of_h: &Tensor<T>) -> (Tensor<
 }
 
 /// Columns of three gates, the first two of which change places.
-pub fn first_two_swapped<T: Element>(x: &Tensor<T>) -> Tensor<T> {
+pub(super) fn first_two_swapped<T: Element>(x: &Tensor<T>) -> Tensor<T> {
     let wide = x.shape().last().copied().unwrap_or(0);
     let units = wide / 3;
     Tensor::from_fn(x.shape().clone(), |i| {

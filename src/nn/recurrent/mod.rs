@@ -269,7 +269,7 @@ impl Weights {
         gates: usize,
         random: &mut Random,
     ) -> Weights {
-        let wide = gates * units;
+        let wide = units.saturating_mul(gates);
         let wx = Init::GlorotUniform.tensor([inputs, wide], inputs, units, random);
         let each: Vec<Tensor<T>> = (0..gates)
             .map(|_| Init::Orthogonal { gain: 1.0 }.tensor([units, units], units, units, random))
