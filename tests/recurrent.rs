@@ -52,6 +52,10 @@ impl Kind {
     }
 }
 
+fn directed<T>(steps: Steps<'_, T>, reversed: bool) -> Steps<'_, T> {
+    if reversed { steps.reversed() } else { steps }
+}
+
 fn noise(shape: &[usize], seed: u64) -> Tensor<f64> {
     Tensor::randn(shape, &mut Random::new(seed))
 }
@@ -91,13 +95,12 @@ fn a_padded_sequence_counts_as_it_does_alone() {
     let (mut tape, mut grads) = (Tape::new(), params.zeros());
     for kind in kinds {
         for reversed in [false, true] {
-            let direction = |steps: Steps<'_, f64>| if reversed { steps.reversed() } else { steps };
             let what = format!("{kind:?}, reversed {reversed}");
             // All at once, with a mask.
             let (h, last, of_params, of_begin) = {
                 let r = tape.record(&params);
                 let state = [0, 1].map(|k| r.input(&begin[k]));
-                let steps = direction(Steps::masked(r.mask(&lengths, time)));
+                let steps = directed(Steps::masked(r.mask(&lengths, time)), reversed);
                 let (h, last) = kind.run(r.constant(&x), steps, Some(state));
                 weighed(r, h, &last).backward(&mut grads);
                 let of_begin: Vec<_> = state.iter().take(last.len()).map(|state| state.gradient().unwrap()).collect();
@@ -110,7 +113,7 @@ fn a_padded_sequence_counts_as_it_does_alone() {
                 let row = |x: &Tensor<f64>| r.constant(x).slice(0, b..=b).value();
                 let state = [0, 1].map(|k| r.input(&row(&begin[k])));
                 let cut = r.constant(&row(&x)).slice(1, ..length);
-                let (alone, ends) = kind.run(cut, direction(Steps::all()), Some(state));
+                let (alone, ends) = kind.run(cut, directed(Steps::all(), reversed), Some(state));
                 let ours = r.constant(&h).slice(0, b..=b);
                 assert_near(ours.slice(1, ..length).value().data(), alone.value().data(), &what);
                 assert!(ours.slice(1, length..).value().data().iter().all(|&h| h == 0.0), "{what}");
@@ -475,7 +478,7 @@ fn the_bits_do_not_depend_on_the_number_of_threads() {
     let mut params = Params::<f32>::new();
     let kinds = Kind::all(&mut params, [40, 96]);
     let x = Tensor::randn([64, 12, 40], &mut Random::new(5));
-    let mut run = |threads: usize| {
+    let run = |threads: usize| {
         set_threads(threads);
         let (mut tape, mut grads, mut bits) = (Tape::new(), params.zeros(), Vec::new());
         for kind in kinds {

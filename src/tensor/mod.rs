@@ -203,6 +203,14 @@ impl<T: Element, const M: usize, const N: usize> From<[[T; N]; M]> for Tensor<T>
     }
 }
 
+/// Matrices of one size: sequences, for example, \[batch, time, features\].
+impl<T: Element, const L: usize, const M: usize, const N: usize> From<[[[T; N]; M]; L]> for Tensor<T> {
+    fn from(matrices: [[[T; N]; M]; L]) -> Self {
+        let data = matrices.as_flattened().as_flattened().to_vec();
+        Tensor { data, shape: Shape::from([L, M, N]) }
+    }
+}
+
 impl<T: Element, const N: usize> Index<[usize; N]> for Tensor<T> {
     type Output = T;
     #[track_caller]
