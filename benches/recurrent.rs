@@ -43,22 +43,21 @@ fn layers(c: &mut Criterion) {
     let x = Tensor::randn([BATCH, TIME, UNITS], &mut random);
     let (mut tape, mut grads) = (Tape::new(), params.zeros());
     let mut group = c.benchmark_group("layer, 32 x 16 x 64, 64 units");
-    let mut bench = |name: &str, layer: &dyn for<'r> Fn(quietgrad::Var<'r, f32>) -> quietgrad::Var<'r, f32>| {
-        group.bench_function(name, |b| {
-            b.iter(|| {
-                let r = tape.record(&params);
-                layer(r.input(&x)).sum().backward(&mut grads);
+    let mut bench =
+        |name: &str, layer: &dyn for<'r> Fn(quietgrad::Var<'r, f32>) -> quietgrad::Var<'r, f32>| {
+            group.bench_function(name, |b| {
+                b.iter(|| {
+                    let r = tape.record(&params);
+                    layer(r.input(&x)).sum().backward(&mut grads);
+                });
             });
-        });
-    };
+        };
     bench("lstm", &|x| lstm.forward(x).h);
     bench("gru, reset before the product", &|x| before.forward(x).h);
     bench("gru, reset after the product", &|x| after.forward(x).h);
     bench("rnn, tanh", &|x| rnn.forward(x).h);
     let steps = [4, 16, 1].map(|k| TIME / k).into_iter().cycle().take(BATCH).collect::<Vec<_>>();
-    bench("lstm of lengths", &|x| {
-        lstm.run(x, Steps::masked(x.recording().mask(&steps, TIME)), None).h
-    });
+    bench("lstm of lengths", &|x| lstm.run(x, Steps::masked(x.recording().mask(&steps, TIME)), None).h);
     group.finish();
 }
 

@@ -105,6 +105,7 @@ fn main() {
     let (seeds, steps) = if quick { (1, 20) } else { (5, 3000) };
     println!("{seeds} seeds, {steps} steps each, scored on 256 sequences that were not seen");
     println!("  lambda   unexplained variance   active of {CODE} for a sequence   used at all");
+    let mut found = Vec::new();
     for lambda in [0.0, 1e-4, 1e-3, 3e-3] {
         let scores: Vec<_> = (0..seeds).map(|seed| train(seed, lambda, steps)).collect();
         let of = |f: &dyn Fn(&Score) -> f64| {
@@ -119,16 +120,26 @@ fn main() {
             "  {lambda:<8} {:6.2} ± {:.2} %        {:10.1} ± {:.1}               {:10.1}",
             unexplained.0, unexplained.1, active.0, active.1, used.0
         );
+        found.push((unexplained.0, active.0));
         if lambda == 1e-3 {
-            println!("\n  three of them, as they are, as they are written again, and the code (a digit is a tenth of its largest):");
+            println!(
+                "\n  three of them, as they are, as they are written again, and the code (a digit is a tenth of its largest):"
+            );
             let top = scores[0].code.data().iter().fold(0.0f32, |top, &h| top.max(h)).max(1e-9);
             for k in 0..3 {
                 let part = |t: &Tensor<f32>| line(&t.data()[k * TIME..(k + 1) * TIME]);
                 let digit = |&h: &f32| if h > 0.0 { char::from(b'0' + (9.0 * h / top) as u8) } else { '.' };
-                let code: String = scores[0].code.data()[k * CODE..(k + 1) * CODE].iter().map(digit).collect();
+                let code: String =
+                    scores[0].code.data()[k * CODE..(k + 1) * CODE].iter().map(digit).collect();
                 println!("  {}   {}   {code}", part(&scores[0].x), part(&scores[0].y));
             }
             println!();
         }
     }
+    let (free, priced) = (found[0], found[found.len() - 1]);
+    println!(
+        "With the largest penalty {:.1} units are active for a sequence instead of {:.1}; {:.2} % of the variance stay \
+         unexplained instead of {:.2} %.",
+        priced.1, free.1, priced.0, free.0
+    );
 }

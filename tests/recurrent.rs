@@ -91,7 +91,8 @@ fn a_padded_sequence_counts_as_it_does_alone() {
     let lengths = [5, 2, 0, 1];
     let mut params = Params::<f64>::new();
     let kinds = Kind::all(&mut params, [inputs, units]);
-    let (x, begin) = (noise(&[batch, time, inputs], 1), [noise(&[batch, units], 2), noise(&[batch, units], 3)]);
+    let (x, begin) =
+        (noise(&[batch, time, inputs], 1), [noise(&[batch, units], 2), noise(&[batch, units], 3)]);
     let (mut tape, mut grads) = (Tape::new(), params.zeros());
     for kind in kinds {
         for reversed in [false, true] {
@@ -103,8 +104,14 @@ fn a_padded_sequence_counts_as_it_does_alone() {
                 let steps = directed(Steps::masked(r.mask(&lengths, time)), reversed);
                 let (h, last) = kind.run(r.constant(&x), steps, Some(state));
                 weighed(r, h, &last).backward(&mut grads);
-                let of_begin: Vec<_> = state.iter().take(last.len()).map(|state| state.gradient().unwrap()).collect();
-                (h.value(), last.iter().map(|x| x.value()).collect::<Vec<_>>(), grads.data().to_vec(), of_begin)
+                let of_begin: Vec<_> =
+                    state.iter().take(last.len()).map(|state| state.gradient().unwrap()).collect();
+                (
+                    h.value(),
+                    last.iter().map(|x| x.value()).collect::<Vec<_>>(),
+                    grads.data().to_vec(),
+                    of_begin,
+                )
             };
             // One by one, cut to their lengths.
             let mut sum = vec![0.0; grads.data().len()];
@@ -120,7 +127,8 @@ fn a_padded_sequence_counts_as_it_does_alone() {
                 for (all, end) in last.iter().zip(&ends) {
                     assert_near(row(all).data(), end.value().data(), &what);
                 }
-                let weights = r.constant(&noise(&[batch, time, units], 70)).slice(0, b..=b).slice(1, ..length);
+                let weights =
+                    r.constant(&noise(&[batch, time, units], 70)).slice(0, b..=b).slice(1, ..length);
                 let of_ends = ends.iter().enumerate().map(|(i, &end)| {
                     (end * r.constant(&noise(&[batch, units], 71 + i as u64)).slice(0, b..=b)).sum()
                 });
@@ -200,7 +208,9 @@ fn both_ways_is_a_run_there_and_one_over_the_flipped_steps() {
 fn dropout_between_layers_spares_the_last() {
     let (mut params, mut random) = (Params::<f64>::new(), Random::new(3));
     let layers = [("a", [3, 4]), ("b", [4, 4]), ("c", [4, 2])];
-    let stack = Stack(layers.map(|(name, sizes)| Gru::new(&mut params, name, sizes, Reset::AfterProduct, &mut random)));
+    let stack = Stack(
+        layers.map(|(name, sizes)| Gru::new(&mut params, name, sizes, Reset::AfterProduct, &mut random)),
+    );
     let mut tape = Tape::new();
     let r = tape.record(&params);
     let x = r.constant(&noise(&[2, 4, 3], 1));
@@ -273,7 +283,8 @@ fn layers_of_pytorch_follow_its_formulas() {
     for j in 0..2 {
         let z = |gate: usize| {
             let [w, wh, b, bh] = &lstm_arrays;
-            affine(w, 2 * gate + j, &x, b.data()[2 * gate + j]) + affine(wh, 2 * gate + j, &h, bh.data()[2 * gate + j])
+            affine(w, 2 * gate + j, &x, b.data()[2 * gate + j])
+                + affine(wh, 2 * gate + j, &h, bh.data()[2 * gate + j])
         };
         let next = sigmoid(z(1)) * c[j] + sigmoid(z(0)) * z(2).tanh();
         assert_near(&[ours.c.value().data()[j]], &[next], "c");

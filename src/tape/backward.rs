@@ -55,12 +55,7 @@ pub(crate) fn sweep<T: Real>(
 
 /// Carries the cotangents of some nodes, whose values are at hand, back to their inputs.
 #[inline]
-fn pull_back<T: Real>(
-    record: &mut Record<T>,
-    nodes: Range<usize>,
-    params: &Params<T>,
-    grads: &mut Grads<T>,
-) {
+fn pull_back<T: Real>(record: &mut Record<T>, nodes: Range<usize>, params: &Params<T>, grads: &mut Grads<T>) {
     let (mut sweep, watch) = Sweep::over(record, params.data(), grads.data_mut());
     sweep.run(nodes, watch);
 }

@@ -158,7 +158,8 @@ impl<T: Real> Sweep<'_, T> {
         };
         let demanded = self.zeros.demanded(self.nodes, id);
         // The gradients of parameters are the caller's, and whole. What an input's first slot does holds for the others.
-        let elsewhere = matches!(input.cotangent, Place::Nowhere | Place::Gradient(_)) || node.inputs[..k].contains(&id);
+        let elsewhere =
+            matches!(input.cotangent, Place::Nowhere | Place::Gradient(_)) || node.inputs[..k].contains(&id);
         let mut first = None;
         match self.flows[id.index()] {
             Flow::Nothing if !elsewhere => {
@@ -228,7 +229,9 @@ impl<T: Real> Sweep<'_, T> {
             None => self.values_of_entries.take(),
         };
         let mut lent = self.lend(number);
-        let Some(place) = Sweep::place(&self.nodes[i], self.cotangents, self.segment) else { return (None, false) };
+        let Some(place) = Sweep::place(&self.nodes[i], self.cotangents, self.segment) else {
+            return (None, false);
+        };
         if let Some(support) = support {
             support::gather(place, &self.zeros.supports.all[support], &mut lent.of.values, Accum::Replace);
         } else {

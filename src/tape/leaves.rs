@@ -80,7 +80,8 @@ impl<T: Real> Record<T> {
             Err(error) => panic!("{name}: {error}"),
         };
         // Outside of all segments: it cannot be computed again.
-        let taken = Record::take(&mut self.values, &mut self.cotangents, [len, 0], active.then_some([len, 0]));
+        let taken =
+            Record::take(&mut self.values, &mut self.cotangents, [len, 0], active.then_some([len, 0]));
         let Some((range, cotangent)) = taken else {
             panic!("{name}: no memory for a tensor of shape {shape}");
         };

@@ -119,7 +119,11 @@ impl<T: Real> Record<T> {
 
     /// The node that the last recording had in this place, if all before it were the same and it passes the test.
     #[inline]
-    pub fn repeat(&mut self, at: &'static Location<'static>, same: impl FnOnce(&Node) -> bool) -> Option<NodeId> {
+    pub fn repeat(
+        &mut self,
+        at: &'static Location<'static>,
+        same: impl FnOnce(&Node) -> bool,
+    ) -> Option<NodeId> {
         if !self.repeating {
             return None;
         }
@@ -322,7 +326,8 @@ impl<T: Real> Record<T> {
             _ => (&mut self.segments.values, &mut self.segments.cotangents),
         };
         let own = [if aliases { 0 } else { len }, room.kept];
-        let Some((range, cotangent)) = Record::take(values, cotangents, own, active.then_some([len, room.scratch]))
+        let Some((range, cotangent)) =
+            Record::take(values, cotangents, own, active.then_some([len, room.scratch]))
         else {
             let text = format!("no memory for a result of shape {shape}");
             return Err((op.name(), ShapeError::new(text)));

@@ -242,7 +242,10 @@ impl<'r, T: Real> Recording<'r, T> {
     #[track_caller]
     pub(crate) fn sweep(self, method: &str, roots: &[(NodeId, &[T])], grads: &mut Grads<T>, accum: Accum) {
         let record = &mut *self.tape.record.borrow_mut();
-        assert!(record.segments.open == 0, "{method}: a sweep cannot begin before a checkpoint's segment has ended");
+        assert!(
+            record.segments.open == 0,
+            "{method}: a sweep cannot begin before a checkpoint's segment has ended"
+        );
         for (root, _) in roots {
             record.expect_at_hand(method, &[*root]);
         }

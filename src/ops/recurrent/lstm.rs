@@ -96,7 +96,7 @@ impl Rule for Lstm {
             let (c, c_next) = c[s * b * n..(s + 2) * b * n].split_at(b * n);
             of.add_output(s, gy, gh);
             let (masked, before) = (self.course.masked, s > 0 || self.course.initial);
-            recurrent::lstm_vjp(of, s, gates, c, c_next, gh, gc, gz, masked && before);
+            recurrent::lstm_vjp(of, s, [gates, c, c_next], [gh, gc, &mut *gz], masked && before);
             if before {
                 let (gz, wh) = (Mat::row_major(gz, wide), Mat::row_major(wh, wide).t());
                 let accum = if masked { Accum::Add } else { Accum::Replace };

@@ -8,6 +8,13 @@
 //! Gates are kept after their function: σ' = y (1 − y) and tanh' = 1 − y² need no more. A product of slopes may become
 //! subnormal, and would make all steps before it slow: it ends at 0 instead.
 
+// An index runs through all parts of a row at once.
+#![allow(clippy::needless_range_loop)]
+
+mod gru;
+
+pub(crate) use gru::{gru, gru_gates, gru_reset_vjp, gru_vjp};
+
 use super::isa::vectorize;
 use crate::element::Element;
 use crate::matrix::Accum;
@@ -156,6 +163,20 @@ fn four_mut<T>(x: &mut [T], n: usize) -> [&mut [T]; 4] {
     [a, b, c, d]
 }
 
+/// Row b of a matrix with n columns: so many that the compiler sees that they are.
+#[inline(always)]
+fn row<T>(x: &[T], b: usize, n: usize) -> &[T] {
+    &x[b * n..][..n]
+}
+
+#[inline(always)]
+fn row_mut<T>(x: &mut [T], b: usize, n: usize) -> &mut [T] {
+    &mut x[b * n..][..n]
+}
+
+// The loops below write one row each and read few: of more, the compiler would not find out that none overlaps another, and
+// compute one number at a time.
+
 vectorize! {
     /// `c' = f c + i g` and `h' = o tanh(c')`, with i, f, o = σ(z) and g = tanh(z) in the order i, f, g, o.
     ///
@@ -165,19 +186,17 @@ vectorize! {
     ) {
         let n = of.units;
         for b in 0..of.batch {
-            let row = b * n..(b + 1) * n;
-            let (c, c_next) = (&c[row.clone()], &mut c_next[row.clone()]);
-            let h_next = &mut h_next[row.clone()];
+            let (c, c_next, h_next) = (row(c, b, n), row_mut(c_next, b, n), row_mut(h_next, b, n));
             if !of.counts(b, s) {
                 c_next.copy_from_slice(c);
-                h_next.copy_from_slice(&h[row]);
+                h_next.copy_from_slice(row(h, b, n));
                 continue;
             }
-            let [i, f, g, o] = four_mut(&mut gates[4 * b * n..], n);
-            sigmoid_in_place(i);
-            sigmoid_in_place(f);
-            tanh_in_place(g);
-            sigmoid_in_place(o);
+            let gates = row_mut(gates, b, 4 * n);
+            sigmoid_in_place(&mut gates[..2 * n]);
+            tanh_in_place(&mut gates[2 * n..3 * n]);
+            sigmoid_in_place(&mut gates[3 * n..]);
+            let [i, f, g, o] = four(gates, n);
             for j in 0..n {
                 c_next[j] = f[j] * c[j] + i[j] * g[j];
             }
@@ -190,158 +209,48 @@ vectorize! {
 
 vectorize! {
     /// From the cotangents of h' and c' those of z and, in `gc`, of c:
-    /// `ga = gh o (1 − tanh²c') + gc`, `gz = (ga g i', ga c f', ga i g', gh tanh(c') o')`, `gc = ga f`.
+    /// `q = gc + gh o (1 − tanh²c')`, `gz = (q g i', q c f', q i g', gh tanh(c') o')`, `gc = q f`.
     ///
     /// In the forward pass [`lstm`] was c' = f c + i g, h' = o tanh(c'). Where a step does not count, gz is 0 and gc stays;
     /// where it does, and `clear`, gh becomes 0, ready to be added to.
     pub(crate) fn lstm_vjp [T: Element] (
-        of: Sequences<T>, s: usize, gates: &[T], c: &[T], c_next: &[T], gh: &mut [T], gc: &mut [T], gz: &mut [T], clear: bool
+        of: Sequences<T>, s: usize, values: [&[T]; 3], cotangents: [&mut [T]; 3], clear: bool
     ) {
+        let ([gates, c, c_next], [gh, gc, gz]) = (values, cotangents);
         let n = of.units;
         for b in 0..of.batch {
-            let row = b * n..(b + 1) * n;
-            let gz = &mut gz[4 * b * n..4 * (b + 1) * n];
+            let gz = row_mut(gz, b, 4 * n);
             if !of.counts(b, s) {
                 gz.fill(T::ZERO);
                 continue;
             }
-            let [i, f, g, o] = four(&gates[4 * b * n..], n);
+            let [i, f, g, o] = four(row(gates, b, 4 * n), n);
             let [gi, gf, gg, go] = four_mut(gz, n);
-            let (c, c_next) = (&c[row.clone()], &c_next[row.clone()]);
-            let (gh, gc) = (&mut gh[row.clone()], &mut gc[row]);
+            let (c, c_next) = (row(c, b, n), row(c_next, b, n));
+            let (gh, gc) = (row_mut(gh, b, n), row_mut(gc, b, n));
             for j in 0..n {
-                let t = c_next[j].tanh();
-                go[j] = (gh[j] * t * slope_of_sigmoid(o[j])).normal_or_zero();
-                gc[j] += gh[j] * o[j] * slope_of_tanh(t);
+                go[j] = c_next[j].tanh();
             }
             for j in 0..n {
-                let ga = gc[j];
-                gi[j] = (ga * g[j] * slope_of_sigmoid(i[j])).normal_or_zero();
-                gf[j] = (ga * c[j] * slope_of_sigmoid(f[j])).normal_or_zero();
-                gg[j] = (ga * i[j] * slope_of_tanh(g[j])).normal_or_zero();
-                gc[j] = (ga * f[j]).normal_or_zero();
+                gc[j] += gh[j] * o[j] * slope_of_tanh(go[j]);
+            }
+            for j in 0..n {
+                go[j] = (gh[j] * go[j] * slope_of_sigmoid(o[j])).normal_or_zero();
+            }
+            for j in 0..n {
+                gi[j] = (gc[j] * g[j] * slope_of_sigmoid(i[j])).normal_or_zero();
+            }
+            for j in 0..n {
+                gf[j] = (gc[j] * c[j] * slope_of_sigmoid(f[j])).normal_or_zero();
+            }
+            for j in 0..n {
+                gg[j] = (gc[j] * i[j] * slope_of_tanh(g[j])).normal_or_zero();
+            }
+            for j in 0..n {
+                gc[j] = (gc[j] * f[j]).normal_or_zero();
             }
             if clear {
                 gh.fill(T::ZERO);
-            }
-        }
-    }
-}
-
-vectorize! {
-    /// `r = σ(z)` and `u = σ(z)` in rows \[r, u, _\], and, if it is asked for, `q = r h`, or 0 where a step does not count.
-    pub(crate) fn gru_gates [T: Element] (
-        of: Sequences<T>, s: usize, rows: &mut [T], h: &[T], q: Option<&mut [T]>
-    ) {
-        let n = of.units;
-        let mut q = q;
-        for b in 0..of.batch {
-            let row = b * n..(b + 1) * n;
-            let counts = of.counts(b, s);
-            let [r, u, _] = three_mut(&mut rows[3 * b * n..], n);
-            if counts {
-                sigmoid_in_place(r);
-                sigmoid_in_place(u);
-            }
-            if let Some(q) = &mut q {
-                let (h, q) = (&h[row.clone()], &mut q[row]);
-                for j in 0..n {
-                    q[j] = if counts { r[j] * h[j] } else { T::ZERO };
-                }
-            }
-        }
-    }
-}
-
-vectorize! {
-    /// `n = tanh(z)`, where z stands in n, and `h' = (1 − u) n + u h`.
-    ///
-    /// If the reset gate comes `after` the product q, `n = tanh(z + r q)`: rows are \[r, u, q\] then, and n stands beside
-    /// them; else rows are \[r, u, n\], and q beside them.
-    pub(crate) fn gru [T: Element] (
-        of: Sequences<T>, s: usize, rows: &mut [T], beside: &mut [T], h: &[T], h_next: &mut [T], after: bool
-    ) {
-        let n = of.units;
-        for b in 0..of.batch {
-            let row = b * n..(b + 1) * n;
-            let (h, h_next) = (&h[row.clone()], &mut h_next[row.clone()]);
-            if !of.counts(b, s) {
-                h_next.copy_from_slice(h);
-                continue;
-            }
-            let [r, u, last] = three_mut(&mut rows[3 * b * n..], n);
-            let (new, q) = if after { (&mut beside[row], last) } else { (last, &mut beside[row]) };
-            if after {
-                for j in 0..n {
-                    new[j] += r[j] * q[j];
-                }
-            }
-            tanh_in_place(new);
-            for j in 0..n {
-                h_next[j] = (T::ONE - u[j]) * new[j] + u[j] * h[j];
-            }
-        }
-    }
-}
-
-vectorize! {
-    /// From the cotangent of h' those of the arguments of n and u, `gn = gh (1 − u) n'` and `gu = gh (h − n) u'`, and
-    /// `gh = gh u`. If the reset gate comes `after` the product also `gr = gn q r'` and `gq = gn r`.
-    ///
-    /// In the forward pass [`gru`] was h' = (1 − u) n + u h; cotangents stand as the values do. Where a step does not count,
-    /// all are 0 and gh stays.
-    pub(crate) fn gru_vjp [T: Element] (
-        of: Sequences<T>, s: usize, values: [&[T]; 3], cotangents: [&mut [T]; 3], after: bool
-    ) {
-        let ([rows, beside, h], [gh, gz, g_beside]) = (values, cotangents);
-        let n = of.units;
-        for b in 0..of.batch {
-            let row = b * n..(b + 1) * n;
-            let (gz, g_beside) = (&mut gz[3 * b * n..3 * (b + 1) * n], &mut g_beside[row.clone()]);
-            if !of.counts(b, s) {
-                gz.fill(T::ZERO);
-                g_beside.fill(T::ZERO);
-                continue;
-            }
-            let [r, u, last] = three(&rows[3 * b * n..], n);
-            let [gr, gu, g_last] = three_mut(gz, n);
-            let (new, q) = if after { (&beside[row.clone()], last) } else { (last, &beside[row.clone()]) };
-            let (gn, gq) = if after { (g_beside, g_last) } else { (g_last, g_beside) };
-            let (h, gh) = (&h[row.clone()], &mut gh[row]);
-            for j in 0..n {
-                let g = gh[j];
-                gn[j] = (g * (T::ONE - u[j]) * slope_of_tanh(new[j])).normal_or_zero();
-                gu[j] = (g * (h[j] - new[j]) * slope_of_sigmoid(u[j])).normal_or_zero();
-                gh[j] = (g * u[j]).normal_or_zero();
-            }
-            if after {
-                for j in 0..n {
-                    gr[j] = (gn[j] * q[j] * slope_of_sigmoid(r[j])).normal_or_zero();
-                    gq[j] = (gn[j] * r[j]).normal_or_zero();
-                }
-            }
-        }
-    }
-}
-
-vectorize! {
-    /// From the cotangent of q = r h: `gr = gq h r'` and `gh += gq r`, in rows \[r, u, n\].
-    pub(crate) fn gru_reset_vjp [T: Element] (
-        of: Sequences<T>, s: usize, values: [&[T]; 3], cotangents: [&mut [T]; 2]
-    ) {
-        let ([rows, h, gq], [gh, gz]) = (values, cotangents);
-        let n = of.units;
-        for b in 0..of.batch {
-            if !of.counts(b, s) {
-                continue;
-            }
-            let row = b * n..(b + 1) * n;
-            let [r, ..] = three(&rows[3 * b * n..], n);
-            let [gr, ..] = three_mut(&mut gz[3 * b * n..], n);
-            let (h, gq, gh) = (&h[row.clone()], &gq[row.clone()], &mut gh[row]);
-            for j in 0..n {
-                gr[j] = (gq[j] * h[j] * slope_of_sigmoid(r[j])).normal_or_zero();
-                gh[j] += gq[j] * r[j];
             }
         }
     }
@@ -352,13 +261,12 @@ vectorize! {
     pub(crate) fn simple [T: Element] (of: Sequences<T>, s: usize, h: &[T], h_next: &mut [T], relu: bool) {
         let n = of.units;
         for b in 0..of.batch {
-            let row = b * n..(b + 1) * n;
-            let (h, h_next) = (&h[row.clone()], &mut h_next[row]);
+            let (h, h_next) = (row(h, b, n), row_mut(h_next, b, n));
             if !of.counts(b, s) {
                 h_next.copy_from_slice(h);
             } else if relu {
                 for h in h_next {
-                    *h = if *h > T::ZERO || h.is_nan() { *h } else { T::ZERO };
+                    *h = if *h <= T::ZERO { T::ZERO } else { *h };
                 }
             } else {
                 tanh_in_place(h_next);
@@ -376,8 +284,7 @@ vectorize! {
     ) {
         let n = of.units;
         for b in 0..of.batch {
-            let row = b * n..(b + 1) * n;
-            let (h, gh, gz) = (&h_next[row.clone()], &mut gh[row.clone()], &mut gz[row]);
+            let (h, gh, gz) = (row(h_next, b, n), row_mut(gh, b, n), row_mut(gz, b, n));
             if !of.counts(b, s) {
                 gz.fill(T::ZERO);
                 continue;
