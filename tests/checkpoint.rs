@@ -1,17 +1,18 @@
 //! Segments between checkpoints: computed again on the way back, with the same bits.
 
 use quietgrad::nn::{Dense, Init, Lstm, LstmState, Recurrent, Steps};
+use quietgrad::ops::checkpoint::Checkpoint;
 use quietgrad::{
     Grads, Params, Random, Recording, Shape, SkipZeros, Tape, Tensor, Var, derivatives, gradcheck, loss, reg,
 };
 
-/// Runs a segment as one, or as a part of the rest.
+/// Runs a segment as one, or as a part of the rest, with the same copies of what it returns.
 fn maybe<'r, const N: usize>(
     r: Recording<'r, f32>,
     checkpoint: bool,
     segment: impl FnOnce() -> [Var<'r, f32>; N],
 ) -> [Var<'r, f32>; N] {
-    if checkpoint { r.checkpoint(segment) } else { segment() }
+    if checkpoint { r.checkpoint(segment) } else { segment().map(|y| r.apply(Checkpoint.into(), &[y])) }
 }
 
 /// A deep network with dropout, zeros, and a penalty inside of each segment.

@@ -59,7 +59,8 @@ impl<T> Record<T> {
 impl<'r, T: Real> Recording<'r, T> {
     /// Records a segment whose values are not kept: only those that it returns are. When a sweep comes to the segment, it is
     /// computed once more from what was recorded before it, with the same bits: elements that [dropout](Var::dropout) has
-    /// dropped are dropped again.
+    /// dropped are dropped again. (What it returns is a copy, whose zeros a product finds anew: where zeros are skipped, sums
+    /// across the end of a segment may run in another order than without it.)
     ///
     /// A recording of T steps in segments of about √T needs memory for some 2 √T steps instead of T, and a third more time.
     /// (What is known of zeros is kept for all.) A checkpoint inside of a segment is a part of it. What the segment computes and

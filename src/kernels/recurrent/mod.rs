@@ -109,7 +109,7 @@ impl<T: Element> Sequences<'_, T> {
     }
 }
 
-/// `y (1 − y)`, the slope of y = σ(z), and `1 − y²`, that of y = tanh z.
+/// `y (1 − y)`, the slope of y = σ(z), and `1 − y²`, that of y = tanh z: as a product, so that no square is rounded near 1.
 #[inline(always)]
 fn slope_of_sigmoid<T: Element>(y: T) -> T {
     y * (T::ONE - y)
@@ -117,7 +117,7 @@ fn slope_of_sigmoid<T: Element>(y: T) -> T {
 
 #[inline(always)]
 fn slope_of_tanh<T: Element>(y: T) -> T {
-    T::ONE - y * y
+    (T::ONE - y) * (T::ONE + y)
 }
 
 #[inline(always)]

@@ -165,8 +165,8 @@ impl Layout {
     /// The products with the recurrent weights, and some arithmetic on each unit.
     fn flops(self, x: &[&[usize]]) -> u64 {
         let [batch, time, units] = self.sizes(x);
-        let per_unit = (2 * units as u64 + 4) * self.gates as u64;
-        size::product(&[batch, time, units]) as u64 * per_unit
+        let per_unit = (units as u64).saturating_mul(2).saturating_add(4).saturating_mul(self.gates as u64);
+        (size::product(&[batch, time, units]) as u64).saturating_mul(per_unit)
     }
 
     fn sequences<'a, T: Element>(self, x: &[View<'a, T>]) -> Sequences<'a, T> {
