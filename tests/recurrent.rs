@@ -1,5 +1,8 @@
 //! Recurrent layers: masks, lengths, directions, stacks, other frameworks' layouts, and penalties on what a step outputs.
 
+// Units of a formula by hand run through several arrays at once.
+#![allow(clippy::needless_range_loop)]
+
 use quietgrad::nn::{Bidirectional, Gru, Lstm, Recurrent, Reset, Rnn, Stack, Steps};
 use quietgrad::{Params, Random, Real, Recording, Tape, Tensor, Var, loss, reg, set_threads, threads};
 
