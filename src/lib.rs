@@ -136,6 +136,9 @@ pub mod book {
     #[doc = include_str!("../docs/coming-from.md")]
     pub mod coming_from {}
 
+    #[doc = include_str!("../docs/recurrence.md")]
+    pub mod recurrence {}
+
     #[doc = include_str!("../docs/training.md")]
     pub mod training {}
 

@@ -11,7 +11,7 @@ use quietgrad::inspect::Kind;
 use quietgrad::kernels::{screen, support::find};
 use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, Sparse, Support};
 use quietgrad::nn::{
-    self, BatchNorm, BatchStatistics, Conv2d, Dense, Embedding, Init, LayerNorm, MultiHeadAttention,
+    self, BatchNorm, BatchStatistics, Conv2d, Dense, Embedding, Init, LayerNorm, MultiHeadAttention, Steps,
 };
 use quietgrad::ops::conv::{Convolution, Padding, Transposed};
 use quietgrad::ops::pool::Pooling;
@@ -430,6 +430,11 @@ fn six_axes<'r>(r: Recording<'r, f64>, [x, w, b]: [&Tensor<f64>; 3], random: &mu
         x.normalize(5, 0.1) + x.normalize_rms(2, 0.1) + turned.normalize(1, 0.1).sum(),
         x.affine(3, b, b) + turned.affine_about(2, b, b, b).sum(),
         x.masked_softmax(x.gt(y)) + turned.masked_softmax(turned.slice(2, 0..1)).sum(),
+        r.checkpoint(|| [turned.exp().permute(&[1, 3, 4, 2, 5, 0])])[0] + x,
+        x.reshape([2, 24, 4]).lstm(x.reshape([48, 4]).slice(0, ..1), None, Steps::all()).0.sum() + x,
+        x.reshape([2, 32, 3]).gru(x.reshape([64, 3]).slice(0, ..1), None, None, Steps::all()).0.sum() + x,
+        x.reshape([2, 96, 1]).rnn(true, w.slice(0, ..1).slice(1, ..1), None, Steps::all().reversed()).1.sum()
+            + x,
     ];
     let sums = [
         x.sum_axes([0, 3, 5]).sum() + x.mean_axes([1, 2, 4]).sum(),

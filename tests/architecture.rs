@@ -30,10 +30,10 @@ const TAPE: &[&[&str]] = &[
     &["obligation", "values", "watch"],
     &["zeros"],
     &["record"],
-    &["handles", "sweep"],
+    &["handles", "leaves", "sweep"],
     &["flow"],
     &["backward"],
-    &["operators", "recording", "var"],
+    &["checkpoint", "operators", "recording", "var"],
     &["mod"],
 ];
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use quietgrad::inspect::{Kind, Node};
+use quietgrad::nn::Steps;
 use quietgrad::ops::Op;
 use quietgrad::ops::conv::{Convolution, Padding, Transposed};
 use quietgrad::ops::pool::Pooling;
@@ -100,7 +101,7 @@ impl<'r> Draw<'r> {
     fn step(&mut self) -> Var<'r, f64> {
         let (h, rows, width) = (self.value(), self.rows, self.width);
         let axis = self.below(2);
-        match self.below(30) {
+        match self.below(33) {
             0..4 => {
                 let all = Unary::all();
                 let f = all[self.below(all.len())];
@@ -194,6 +195,12 @@ impl<'r> Draw<'r> {
                 }
             }
             27 | 28 => self.of_an_image(h),
+            29 | 30 => self.recurrent(h),
+            31 => {
+                let (w, b) = (self.param(0), self.param(1));
+                let [y] = self.r.checkpoint(|| [h.linear_relu(w, b).matmul(w).top_k(width / 3) * 0.5]);
+                y
+            }
             _ => h * 0.7,
         }
     }
@@ -226,6 +233,30 @@ impl<'r> Draw<'r> {
             _ => image.upsample_bilinear([2 * rows, width], Align::Edges).avg_pool2d(Pooling::new([2, 1])),
         };
         y.reshape([rows, width])
+    }
+
+    /// A recurrent layer of two units that takes the rows for the steps of one sequence.
+    fn recurrent(&mut self, h: Var<'r, f64>) -> Var<'r, f64> {
+        let (kind, reversed, masked) = (self.below(4), self.below(2) == 1, self.below(2) == 1);
+        let (w, other) = (self.param(0).slice(0, ..2), self.value());
+        let z = |gates: usize| h.slice(1, ..2 * gates).unsqueeze(0);
+        let wh = |gates: usize| w.slice(1, ..2 * gates);
+        let mut steps = if masked {
+            Steps::masked(other.select(1, 0).gt(h.select(1, 1)).unsqueeze(0))
+        } else {
+            Steps::all()
+        };
+        if reversed {
+            steps = steps.reversed();
+        }
+        let state = other.slice(0, ..1).slice(1, ..2);
+        let y = match kind {
+            0 => z(4).lstm(wh(4), Some([state, state]), steps).0,
+            1 => z(3).gru(wh(3), Some(other.select(0, 0).slice(0, ..2)), Some(state), steps).0,
+            2 => z(3).gru(wh(3), None, None, steps).0,
+            _ => z(1).rnn(reversed, wh(1), None, steps).0,
+        };
+        h * 0.5 + y.squeeze(0).sum_axes([1]).unsqueeze(1) * 0.3
     }
 
     /// Adds something to the loss that reads a value.

@@ -13,7 +13,8 @@ use quietgrad::kernels::cost::{Form, pays};
 use quietgrad::kernels::{reference, screen, softmax, support};
 use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
 use quietgrad::nn::{
-    self, BatchNorm, Conv2d, Dense, Embedding, GroupNorm, Init, LayerNorm, MultiHeadAttention, RmsNorm,
+    self, BatchNorm, Conv2d, Dense, Embedding, GroupNorm, Gru, Init, LayerNorm, Lstm, MultiHeadAttention,
+    Reset, RmsNorm, Rnn,
 };
 use quietgrad::ops::conv::{Convolution, Transposed};
 use quietgrad::ops::cross_entropy::{CrossEntropy, Target};
@@ -102,6 +103,14 @@ fn on_a_tape(f: impl FnOnce(Recording<f32>, Var<f32>)) {
 fn refused_of_var(name: &str, call: impl Fn(Var<f32>, usize)) {
     for size in HUGE {
         on_a_tape(|_, x| refused_here(&[name], || call(x, size)));
+    }
+}
+
+/// A layer of each huge size, which must be refused with the user's line.
+#[track_caller]
+fn refused_drawn(new: impl Fn(&mut Params<f32>, usize, &mut Random)) {
+    for size in [1 << 32, usize::MAX] {
+        refused_here(&["tensor", &size.to_string()], || new(&mut Params::new(), size, &mut Random::new(0)));
     }
 }
 
@@ -476,6 +485,12 @@ const DOORS: &[(&str, fn())] = &[
         on_a_tape(|r, _| refused_here(&["constant", "[64, 0, "], || _ = r.constant_rows(&x, &[0; 64])));
         on_a_tape(|r, _| refused_here(&["constant_rows: no row"], || _ = r.constant_rows(&x, &[usize::MAX])));
     }),
+    ("tape/recording.rs mask", || {
+        for size in HUGE {
+            on_a_tape(|r, _| refused_here(&["mask: a length"], || _ = r.mask(&[size], 3)));
+            on_a_tape(|r, _| refused_here(&["constant"], || _ = r.mask(&[1, 2], size)));
+        }
+    }),
     ("tape/recording.rs indices", || {
         for size in HUGE {
             on_a_tape(|r, _| refused_here(&["indices", &size.to_string()], || _ = r.indices([size, 4], &[])));
@@ -799,6 +814,20 @@ const DOORS: &[(&str, fn())] = &[
         for size in HUGE {
             refused_here(&["tensor"], || _ = nn::sinusoids::<f32>(size, size));
         }
+    }),
+    ("nn/recurrent/lstm.rs new", || {
+        refused_drawn(|params, size, random| _ = Lstm::new(params, "h", [size, size], random));
+    }),
+    ("nn/recurrent/gru.rs new", || {
+        refused_drawn(|params, size, random| {
+            _ = Gru::new(params, "h", [size, size], Reset::AfterProduct, random);
+        });
+    }),
+    ("nn/recurrent/rnn.rs tanh", || {
+        refused_drawn(|params, size, random| _ = Rnn::tanh(params, "h", [size, size], random));
+    }),
+    ("nn/recurrent/rnn.rs relu", || {
+        refused_drawn(|params, size, random| _ = Rnn::relu(params, "h", [size, size], random));
     }),
     ("nn/init.rs tensor", || {
         refused_here(&["tensor"], || {

@@ -6,6 +6,7 @@ use quietgrad::kernels::isa::Isa;
 
 mod architecture;
 mod chains;
+mod checkpoint;
 mod conv;
 mod derivatives;
 mod golden;
@@ -22,6 +23,7 @@ mod ops;
 mod optimizers;
 mod penalties;
 mod random;
+mod recurrent;
 mod resume;
 mod scalar;
 mod screen;

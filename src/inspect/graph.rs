@@ -38,7 +38,8 @@ impl Graph {
     }
 
     /// The part of a node's elements that is not zero, if it was
-    /// [measured](crate::Recording::measured_graph); NaN if there are no elements.
+    /// [measured](crate::Recording::measured_graph); NaN if there are no elements, or they were not kept beyond a
+    /// [checkpoint](crate::Recording::checkpoint).
     pub fn density(&self, id: NodeId) -> Option<f64> {
         self.densities.as_ref().and_then(|densities| densities.get(id.index()).copied())
     }
@@ -60,6 +61,9 @@ impl<T: Real> Recording<'_, T> {
         let mut graph = self.graph();
         let inner = self.tape.record.borrow();
         let density = |node: &Node| {
+            if !inner.is_at_hand(node) {
+                return f64::NAN;
+            }
             let value = inner.values(self.params).view(node).to_vec();
             value.iter().filter(|&&x| x != T::ZERO).count() as f64 / value.len() as f64
         };

@@ -95,7 +95,7 @@ impl<T: Real> Recording<'_, T> {
         }
         let mut ops: Vec<OpSummary> = ops.into_values().collect();
         ops.sort_by_key(|op| std::cmp::Reverse(op.forward_flops + op.backward_flops));
-        let [values, cotangents] = inner.taken();
+        let [values, cotangents] = inner.taken(None).map(|[outside, inside]| outside + inside);
         Summary {
             nodes: nodes.len(),
             parameters: self.params.len(),

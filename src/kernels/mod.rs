@@ -18,6 +18,7 @@ mod micro;
 mod norm;
 pub(crate) mod normalize;
 pub(crate) mod pool;
+pub(crate) mod recurrent;
 mod reduce;
 pub(crate) mod rows;
 // Only there are instructions for it.

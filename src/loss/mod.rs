@@ -176,6 +176,39 @@ fn over_weights<'r, T: Real>(losses: Var<'r, T>, weights: Var<'r, T>) -> Var<'r,
     losses.sum() / total
 }
 
+/// The mean of errors over the elements that count: Σ m e / Σ m, for errors of each element, such as
+/// `(prediction - target).square()`, whose first axes are those of the mask m, 1 where they count and 0 where not. 0 if none
+/// counts.
+///
+/// # Panics
+/// If the mask's axes are not the first ones of the errors.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, loss};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let prediction = r.constant(&Tensor::from([[[1.0, 1.0], [3.0, 5.0], [9.0, 9.0]]])); // two steps, padded to three
+/// let target = r.constant(&Tensor::from([[[1.0, 1.0], [1.0, 1.0], [0.0, 0.0]]]));
+/// let mask = r.mask(&[2], 3);
+/// assert_eq!(loss::masked_mean((prediction - target).square(), mask).item(), (4.0 + 16.0) / 4.0);
+/// ```
+#[track_caller]
+pub fn masked_mean<'r, T: Real>(errors: Var<'r, T>, mask: Var<'r, T>) -> Var<'r, T> {
+    let (of, shape) = (errors.shape(), mask.shape());
+    assert!(
+        of.starts_with(&shape),
+        "masked_mean: a mask of shape {shape} does not fit the first axes of {of}"
+    );
+    let each: usize = of[shape.rank()..].iter().product();
+    let (mut weights, count) = (mask, mask.sum() * each as f64);
+    while weights.shape().rank() < of.rank() {
+        weights = weights.unsqueeze(weights.shape().rank());
+    }
+    let r = errors.recording();
+    (errors * weights).sum() / count.le(r.scalar(0.0)).where_cond(r.scalar(f64::INFINITY), count)
+}
+
 /// Cross-entropy of softmax(logits) with class numbers; classes lie along the last axis; the mean over samples.
 ///
 /// # Panics

@@ -11,6 +11,7 @@ mod dense;
 mod embedding;
 mod init;
 mod norm;
+mod recurrent;
 
 pub use attention::{MultiHeadAttention, attention, causal_mask, padding_mask};
 pub use batch_norm::{BatchNorm, BatchStatistics, Running, normalize_batch};
@@ -19,6 +20,9 @@ pub use dense::Dense;
 pub use embedding::{Embedding, sinusoids};
 pub use init::Init;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm};
+pub use recurrent::{Bidirectional, Gru, Lstm, LstmState, Recurrent, Rnn, Stack, Steps, Unrolled};
+
+pub use crate::ops::gru::Reset;
 
 use crate::ops::Real;
 use crate::params::ParamId;

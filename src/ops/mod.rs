@@ -27,6 +27,7 @@ pub mod matmul;
 
 pub mod conv;
 pub mod pool;
+pub mod recurrent;
 pub mod upsample;
 
 pub mod cross_entropy;
@@ -51,15 +52,17 @@ pub mod detach;
 pub mod dropout;
 pub mod top_k;
 
+pub mod checkpoint;
 pub mod custom;
 mod rule;
 mod zero_rule;
 
 pub use custom::{Custom, CustomRule};
 pub use matmul::linear;
+pub use recurrent::{gru, lstm, rnn};
 pub use reduction::Reduction;
 pub(crate) use reduction::no_mean;
-pub use rule::{Alias, Layout, Rule, Sample, SampleInput};
+pub use rule::{Alias, Layout, Room, Rule, Sample, SampleInput};
 pub use zero_rule::{OnEntries, Output, ZeroRule};
 
 use crate::element::{Dual, Element};
@@ -119,6 +122,9 @@ ops! {
     pool::MaxPool,
     pool::AvgPool,
     upsample::Upsample,
+    lstm::Lstm,
+    gru::Gru,
+    rnn::Rnn,
     sum::Sum,
     extremum::Extremum,
     norm::Norm,
@@ -145,6 +151,7 @@ ops! {
     index_select::IndexSelect,
     one_hot::OneHot,
     detach::Detach,
+    checkpoint::Checkpoint,
     custom::Custom,
 }
 
@@ -183,6 +190,10 @@ impl Op {
 
     pub(crate) fn takes_strides(&self, k: usize) -> bool {
         each!(self, rule => rule.takes_strides(k))
+    }
+
+    pub(crate) fn room(&self, x: &[&[usize]]) -> Room {
+        each!(self, rule => rule.room(x))
     }
 
     pub(crate) fn differentiable(&self) -> bool {

@@ -67,6 +67,12 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
         false
     }
 
+    /// Memory that it needs beside its output, and beside that's cotangent, for inputs of these shapes. It stands behind
+    /// the elements of y in `forward` and in `vjp_in_place`, and behind those of gy in `vjp_in_place`.
+    fn room(&self, _x: &[&[usize]]) -> Room {
+        Room::default()
+    }
+
     /// Whether anything flows back through it.
     fn differentiable(&self) -> bool {
         true
@@ -100,6 +106,15 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// Inputs to check the gradient at: at least an ordinary shape, and size-1, rank-0 and empty ones where the op
     /// takes them.
     fn samples() -> Vec<Sample>;
+}
+
+/// Memory of an op besides its output, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// What `forward` leaves behind the output for the vjp: the gates of a recurrent layer.
+    pub kept: usize,
+    /// What the vjp works in, behind the output's cotangent. It holds anything before, and nobody reads it after.
+    pub scratch: usize,
 }
 
 /// How a tensor stands in memory: its shape, and its strides unless it is row-major without gaps.

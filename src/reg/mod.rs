@@ -24,6 +24,8 @@
 //! to 2.3 and 3.0 to 3.13 summed, tf.keras 2.x and Keras from 3.14 on divide by the batch (and by nothing else: not by
 //! time steps, not by pixels). So there is no default here: say [`summed`](Penalty::summed) or
 //! [`per_sample`](Penalty::per_sample). With a batch of B, `summed() * (lambda / B)` is `per_sample() * lambda`.
+//! The outputs of a recurrent layer have a third, [`per_step`](Penalty::per_step), and steps that do not count are left out of
+//! all three by [`masked`](Penalty::masked): `docs/recurrence.md`.
 //!
 //! # A forgotten penalty is an error
 //!
@@ -75,6 +77,7 @@
 
 mod controller;
 mod group;
+mod mask;
 mod sequence;
 mod sparse;
 mod sum;
@@ -85,7 +88,7 @@ pub use sequence::{ar, tar};
 pub use sparse::{hoyer, kl_sparsity, log, lp};
 
 use crate::ops::{Real, Reduction};
-use crate::pointwise::{Abs, Square, Unary};
+use crate::pointwise::{Abs, Binary, Square, SquaredError, Unary};
 use crate::tape::{Obligation, Var};
 
 /// A penalty summed over every element, waiting to be told what to divide by: say [`summed`](Penalty::summed) or
@@ -104,6 +107,8 @@ use crate::tape::{Obligation, Var};
 pub struct PenaltyWithoutReduction<'r, T> {
     of: Var<'r, T>,
     sum: Sum<'r, T>,
+    /// 1 at the steps that count, \[batch, time\].
+    mask: Option<Var<'r, T>>,
     /// What it owes the loss: one of its reductions.
     obligation: Obligation<'r, T>,
 }
@@ -115,6 +120,10 @@ pub type Penalty<'r, T> = PenaltyWithoutReduction<'r, T>;
 enum Sum<'r, T> {
     /// Of a function of each element.
     OfEach(Unary),
+    /// Of |x| and of x², each with its coefficient.
+    Elastic([f64; 2]),
+    /// Of the squares of differences along the axis of time.
+    Differences { time: usize },
     /// On the tape already.
     Total(Var<'r, T>),
     /// On the tape already, of penalties on tensors with different numbers of samples.
@@ -125,23 +134,25 @@ impl<'r, T: Real> Penalty<'r, T> {
     /// Σ f(x), over every element of `of`.
     #[track_caller]
     fn of_each(of: Var<'r, T>, f: Unary, what: &'static str) -> Self {
-        Penalty { of, sum: Sum::OfEach(f), obligation: of.recording().obligation(what) }
+        Penalty::of_steps(of, Sum::OfEach(f), what)
+    }
+
+    /// A sum over the elements of `of` that is made when its reduction is known.
+    #[track_caller]
+    fn of_steps(of: Var<'r, T>, sum: Sum<'r, T>, what: &'static str) -> Self {
+        Penalty { of, sum, mask: None, obligation: of.recording().obligation(what) }
     }
 
     /// A sum that was made from `of`.
     #[track_caller]
     fn new(of: Var<'r, T>, total: Var<'r, T>, what: &'static str) -> Self {
-        Penalty { of, sum: Sum::Total(total), obligation: of.recording().obligation(what) }
+        Penalty::of_steps(of, Sum::Total(total), what)
     }
 
     /// The sum over every element: for weights, and for activities as Keras 2.2 to 2.3 and 3.0 to 3.13 had it.
     #[track_caller]
     pub fn summed(self) -> Var<'r, T> {
-        let total = match self.sum {
-            Sum::OfEach(f) => self.of.map_sum(f, Reduction::Sum),
-            Sum::Total(total) | Sum::Mixed(total) => total,
-        };
-        total.meets(self.obligation)
+        self.total().meets(self.obligation)
     }
 
     /// The sum divided by the number of samples, the size of the first axis: for activities, as tf.keras 2.x and Keras
@@ -151,21 +162,41 @@ impl<'r, T: Real> Penalty<'r, T> {
     /// If there are no samples, or this is a sum of penalties on tensors whose first axes differ.
     #[track_caller]
     pub fn per_sample(self) -> Var<'r, T> {
-        let total = match self.sum {
-            Sum::OfEach(f) => self.of.map_sum(f, Reduction::PerSample),
-            Sum::Total(total) => {
-                let shape = self.of.shape();
-                let samples = Reduction::PerSample.divisor(&shape);
-                assert!(samples > 0.0, "per_sample: there are no samples in {shape} to take the mean over");
-                total / samples
-            }
-            Sum::Mixed(_) => {
+        let total = match (self.sum, self.mask) {
+            (Sum::OfEach(f), None) => self.of.map_sum(f, Reduction::PerSample),
+            (Sum::Mixed(_), _) => {
                 panic!(
                     "per_sample: the penalties in this sum are on tensors with different numbers of samples"
                 )
             }
+            _ => {
+                let shape = self.of.shape();
+                let samples = Reduction::PerSample.divisor(&shape);
+                assert!(samples > 0.0, "per_sample: there are no samples in {shape} to take the mean over");
+                self.total() / samples
+            }
         };
         total.meets(self.obligation)
+    }
+
+    /// The sum, not divided by anything, over the steps that count.
+    #[track_caller]
+    fn total(self) -> Var<'r, T> {
+        if let Some(mask) = self.mask {
+            return mask::total(self.of, self.sum, mask);
+        }
+        let of_each = |f| self.of.map_sum(f, Reduction::Sum);
+        match self.sum {
+            Sum::OfEach(f) => of_each(f),
+            Sum::Elastic([l1, l2]) => {
+                of_each(Unary::Abs(Abs {})) * l1 + of_each(Unary::Square(Square {})) * l2
+            }
+            Sum::Differences { time } => {
+                let [later, earlier] = sequence::neighbours(self.of, time);
+                later.zip_sum(earlier, Binary::SquaredError(SquaredError {}), Reduction::Sum)
+            }
+            Sum::Total(total) | Sum::Mixed(total) => total,
+        }
     }
 }
 
@@ -226,9 +257,7 @@ pub fn elastic_net<T: Real>(x: Var<'_, T>, l1: f64, l2: f64) -> Penalty<'_, T> {
         sensible(l1) && sensible(l2),
         "elastic_net: coefficients of {l1} and {l2} make no sense: they must be finite and not negative"
     );
-    let abs = x.map_sum(Unary::Abs(Abs {}), Reduction::Sum);
-    let square = x.map_sum(Unary::Square(Square {}), Reduction::Sum);
-    Penalty::new(x, abs * l1 + square * l2, "elastic net penalty")
+    Penalty::of_steps(x, Sum::Elastic([l1, l2]), "elastic net penalty")
 }
 
 /// What a vector is divided by: its length, or ∞ for the zero vector, so that it stays 0 and has no slope.

@@ -1,13 +1,13 @@
 //! Penalties on the states of a recurrent layer.
 
-use super::Penalty;
-use crate::ops::{Real, Reduction};
-use crate::pointwise::{Binary, Square, SquaredError, Unary};
+use super::{Penalty, Sum};
+use crate::ops::Real;
+use crate::pointwise::{Square, Unary};
 use crate::tape::Var;
 
 /// Activation regularization: Σh² over the outputs of a recurrent layer, after dropout.
 ///
-/// The paper's code takes the mean over all elements: divide [`summed`](Penalty::summed) by their number for its
+/// The paper's code takes the mean over all elements: divide [`per_step`](Penalty::per_step) by the number of units for its
 /// coefficient (2 there). Source: S. Merity, B. McCann and R. Socher, Revisiting Activation Regularization for Language
 /// RNNs, 2017, section 3.1.
 ///
@@ -26,7 +26,8 @@ pub fn ar<T: Real>(h: Var<'_, T>) -> Penalty<'_, T> {
 
 /// Temporal activation regularization: Σ (hₜ − hₜ₋₁)² along the axis of time, before dropout: states that change slowly.
 ///
-/// The paper's code takes the mean over all differences, with a coefficient of 1. Source: as of [`ar`], section 3.2.
+/// Per step it is divided by the number of differences; under a [mask](Penalty::masked) a difference is taken only between
+/// two steps that count. The paper's code takes the mean over all differences, with a coefficient of 1. Source: as of [`ar`], section 3.2.
 ///
 /// # Panics
 /// If there is no such axis.
@@ -41,8 +42,14 @@ pub fn ar<T: Real>(h: Var<'_, T>) -> Penalty<'_, T> {
 /// ```
 #[track_caller]
 pub fn tar<T: Real>(h: Var<'_, T>, time: usize) -> Penalty<'_, T> {
-    let steps = h.shape().get(time).copied().unwrap_or(0);
-    let (later, earlier) = (h.slice(time, 1.min(steps)..), h.slice(time, ..steps.saturating_sub(1)));
-    let squares = later.zip_sum(earlier, Binary::SquaredError(SquaredError {}), Reduction::Sum);
-    Penalty::new(h, squares, "temporal activation regularization")
+    let shape = h.shape();
+    assert!(time < shape.rank(), "tar: {shape} has no axis {time}");
+    Penalty::of_steps(h, Sum::Differences { time }, "temporal activation regularization")
+}
+
+/// A tensor without the first step, and without the last: what stands at one place in both are neighbours in time.
+#[track_caller]
+pub(super) fn neighbours<T: Real>(h: Var<'_, T>, time: usize) -> [Var<'_, T>; 2] {
+    let steps = h.shape()[time];
+    [h.slice(time, 1.min(steps)..), h.slice(time, ..steps.saturating_sub(1))]
 }

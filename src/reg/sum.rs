@@ -23,7 +23,8 @@ impl<T: Real> Add for Penalty<'_, T> {
         let mixed = matches!(self.sum, Sum::Mixed(_)) || matches!(other.sum, Sum::Mixed(_));
         let total = self.summed() + other.summed();
         // The other's obligation is met by its own sum, which is a part of this one.
-        Penalty { sum: if alike && !mixed { Sum::Total(total) } else { Sum::Mixed(total) }, ..self }
+        let sum = if alike && !mixed { Sum::Total(total) } else { Sum::Mixed(total) };
+        Penalty { sum, mask: None, ..self }
     }
 }
 

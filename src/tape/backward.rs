@@ -29,17 +29,53 @@ pub(crate) fn sweep<T: Real>(
     grads: &mut Grads<T>,
     accum: Accum,
 ) {
-    let (mut sweep, watch) = Sweep::new(record, params.data(), grads.data_mut(), accum);
+    Sweep::begin(record, accum);
+    let (mut sweep, watch) = Sweep::over(record, params.data(), grads.data_mut());
     for &(root, seed) in roots {
         if let Some(watch) = &watch {
             watch.seeded(&sweep.nodes[root.index()], root, seed);
         }
         sweep.seed(root, seed);
     }
-    let end = roots.iter().map(|(root, _)| root.index() + 1).max().unwrap_or(0);
-    sweep.run(end, watch);
+    let mut end = roots.iter().map(|(root, _)| root.index() + 1).max().unwrap_or(0);
+    // From the last segment to the first; a root stands in none of them.
+    for number in (0..record.segments.nodes.len()).rev() {
+        let segment = record.segments.nodes[number].clone();
+        if segment.start < end {
+            pull_back(record, segment.end..end, params, grads);
+            end = segment.start;
+            pull_back_segment(record, segment, params, grads);
+        }
+    }
+    pull_back(record, 0..end, params, grads);
     if accum == Accum::Replace {
         clear_untouched(record, params, grads.data_mut());
+    }
+}
+
+/// Carries the cotangents of some nodes, whose values are at hand, back to their inputs.
+#[inline]
+fn pull_back<T: Real>(record: &mut Record<T>, nodes: Range<usize>, params: &Params<T>, grads: &mut Grads<T>) {
+    let (mut sweep, watch) = Sweep::over(record, params.data(), grads.data_mut());
+    sweep.run(nodes, watch);
+}
+
+/// The same for a segment, whose values are computed once more, unless nothing has flowed to it.
+#[cold]
+fn pull_back_segment<T: Real>(
+    record: &mut Record<T>,
+    segment: Range<usize>,
+    params: &Params<T>,
+    grads: &mut Grads<T>,
+) {
+    let flows = &record.flows[segment.clone()];
+    let reached = flows.iter().any(|&flow| flow != Flow::Nothing)
+        || record.signs[segment.clone()].iter().any(|sign| !sign.adds_nothing());
+    if reached {
+        for i in segment.clone() {
+            record.compute(NodeId(i as u32), params.data());
+        }
+        pull_back(record, segment, params, grads);
     }
 }
 
@@ -54,19 +90,22 @@ fn clear_untouched<T: Real>(record: &Record<T>, params: &Params<T>, gradients: &
 }
 
 impl<T: Real> Sweep<'_, T> {
-    /// The loop, over the nodes before `end`.
-    fn run(&mut self, end: usize, mut watch: Option<&mut Watch>) {
+    /// The loop, over some nodes.
+    fn run(&mut self, nodes: Range<usize>, mut watch: Option<&mut Watch>) {
         let attended = watch.is_some() || self.zeros.any() || self.zeros.keeps;
-        for i in (0..end).rev() {
-            let Node { kind: Kind::Op(op), cotangent: Place::Arena(place), .. } = &self.nodes[i] else {
+        for i in nodes.rev() {
+            let Node { kind: Kind::Op(op), cotangent: place, .. } = &self.nodes[i] else { continue };
+            if *place == Place::Nowhere {
                 continue;
-            };
+            }
             if self.flows[i] == Flow::Nothing {
                 if self.signs[i].adds_nothing() {
                     continue;
                 }
                 // An l1 penalty is the only thing that reads this value.
-                self.cotangents[place.clone()].fill(T::ZERO);
+                if let Some(place) = Sweep::place(&self.nodes[i], self.cotangents, self.segment) {
+                    place.fill(T::ZERO);
+                }
                 self.flows[i] = Flow::Whole;
             }
             if attended {
@@ -80,7 +119,7 @@ impl<T: Real> Sweep<'_, T> {
     /// [`pull_back`](Self::pull_back) with an eye on entries, and under that of the watch. Out of line, so that nothing of it
     /// stands in the way of the plain path (`docs/adr/0015`).
     #[inline(never)]
-    fn pull_back_attended(&mut self, op: &Op, i: usize, place: &Range<usize>, watch: Option<&mut Watch>) {
+    fn pull_back_attended(&mut self, op: &Op, i: usize, place: &Place, watch: Option<&mut Watch>) {
         self.pull_back::<true>(op, i, place, watch);
     }
 
@@ -90,17 +129,29 @@ impl<T: Real> Sweep<'_, T> {
         &mut self,
         op: &Op,
         i: usize,
-        place: &Range<usize>,
+        place: &Place,
         watch: Option<&mut Watch>,
     ) {
         let incoming = if ATTENDED { self.incoming(i) } else { Incoming::whole() };
         let Incoming { on, mut gy, gy_is_copy, y: y_lent, x: x_lent, spare } = incoming;
         let (nodes, values, zeros, node) = (self.nodes, self.values, self.zeros, &self.nodes[i]);
-        let (arena, rest) = self.cotangents.split_at_mut(place.start);
+        // What is written stands before what is read, in the same arena, or in the other one.
+        let (inside, place) = match place {
+            Place::Arena(place) => (false, place),
+            Place::Segment(place) => (true, place),
+            Place::Nowhere | Place::Gradient(_) => unreachable!("an op's cotangent stands in an arena"),
+        };
+        let (own, other) = if inside {
+            (&mut *self.segment, &mut *self.cotangents)
+        } else {
+            (&mut *self.cotangents, &mut *self.segment)
+        };
+        let (own, rest) = own.split_at_mut(place.start);
+        let (arena, segment) = if inside { (other, own) } else { (own, other) };
         let (signs_of_inputs, own_signs) = self.signs.split_at_mut(i);
         let mut signs_of_copy = own_signs[0];
         let gy_view = Cotangent {
-            data: gy.as_mut().map_or(&mut rest[..place.len()], |gy| &mut gy.of.values),
+            data: gy.as_mut().map_or(&mut rest[..place.len() + node.room.scratch], |gy| &mut gy.of.values),
             shape: &node.shape,
             support: if let RunOn::SparseCotangent(number) = on {
                 Some(&zeros.supports.all[number])
@@ -120,11 +171,12 @@ impl<T: Real> Sweep<'_, T> {
             flows: self.flows,
             arena,
             gradients: self.gradients,
+            segment,
             signs: signs_of_inputs,
             entries,
         };
         let run = |gx: &mut Cotangents<T>| {
-            let whole = values.view(node);
+            let whole = values.view_with_kept(node);
             if node.on_numbers {
                 let gy = gy_view.read(whole, |gy| gy.data[0]);
                 return gx.add_numbers(op.vjp_of_numbers(values.numbers(nodes, node), whole.data[0], gy));
@@ -141,7 +193,7 @@ impl<T: Real> Sweep<'_, T> {
                 on.support_of_gy().map_or(whole, |support| at(NodeId(i as u32), support, y_lent.as_ref()));
             match on {
                 RunOn::All | RunOn::SparseCotangent(_) => {
-                    zeros.with_views(values, nodes, &node.inputs, |x| T::vjp(op, x, y, gy_view, gx));
+                    zeros.with_views(values, nodes, node, None, |x| T::vjp(op, x, y, gy_view, gx));
                 }
                 // A vjp that reads gy where y ≠ 0 alone is made from y and gy.
                 RunOn::Entries(_) if node.zeros.reads == Demand::Support => T::vjp(op, &[y], y, gy_view, gx),

@@ -46,6 +46,8 @@ pub struct Cotangents<'a, T> {
     /// Cotangents of the nodes before this one.
     pub(crate) arena: &'a mut [T],
     pub(crate) gradients: &'a mut [T],
+    /// As `arena`, of the segment at hand.
+    pub(crate) segment: &'a mut [T],
     /// For each node what is to be added to its cotangent: this number times the sign of its value.
     pub(crate) signs: &'a mut [T],
     /// What there is to know of entries, where any have been found.
@@ -97,6 +99,7 @@ impl<T: Element> Cotangents<'_, T> {
             Place::Nowhere => return,
             Place::Arena(range) => (&mut *self.arena, range),
             Place::Gradient(range) => (&mut *self.gradients, range),
+            Place::Segment(range) => (&mut *self.segment, range),
         };
         let whole = ViewMut::new(&mut memory[range.clone()], shape);
         match &mut self.entries {
@@ -121,7 +124,7 @@ impl<T: Element> Cotangents<'_, T> {
     pub(crate) fn add_signs(&mut self, k: usize, g: T, x: &[T]) {
         match &self.slots[k].place {
             Place::Nowhere => {}
-            Place::Arena(_) => self.signs[self.slots[k].node] += g,
+            Place::Arena(_) | Place::Segment(_) => self.signs[self.slots[k].node] += g,
             Place::Gradient(_) => {
                 self.add(k, |gx, accum| kernels::map([x], gx.data, accum, Signs { plus: g }));
             }
@@ -138,7 +141,7 @@ impl<T: Element> Cotangents<'_, T> {
         let (slot, other) = (&self.slots[k], &self.slots[l]);
         let distinct = slot.node != other.node;
         let places = distinct.then_some([&slot.place, &other.place]);
-        let both = places.and_then(|places| disjoint(self.arena, self.gradients, places));
+        let both = places.and_then(|places| disjoint([self.arena, self.gradients, self.segment], places));
         let Some([whole, of_other]) = both else {
             self.add_wanted(k, |gk, of_k| write(Some((gk, of_k)), None));
             return self.add(l, |gl, of_l| write(None, Some((gl, of_l))));
@@ -235,18 +238,20 @@ impl<T: Element> Receivers<'_, T> {
 }
 
 /// The memory of two cotangents, if both are wanted.
-fn disjoint<'m, T>(
-    arena: &'m mut [T],
-    gradients: &'m mut [T],
-    places: [&Place; 2],
-) -> Option<[&'m mut [T]; 2]> {
-    match places {
-        [Place::Arena(a), Place::Arena(b)] => arena.get_disjoint_mut([a.clone(), b.clone()]).ok(),
-        [Place::Gradient(a), Place::Gradient(b)] => gradients.get_disjoint_mut([a.clone(), b.clone()]).ok(),
-        [Place::Arena(a), Place::Gradient(b)] => Some([&mut arena[a.clone()], &mut gradients[b.clone()]]),
-        [Place::Gradient(a), Place::Arena(b)] => Some([&mut gradients[a.clone()], &mut arena[b.clone()]]),
-        [Place::Nowhere, _] | [_, Place::Nowhere] => None,
+fn disjoint<'m, T>(memories: [&'m mut [T]; 3], [a, b]: [&Place; 2]) -> Option<[&'m mut [T]; 2]> {
+    let stands = |place: &Place| match place {
+        Place::Nowhere => None,
+        Place::Arena(range) => Some((0, range.clone())),
+        Place::Gradient(range) => Some((1, range.clone())),
+        Place::Segment(range) => Some((2, range.clone())),
+    };
+    let ((of_a, a), (of_b, b)) = (stands(a)?, stands(b)?);
+    let mut memories = memories.map(Some);
+    let memory_of_a = memories[of_a].take()?;
+    if of_a == of_b {
+        return memory_of_a.get_disjoint_mut([a, b]).ok();
     }
+    Some([&mut memory_of_a[a], &mut memories[of_b].take()?[b]])
 }
 
 /// A contribution is made to a cotangent, which flows in this way if it is the first: what it does to what stands there.

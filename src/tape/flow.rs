@@ -158,7 +158,8 @@ impl<T: Real> Sweep<'_, T> {
         };
         let demanded = self.zeros.demanded(self.nodes, id);
         // The gradients of parameters are the caller's, and whole. What an input's first slot does holds for the others.
-        let elsewhere = !matches!(input.cotangent, Place::Arena(_)) || node.inputs[..k].contains(&id);
+        let elsewhere =
+            matches!(input.cotangent, Place::Nowhere | Place::Gradient(_)) || node.inputs[..k].contains(&id);
         let mut first = None;
         match self.flows[id.index()] {
             Flow::Nothing if !elsewhere => {
@@ -178,10 +179,11 @@ impl<T: Real> Sweep<'_, T> {
     /// Turns a cotangent that consists of entries into a whole one.
     fn make_whole(&mut self, id: NodeId) {
         let Flow::Entries(number) = self.flows[id.index()] else { return };
-        let Place::Arena(place) = &self.nodes[id.index()].cotangent else { return };
+        let place = Sweep::place(&self.nodes[id.index()], self.cotangents, self.segment);
+        let Some(place) = place else { return };
         let EntryValues { support, values, .. } = &self.values_of_entries.all[number];
         let entries = Sparse::new(&self.zeros.supports.all[*support], values);
-        support::scatter(entries, &mut self.cotangents[place.clone()], Accum::Replace);
+        support::scatter(entries, place, Accum::Replace);
         self.flows[id.index()] = Flow::Whole;
     }
 
@@ -215,24 +217,28 @@ impl<T: Real> Sweep<'_, T> {
 
     /// The cotangent of node i, if a vjp that is run on this is not to read it in the arena, and whether it is a copy.
     fn lend_gy(&mut self, i: usize, on: RunOn) -> (Option<Lent<T>>, bool) {
-        let Place::Arena(place) = &self.nodes[i].cotangent else { return (None, false) };
         if let Flow::Entries(number) = self.flows[i] {
             return (Some(self.lend(number)), false);
         }
-        if let Some(support) = on.support_of_gy() {
-            let number = self.new_values(support);
-            let mut lent = self.lend(number);
-            let found = &self.zeros.supports.all[support];
-            support::gather(&self.cotangents[place.clone()], found, &mut lent.of.values, Accum::Replace);
-            return (Some(lent), true);
+        let support = on.support_of_gy();
+        if support.is_none() && !self.zeros.known(NodeId(i as u32)).kept {
+            return (None, false);
         }
-        if self.zeros.known(NodeId(i as u32)).kept {
-            let number = self.values_of_entries.take();
-            let mut lent = self.lend(number);
+        let number = match support {
+            Some(support) => self.new_values(support),
+            None => self.values_of_entries.take(),
+        };
+        let mut lent = self.lend(number);
+        let Some(place) = Sweep::place(&self.nodes[i], self.cotangents, self.segment) else {
+            return (None, false);
+        };
+        if let Some(support) = support {
+            support::gather(place, &self.zeros.supports.all[support], &mut lent.of.values, Accum::Replace);
+        } else {
             lent.of.values.clear();
-            lent.of.values.extend_from_slice(&self.cotangents[place.clone()]);
-            return (Some(lent), true);
+            lent.of.values.extend_from_slice(place);
+            lent.of.values.resize(place.len() + self.nodes[i].room.scratch, T::ZERO);
         }
-        (None, false)
+        (Some(lent), true)
     }
 }

@@ -14,11 +14,12 @@ pub(crate) struct Arena<T> {
 }
 
 impl<T: Element> Arena<T> {
-    /// The place of the next elements, if they can be counted.
-    pub fn take(&mut self, len: usize) -> Option<Range<usize>> {
+    /// The place of the next elements, with more behind it, if they can be counted.
+    pub fn take(&mut self, len: usize, behind: usize) -> Option<Range<usize>> {
         let start = self.used;
-        self.used = start.checked_add(len)?;
-        Some(start..self.used)
+        let end = start.checked_add(len)?;
+        self.used = end.checked_add(behind)?;
+        Some(start..end)
     }
 
     /// Makes memory of what was taken; says whether there was as much. (The first memory is the system's zeroed pages, of
@@ -48,6 +49,21 @@ impl<T: Element> Arena<T> {
     }
 }
 
+impl<T: Element> Segments<T> {
+    /// Begins a recording, which has none yet.
+    pub fn start(&mut self) {
+        self.nodes.clear();
+        (self.open, self.leaving) = (0, false);
+    }
+
+    /// Makes memory of what a sweep needs; says whether there was as much.
+    #[must_use]
+    pub fn back_cotangents(&mut self) -> bool {
+        self.cotangents.used = self.most_cotangents;
+        self.cotangents.back()
+    }
+}
+
 /// How many elements of memory a layout spans, from its first element to its last.
 pub(crate) fn extent(shape: &[usize], strides: Option<&[usize]>) -> usize {
     match strides {
@@ -63,6 +79,8 @@ pub(crate) enum Memory {
     Arena(Range<usize>),
     /// The parameters' block.
     Params(Range<usize>),
+    /// The arena that the segments between checkpoints share.
+    Segment(Range<usize>),
 }
 
 impl Memory {
@@ -72,6 +90,7 @@ impl Memory {
         match self {
             Memory::Arena(range) => Memory::Arena(part(range)),
             Memory::Params(range) => Memory::Params(part(range)),
+            Memory::Segment(range) => Memory::Segment(part(range)),
         }
     }
 }
@@ -85,6 +104,26 @@ pub(crate) enum Place {
     Arena(Range<usize>),
     /// In the caller's gradients: the cotangent of a parameter.
     Gradient(Range<usize>),
+    /// In the arena of cotangents that the segments between checkpoints share.
+    Segment(Range<usize>),
+}
+
+/// Segments: stretches of a recording whose values are not kept, but computed again on the way back. All of them share one
+/// memory, since only one is at hand at a time.
+#[derive(Default)]
+pub(crate) struct Segments<T> {
+    pub values: Arena<T>,
+    pub cotangents: Arena<T>,
+    /// The most cotangents that one has taken.
+    pub most_cotangents: usize,
+    /// The nodes of each.
+    pub nodes: Vec<Range<usize>>,
+    /// The number of the segment that is being recorded, counted from 1; 0 if none is.
+    pub open: u32,
+    /// Whether copies are being made of what goes on from a segment that has just been closed.
+    pub leaving: bool,
+    /// Whether values are kept all the same: to look at them afterwards.
+    pub keep: bool,
 }
 
 /// The values of a matrix at the entries of a support, in the support's order.

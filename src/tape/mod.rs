@@ -2,9 +2,11 @@
 //! here, and nothing is computed with a number: what an op is asked stands in [`ops::Rule`](crate::ops::Rule).
 
 mod backward;
+mod checkpoint;
 pub(crate) mod cotangents;
 mod flow;
 mod handles;
+mod leaves;
 mod memory;
 pub(crate) mod node;
 mod obligation;

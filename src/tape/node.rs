@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::cotangents::Slot;
 use super::memory::{Memory, Place};
-use crate::ops::{Layout, Op, ZeroRule};
+use crate::ops::{Layout, Op, Room, ZeroRule};
 use crate::params::ParamId;
 use crate::tensor::Shape;
 use crate::tensor::shape::Strides;
@@ -59,6 +59,10 @@ pub struct Node {
     pub(crate) zeros: ZeroRule,
     /// m, k and n, if it is a product that can skip the zeros of its first input.
     pub(crate) product: Option<[usize; 3]>,
+    /// The segment that it was recorded in, counted from 1; 0 if outside of all.
+    pub(crate) segment: u32,
+    /// What its op needs behind the value, and behind the cotangent.
+    pub(crate) room: Room,
     /// Whether its op is elementwise and it and its inputs are numbers, which need no views.
     pub(crate) on_numbers: bool,
     pub(crate) at: &'static Location<'static>,
@@ -72,11 +76,12 @@ impl Node {
         shape: &Shape,
         value: Memory,
         cotangent: Place,
+        segment: u32,
         at: &'static Location<'static>,
     ) -> Node {
         let (inputs, slots, shape) = (SmallVec::new(), SmallVec::new(), shape.clone());
         let (strides, aliases, zeros, product) = (None, false, ZeroRule::DENSE, None);
-        let on_numbers = false;
+        let (room, on_numbers) = (Room::default(), false);
         Node {
             kind,
             inputs,
@@ -88,6 +93,8 @@ impl Node {
             slots,
             zeros,
             product,
+            segment,
+            room,
             on_numbers,
             at,
         }
@@ -119,13 +126,30 @@ impl Node {
         !matches!(self.cotangent, Place::Nowhere)
     }
 
-    /// Its op, and where the result stands in the arena; `None` if nothing is to be computed.
+    /// Its op, and where the result stands in the arena, with what the op keeps behind it; `None` if nothing is to be
+    /// computed.
     #[inline]
-    pub(crate) fn computed(&self) -> Option<(&Op, &Range<usize>)> {
+    pub(crate) fn computed(&self) -> Option<(&Op, Range<usize>)> {
         match (&self.kind, &self.value) {
-            (Kind::Op(op), Memory::Arena(range)) if !self.aliases => Some((op, range)),
+            (Kind::Op(op), Memory::Arena(range) | Memory::Segment(range)) if !self.aliases => {
+                Some((op, range.start..range.end + self.room.kept))
+            }
             _ => None,
         }
+    }
+
+    /// How far its value reaches into its arena, with what its op keeps behind it, and its cotangent into its own; 0 of what
+    /// stands elsewhere.
+    pub(crate) fn reach(&self) -> [usize; 2] {
+        let value = match &self.value {
+            Memory::Arena(range) | Memory::Segment(range) => range.end + self.room.kept,
+            Memory::Params(_) => 0,
+        };
+        let cotangent = match &self.cotangent {
+            Place::Arena(range) | Place::Segment(range) => range.end + self.room.scratch,
+            Place::Nowhere | Place::Gradient(_) => 0,
+        };
+        [value, cotangent]
     }
 
     /// A word for where its value comes from: `constant`, `input`, `param`, or the op's name.

@@ -10,7 +10,7 @@ use std::panic::Location;
 use smallvec::SmallVec;
 
 use super::cotangents::{Flow, Plan, Slot};
-use super::memory::{Arena, EntryValues, Memory, Place, Pool, extent};
+use super::memory::{Arena, EntryValues, Memory, Place, Pool, Segments, extent};
 use super::node::{Kind, Node, NodeId};
 use super::obligation::Obligations;
 use super::values::Values;
@@ -20,7 +20,7 @@ use crate::element::Element;
 use crate::matrix::Products;
 use crate::ops::{Alias, OnEntries, Op, Output, Real, ZeroRule};
 use crate::params::{ParamId, Params};
-use crate::tensor::{Shape, ShapeError, ViewMut};
+use crate::tensor::{ShapeError, ViewMut};
 
 #[derive(Default)]
 pub(crate) struct Record<T> {
@@ -34,6 +34,8 @@ pub(crate) struct Record<T> {
     pub values: Arena<T>,
     /// Cotangents of the active nodes, in node order.
     pub cotangents: Arena<T>,
+    /// Stretches of the recording whose values are not kept.
+    pub segments: Segments<T>,
     /// What the last sweep left for each node.
     pub flows: Vec<Flow>,
     /// What it left to be added to each node's cotangent: this number times the sign of the value.
@@ -45,7 +47,7 @@ pub(crate) struct Record<T> {
     /// Where values are zero.
     pub zeros: Zeros<T>,
     /// The node of each parameter that was used.
-    param_nodes: Vec<Option<NodeId>>,
+    pub param_nodes: Vec<Option<NodeId>>,
     /// What must reach the differentiated loss.
     pub obligations: Obligations,
     /// Looks on, if the tape was asked for that.
@@ -59,13 +61,23 @@ impl<T> Record<T> {
         &self.nodes[..self.recorded]
     }
 
-    /// How many elements of the values' and of the cotangents' memory this recording has taken.
-    pub fn taken(&self) -> [usize; 2] {
-        self.nodes().iter().fold([0; 2], |[values, cotangents], node| {
-            let value = if let Memory::Arena(range) = &node.value { range.end } else { 0 };
-            let cotangent = if let Place::Arena(range) = &node.cotangent { range.end } else { 0 };
-            [values.max(value), cotangents.max(cotangent)]
-        })
+    /// How many elements of the values' and of the cotangents' memory this recording has taken outside of segments, and the
+    /// last segment, or all, `within` them.
+    pub fn taken(&self, within: Option<u32>) -> [[usize; 2]; 2] {
+        let mut taken = [[0; 2]; 2];
+        for node in self.nodes() {
+            let [value, cotangent] = node.reach();
+            let segment = within.is_none_or(|segment| segment == node.segment);
+            let inside = matches!(node.value, Memory::Segment(_));
+            if !inside || segment {
+                taken[0][usize::from(inside)] = taken[0][usize::from(inside)].max(value);
+            }
+            let inside = matches!(node.cotangent, Place::Segment(_));
+            if !inside || segment {
+                taken[1][usize::from(inside)] = taken[1][usize::from(inside)].max(cotangent);
+            }
+        }
+        taken
     }
 
     /// The nodes' values, in a recording with these parameters.
@@ -73,7 +85,7 @@ impl<T> Record<T> {
     where
         T: Element,
     {
-        Values { arena: &self.values.data, params: params.data() }
+        Values { arena: &self.values.data, params: params.data(), segment: &self.segments.values.data }
     }
 
     /// The node of a parameter, if the recording used it.
@@ -103,32 +115,41 @@ impl<T: Real> Record<T> {
         self.obligations.clear();
         self.flows.clear();
         self.zeros.start();
+        self.segments.start();
     }
 
     /// The node that the last recording had in this place, if all before it were the same and it passes the test.
     #[inline]
-    fn repeat(&mut self, at: &'static Location<'static>, same: impl FnOnce(&Node) -> bool) -> Option<NodeId> {
+    pub fn repeat(
+        &mut self,
+        at: &'static Location<'static>,
+        same: impl FnOnce(&Node) -> bool,
+    ) -> Option<NodeId> {
         if !self.repeating {
             return None;
         }
-        let node = self.nodes.get_mut(self.recorded).filter(|node| same(node))?;
+        let segment = self.segments.open;
+        let node = self.nodes.get_mut(self.recorded).filter(|node| node.segment == segment && same(node))?;
         node.at = at;
         self.recorded += 1;
         Some(NodeId(self.recorded as u32 - 1))
     }
 
     /// From here on this recording is not as the last one was.
-    fn depart(&mut self) {
+    pub fn depart(&mut self) {
         if self.repeating {
             self.repeating = false;
             self.nodes.truncate(self.recorded);
-            [self.values.used, self.cotangents.used] = self.taken();
+            let segment = self.segments.open;
+            let [values, cotangents] = self.taken(Some(segment));
+            [self.values.used, self.segments.values.used] = values;
+            [self.cotangents.used, self.segments.cotangents.used] = cotangents;
         }
     }
 
     /// Adds a node that the last recording had not in this place.
     #[cold]
-    fn push(&mut self, node: Node) -> NodeId {
+    pub fn push(&mut self, node: Node) -> NodeId {
         self.depart();
         self.nodes.push(node);
         self.recorded += 1;
@@ -137,92 +158,23 @@ impl<T: Real> Record<T> {
         id
     }
 
-    #[track_caller]
-    pub fn param(&mut self, id: ParamId, params: &Params<T>, at: &'static Location<'static>) -> NodeId {
-        if let Some(node) = self.param_node(id)
-            && matches!(self.nodes[node.index()].kind, Kind::Param(known) if known == id)
-        {
-            return node;
-        }
-        let (range, shape, frozen) = params.place(id);
-        let same = |node: &Node| {
-            matches!(node.kind, Kind::Param(old) if old == id)
-                && node.is_active() != frozen
-                && matches!(&node.value, Memory::Params(old) if *old == range)
-                && node.shape.is(shape)
-        };
-        let node = self.repeat(at, same).unwrap_or_else(|| {
-            let value = Memory::Params(range.clone());
-            let cotangent = if frozen { Place::Nowhere } else { Place::Gradient(range) };
-            self.push(Node::leaf(Kind::Param(id), shape, value, cotangent, at))
-        });
-        if self.param_nodes.len() <= id.index() {
-            self.param_nodes.resize(id.index() + 1, None);
-        }
-        self.param_nodes[id.index()] = Some(node);
-        if let Some(watch) = &self.watch {
-            watch.entered(&self.nodes[node.index()], node, params.get(id), Some(params.name(id)));
-        }
-        node
-    }
-
-    #[track_caller]
-    pub fn leaf(
-        &mut self,
-        kind: Kind,
-        shape: &Shape,
-        at: &'static Location<'static>,
-        fill: impl FnOnce(&mut [T]),
-    ) -> NodeId {
-        let id = self.filled_leaf(kind, shape, at, fill);
-        if let Some(watch) = &self.watch {
-            let node = &self.nodes[id.index()];
-            watch.entered(node, id, Values { arena: &self.values.data, params: &[] }.elements(node), None);
-        }
-        id
-    }
-
-    /// A leaf with memory that `fill` has filled.
-    #[track_caller]
-    fn filled_leaf(
-        &mut self,
-        kind: Kind,
-        shape: &Shape,
-        at: &'static Location<'static>,
-        fill: impl FnOnce(&mut [T]),
-    ) -> NodeId {
-        if let Some(node) = self.repeat(at, |node| node.kind == kind && node.shape.is(shape)) {
-            let Memory::Arena(range) = &self.nodes[node.index()].value else {
-                unreachable!("a leaf is owned")
-            };
-            fill(&mut self.values.data[range.clone()]);
-            return node;
-        }
-        self.depart();
-        let active = kind == Kind::Input;
-        let name = if active { "input" } else { "constant" };
-        let len = match shape.elements_of::<T>() {
-            Ok(len) => len,
-            Err(error) => panic!("{name}: {error}"),
-        };
-        let Some((range, cotangent)) = self.take(len, active.then_some(len)) else {
-            panic!("{name}: no memory for a tensor of shape {shape}");
-        };
-        fill(&mut self.values.data[range.clone()]);
-        self.push(Node::leaf(kind, shape, Memory::Arena(range), cotangent, at))
-    }
-
-    /// Memory for a value, and a place for its cotangent, if it has one. `None`, and nothing taken, if there is not so much.
-    fn take(&mut self, value: usize, cotangent: Option<usize>) -> Option<(Range<usize>, Place)> {
-        let before = [self.values.used, self.cotangents.used];
-        let range = self.values.take(value).filter(|_| self.values.back());
+    /// Memory for a value and, if it has one, for its cotangent, each with room behind it. `None`, and nothing taken, if there
+    /// is not so much.
+    pub fn take(
+        values: &mut Arena<T>,
+        cotangents: &mut Arena<T>,
+        [value, kept]: [usize; 2],
+        cotangent: Option<[usize; 2]>,
+    ) -> Option<(Range<usize>, Option<Range<usize>>)> {
+        let before = [values.used, cotangents.used];
+        let range = values.take(value, kept).filter(|_| values.back());
         let place = match cotangent {
-            None => Some(Place::Nowhere),
-            Some(len) => self.cotangents.take(len).map(Place::Arena),
+            None => Some(None),
+            Some([len, scratch]) => cotangents.take(len, scratch).map(Some),
         };
         let taken = range.zip(place);
         if taken.is_none() {
-            [self.values.used, self.cotangents.used] = before;
+            [values.used, cotangents.used] = before;
         }
         taken
     }
@@ -281,7 +233,7 @@ impl<T: Real> Record<T> {
     }
 
     /// Runs a node's op, unless the result is only another view of its input.
-    fn compute(&mut self, id: NodeId, params: &[T]) {
+    pub fn compute(&mut self, id: NodeId, params: &[T]) {
         if self.watch.is_some() || self.zeros.concerns(&self.nodes[id.index()]) {
             self.run_attended(id, params);
         } else {
@@ -299,13 +251,23 @@ impl<T: Real> Record<T> {
     /// Runs a node's op. What is not `ATTENDED` is compiled away.
     #[inline]
     fn run<const ATTENDED: bool>(&mut self, id: NodeId, params: &[T]) {
-        let may_screen =
-            ATTENDED && self.zeros.before(&self.nodes, id, Values { arena: &self.values.data, params });
+        let may_screen = ATTENDED && {
+            let segment = &self.segments.values.data;
+            self.zeros.before(&self.nodes, id, Values { arena: &self.values.data, params, segment })
+        };
         let (before, rest) = self.nodes.split_at(id.index());
         let node = &rest[0];
         let Some((op, range)) = node.computed() else { return };
-        let (arena, rest) = self.values.data.split_at_mut(range.start);
-        let (past, y) = (Values { arena, params }, &mut rest[..range.len()]);
+        // What is read stands before what is written, in the same arena, or in the other one.
+        let inside = matches!(node.value, Memory::Segment(_));
+        let (own, other) = if inside {
+            (&mut self.segments.values.data, &self.values.data)
+        } else {
+            (&mut self.values.data, &self.segments.values.data)
+        };
+        let (own, rest) = own.split_at_mut(range.start);
+        let (arena, segment): (&[T], &[T]) = if inside { (other, own) } else { (own, other) };
+        let (past, y) = (Values { arena, params, segment }, &mut rest[..range.len()]);
         let (zeros, mut screened) = (&self.zeros, None);
         let mut run = |y: ViewMut<T>| {
             if node.on_numbers {
@@ -315,7 +277,7 @@ impl<T: Real> Record<T> {
             if !ATTENDED {
                 return past.with_views(before, &node.inputs, |x| T::forward(op, x, y));
             }
-            zeros.with_views(past, before, &node.inputs, |x| {
+            zeros.with_views(past, before, node, Some(id), |x| {
                 if may_screen {
                     let (y, always) = (ViewMut { data: &mut *y.data, ..y }, zeros.when == SkipZeros::Always);
                     screened = T::forward_screened(op, x, y, always);
@@ -348,12 +310,13 @@ impl<T: Real> Record<T> {
         at: &'static Location<'static>,
     ) -> Result<NodeId, (&'static str, ShapeError)> {
         self.depart();
+        self.expect_at_hand(op.name(), &inputs);
         let node = |id: &NodeId| &self.nodes[id.index()];
-        let (shape, len, zeros) = {
+        let (shape, len, zeros, room) = {
             let shapes: SmallVec<[&[usize]; 4]> = inputs.iter().map(|id| &node(id).shape[..]).collect();
             let shape = op.shape(&shapes).map_err(|error| (op.name(), error))?;
             let len = shape.elements_of::<T>().map_err(|error| (op.name(), error))?;
-            (shape, len, op.zeros(&shapes))
+            (shape, len, op.zeros(&shapes), op.room(&shapes))
         };
         let active = op.differentiable() && inputs.iter().any(|id| node(id).is_active());
         let alias = op.alias(node(&inputs[0]).layout(), &shape);
@@ -364,12 +327,23 @@ impl<T: Real> Record<T> {
             }
             None => (None, None),
         };
-        let own = if aliases { 0 } else { len };
-        let Some((range, cotangent)) = self.take(own, active.then_some(len)) else {
+        let segment = self.segments.open;
+        let (values, cotangents) = match segment {
+            0 => (&mut self.values, &mut self.cotangents),
+            _ => (&mut self.segments.values, &mut self.segments.cotangents),
+        };
+        let own = [if aliases { 0 } else { len }, room.kept];
+        let Some((range, cotangent)) =
+            Record::take(values, cotangents, own, active.then_some([len, room.scratch]))
+        else {
             let text = format!("no memory for a result of shape {shape}");
             return Err((op.name(), ShapeError::new(text)));
         };
-        let value = shared.unwrap_or(Memory::Arena(range));
+        let (value, cotangent) = match segment {
+            0 => (Memory::Arena(range), cotangent.map(Place::Arena)),
+            _ => (Memory::Segment(range), cotangent.map(Place::Segment)),
+        };
+        let (value, cotangent) = (shared.unwrap_or(value), cotangent.unwrap_or(Place::Nowhere));
         let node = |id: &NodeId| &self.nodes[id.index()];
         let slot = |id: &NodeId| {
             let Node { cotangent, shape, .. } = node(id);
@@ -389,6 +363,8 @@ impl<T: Real> Record<T> {
             slots,
             zeros,
             product,
+            segment,
+            room,
             on_numbers,
             at,
         }))

@@ -149,6 +149,36 @@ impl<'r, T: Real> Recording<'r, T> {
         Indices(self.var(node))
     }
 
+    /// A mask \[batch, time\] for sequences of these lengths, padded to `time` steps: 1 at the steps before a length, 0 from
+    /// there on.
+    ///
+    /// # Panics
+    /// If a length is larger than `time`.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// assert_eq!(r.mask(&[3, 0], 3).value(), Tensor::from([[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]));
+    /// ```
+    #[doc(alias = "pack_padded_sequence")]
+    #[track_caller]
+    pub fn mask(self, lengths: &[usize], time: usize) -> Var<'r, T> {
+        for &length in lengths {
+            assert!(length <= time, "mask: a length of {length} does not fit {time} steps");
+        }
+        let (shape, at) = (Shape::from([lengths.len(), time]), Location::caller());
+        let record = &mut *self.tape.record.borrow_mut();
+        let node = record.leaf(Kind::Constant, &shape, at, |place| {
+            for (place, &length) in place.chunks_exact_mut(time.max(1)).zip(lengths) {
+                place[..length].fill(T::ONE);
+                place[length..].fill(T::ZERO);
+            }
+        });
+        self.var(node)
+    }
+
     /// A constant of whole numbers, which must be exact, in the name of a method.
     #[track_caller]
     fn whole_numbers(
@@ -212,10 +242,17 @@ impl<'r, T: Real> Recording<'r, T> {
     #[track_caller]
     pub(crate) fn sweep(self, method: &str, roots: &[(NodeId, &[T])], grads: &mut Grads<T>, accum: Accum) {
         let record = &mut *self.tape.record.borrow_mut();
+        assert!(
+            record.segments.open == 0,
+            "{method}: a sweep cannot begin before a checkpoint's segment has ended"
+        );
+        for (root, _) in roots {
+            record.expect_at_hand(method, &[*root]);
+        }
         let active = roots.iter().any(|(root, _)| record.nodes()[root.index()].is_active());
         assert!(active, "{method}: this depends on no parameter and no input");
         self.params.expect_gradients(method, grads);
-        if !record.cotangents.back() {
+        if !record.cotangents.back() || !record.segments.back_cotangents() {
             let elements = |node: &&Node| node.shape().elements();
             let largest = record.nodes().iter().filter(|node| node.is_active()).max_by_key(elements);
             let largest = largest.map_or(String::new(), |node| {

@@ -17,6 +17,8 @@ pub(super) struct Sweep<'a, T> {
     pub values: Values<'a, T>,
     pub zeros: &'a Zeros<T>,
     pub cotangents: &'a mut [T],
+    /// Those of the segment at hand.
+    pub segment: &'a mut [T],
     pub gradients: &'a mut [T],
     pub flows: &'a mut [Flow],
     pub signs: &'a mut [T],
@@ -26,13 +28,8 @@ pub(super) struct Sweep<'a, T> {
 }
 
 impl<'a, T: Real> Sweep<'a, T> {
-    /// A sweep that has not begun, and the tape's watch.
-    pub fn new(
-        record: &'a mut Record<T>,
-        params: &'a [T],
-        gradients: &'a mut [T],
-        accum: Accum,
-    ) -> (Self, Option<&'a mut Watch>) {
+    /// Makes ready for a sweep: nothing has flowed yet.
+    pub fn begin(record: &mut Record<T>, accum: Accum) {
         let nodes = &record.nodes[..record.recorded];
         record.flows.clear();
         record.flows.resize(nodes.len(), Flow::Nothing);
@@ -46,11 +43,21 @@ impl<'a, T: Real> Sweep<'a, T> {
                 }
             }
         }
+    }
+
+    /// A sweep over what the record has at hand, and the tape's watch.
+    pub fn over(
+        record: &'a mut Record<T>,
+        params: &'a [T],
+        gradients: &'a mut [T],
+    ) -> (Self, Option<&'a mut Watch>) {
+        let nodes = &record.nodes[..record.recorded];
         let sweep = Sweep {
             nodes,
-            values: Values { arena: &record.values.data, params },
+            values: Values { arena: &record.values.data, params, segment: &record.segments.values.data },
             zeros: &record.zeros,
             cotangents: &mut record.cotangents.data,
+            segment: &mut record.segments.cotangents.data,
             gradients,
             flows: &mut record.flows,
             signs: &mut record.signs,
@@ -60,6 +67,15 @@ impl<'a, T: Real> Sweep<'a, T> {
         (sweep, record.watch.as_deref_mut())
     }
 
+    /// The memory of a node's cotangent, if it has one that is not a parameter's.
+    pub fn place<'m>(node: &Node, cotangents: &'m mut [T], segment: &'m mut [T]) -> Option<&'m mut [T]> {
+        match &node.cotangent {
+            Place::Arena(range) => Some(&mut cotangents[range.clone()]),
+            Place::Segment(range) => Some(&mut segment[range.clone()]),
+            Place::Nowhere | Place::Gradient(_) => None,
+        }
+    }
+
     /// Gives a root its cotangent.
     pub fn seed(&mut self, root: NodeId, seed: &[T]) {
         let flow = &mut self.flows[root.index()];
@@ -67,6 +83,7 @@ impl<'a, T: Real> Sweep<'a, T> {
             Place::Nowhere => return,
             Place::Arena(range) => &mut self.cotangents[range.clone()],
             Place::Gradient(range) => &mut self.gradients[range.clone()],
+            Place::Segment(_) => unreachable!("a root is outside of all segments"),
         };
         let accum = if *flow == Flow::Nothing { Accum::Replace } else { Accum::Add };
         *flow = Flow::Whole;

@@ -10,11 +10,13 @@ use crate::tensor::View;
 /// As many inputs of an op as are listed without allocating.
 pub(crate) const MOST_LISTED: usize = 64;
 
-/// Where values stand: in the tape's arena, or among the parameters.
+/// Where values stand: in the tape's arena, among the parameters, or in the memory of a segment.
 #[derive(Clone, Copy)]
 pub(crate) struct Values<'a, T> {
     pub arena: &'a [T],
     pub params: &'a [T],
+    /// Those of the segment at hand.
+    pub segment: &'a [T],
 }
 
 impl<'a, T: Element> Values<'a, T> {
@@ -24,6 +26,7 @@ impl<'a, T: Element> Values<'a, T> {
         let (memory, range) = match &node.value {
             Memory::Arena(range) => (self.arena, range),
             Memory::Params(range) => (self.params, range),
+            Memory::Segment(range) => (self.segment, range),
         };
         &memory[range.clone()]
     }
@@ -33,6 +36,21 @@ impl<'a, T: Element> Values<'a, T> {
     pub fn view(self, node: &'a Node) -> View<'a, T> {
         let (data, strides) = (self.elements(node), node.strides.as_ref());
         View { data, shape: &node.shape, strides, sparse: None }
+    }
+
+    /// A node's value, with what its op has kept behind it.
+    #[inline(always)]
+    pub fn view_with_kept(self, node: &'a Node) -> View<'a, T> {
+        let mut view = self.view(node);
+        if node.room.kept > 0 {
+            let (memory, range) = match &node.value {
+                Memory::Arena(range) => (self.arena, range),
+                Memory::Params(range) => (self.params, range),
+                Memory::Segment(range) => (self.segment, range),
+            };
+            view.data = &memory[range.start..range.end + node.room.kept];
+        }
+        view
     }
 
     /// The value of the node with this number.

@@ -72,6 +72,7 @@ impl<'r, T: Real> Var<'r, T> {
     #[track_caller]
     pub fn value(self) -> Tensor<T> {
         let record = self.recording.tape.record.borrow();
+        record.expect_at_hand("value", &[self.id]);
         let node = &record.nodes()[self.id.index()];
         let data = record.values(self.recording.params).view(node).to_vec_as("value", &node.shape);
         Tensor::new(node.shape.clone(), data).expect("a node has its shape's elements")
@@ -114,6 +115,7 @@ impl<'r, T: Real> Var<'r, T> {
     #[track_caller]
     pub fn item(self) -> T {
         let record = self.recording.tape.record.borrow();
+        record.expect_at_hand("item", &[self.id]);
         let node = &record.nodes()[self.id.index()];
         assert_eq!(node.shape.elements(), 1, "item: a tensor of shape {} has not one element", node.shape);
         record.values(self.recording.params).view(node).data[0]
@@ -131,6 +133,7 @@ impl<'r, T: Real> Var<'r, T> {
     /// ```
     pub fn density(self) -> f64 {
         let record = self.recording.tape.record.borrow();
+        record.expect_at_hand("density", &[self.id]);
         let x = record.values(self.recording.params).view(&record.nodes()[self.id.index()]);
         let mut active = 0;
         for_each_offset(x.shape, [&x.strides()], |[i]| active += usize::from(x.data[i] != T::ZERO));
@@ -260,6 +263,7 @@ impl<'r, T: Real> Var<'r, T> {
     #[track_caller]
     pub fn gradient(self) -> Option<Tensor<T>> {
         let record = self.recording.tape.record.borrow();
+        record.expect_at_hand("gradient", &[self.id]);
         let node = &record.nodes()[self.id.index()];
         let Place::Arena(range) = &node.cotangent else { return None };
         let flow = *record.flows.get(self.id.index())?;

@@ -55,7 +55,7 @@ impl Watch {
         let begun = Instant::now();
         compute(ViewMut { data: &mut *y.data, ..y });
         self.clock(node, Direction::Forward, begun);
-        if let Some(found) = self.first_anomaly(y.data, y.shape, None) {
+        if let Some(found) = self.first_anomaly(&y.data[..y.shape.elements()], y.shape, None) {
             panic!("anomaly in forward: {} ({id}) {found}; recorded at {}", node.name(), node.at);
         }
     }
@@ -101,6 +101,7 @@ impl Watch {
                 }
                 (Flow::Whole, Place::Arena(range), _) => &gx.arena[range.clone()],
                 (Flow::Whole, Place::Gradient(range), _) => &gx.gradients[range.clone()],
+                (Flow::Whole, Place::Segment(range), _) => &gx.segment[range.clone()],
                 _ => continue,
             };
             if let Some(found) = self.first_anomaly(cotangent, &slot.shape, support) {

@@ -55,6 +55,8 @@ pub(crate) struct KnownZeros {
     estimate: Option<f32>,
     /// Its entries, if they have been found: the number of the support, and of the values.
     entries: Option<(u32, u32)>,
+    /// The node that they were found for. One before it, if it is computed again, does not know of them, as at first.
+    found_for: u32,
     /// Whether the whole gradient was asked for.
     pub kept: bool,
     /// The part of it that was computed, if it was screened.
@@ -179,12 +181,24 @@ impl<T: Products> Zeros<T> {
         Some(Sparse { support: &self.supports.all[support as usize], values, by_row })
     }
 
-    /// Calls `f` with the values of some nodes, each with the entries that have been found.
-    pub fn with_views(&self, values: Values<T>, nodes: &[Node], ids: &[NodeId], f: impl FnOnce(&[View<T>])) {
+    /// Calls `f` with the values of a node's inputs, each with the entries that have been found, or, if the node is being
+    /// computed, that it may know of.
+    pub fn with_views(
+        &self,
+        values: Values<T>,
+        nodes: &[Node],
+        node: &Node,
+        computed: Option<NodeId>,
+        f: impl FnOnce(&[View<T>]),
+    ) {
+        let known = |&id: &NodeId| {
+            let knows = computed.is_none_or(|reader| self.known(id).found_for <= reader.0);
+            if knows { self.entries(id) } else { None }
+        };
         let mut entries: SmallVec<[_; MOST_LISTED]> = SmallVec::new();
-        entries.extend(ids.iter().map(|&id| self.entries(id)));
+        entries.extend(node.inputs.iter().map(known));
         let mut views: SmallVec<[View<T>; MOST_LISTED]> = SmallVec::new();
-        for (&id, sparse) in ids.iter().zip(&entries) {
+        for (&id, sparse) in node.inputs.iter().zip(&entries) {
             views.push(View { sparse: sparse.as_ref(), ..values.view_of(nodes, id) });
         }
         f(&views);
@@ -251,20 +265,21 @@ impl<T: Products> Zeros<T> {
     pub fn before(&mut self, nodes: &[Node], id: NodeId, values: Values<T>) -> bool {
         let node = &nodes[id.index()];
         let Some(size) = node.product.filter(|&size| self.looks(size)) else { return false };
-        self.look(nodes, node.inputs[0], size, values).is_none()
+        self.look(nodes, node.inputs[0], size, values, id).is_none()
     }
 
-    /// Finds a node's entries, if that pays for a product of this size.
+    /// Finds a node's entries, if that pays for a product of this size, the node `reader`.
     fn look(
         &mut self,
         nodes: &[Node],
         id: NodeId,
         size: [usize; 3],
         values: Values<T>,
+        reader: NodeId,
     ) -> Option<(u32, u32)> {
         let node = &nodes[id.index()];
         if let Some(found) = self.known(id).entries {
-            return Some(found);
+            return (self.known(id).found_for <= reader.0).then_some(found);
         }
         if node.strides.is_some() || node.shape.rank() == 0 {
             return None;
@@ -277,7 +292,7 @@ impl<T: Products> Zeros<T> {
                     return None;
                 }
                 if input.shape.last() == node.shape.last() {
-                    let (support, of_input) = self.look(nodes, node.inputs[0], size, values)?;
+                    let (support, of_input) = self.look(nodes, node.inputs[0], size, values, reader)?;
                     let values =
                         if node.aliases { of_input } else { self.derive(values.elements(node), support) };
                     (support, values)
@@ -290,7 +305,8 @@ impl<T: Products> Zeros<T> {
             }
             (_, Output::Any) => return None,
         };
-        self.learn(id).entries = Some(found);
+        let known = self.learn(id);
+        (known.entries, known.found_for) = (Some(found), reader.0);
         Some(found)
     }
 
