@@ -50,7 +50,7 @@ impl Net {
     }
 
     /// The feature maps of both convolutions, and the logits.
-    fn forward<'r>(self, x: Var<'r, f32>) -> [Var<'r, f32>; 3] {
+    fn forward(self, x: Var<'_, f32>) -> [Var<'_, f32>; 3] {
         let a = self.first.forward_relu(x);
         let b = self.second.forward_relu(a.max_pool2d(Pooling::new(2)));
         let flat = b.max_pool2d(Pooling::new(2)).reshape([x.shape()[0], 64]);
