@@ -185,15 +185,15 @@ impl<'r, T: Real> Penalty<'r, T> {
         if let Some(mask) = self.mask {
             return mask::total(self.of, self.sum, mask);
         }
-        let of_each = |f| self.of.map_sum(f, Reduction::Sum);
+        let (of, sum) = (self.of, Reduction::Sum);
         match self.sum {
-            Sum::OfEach(f) => of_each(f),
+            Sum::OfEach(f) => of.map_sum(f, sum),
             Sum::Elastic([l1, l2]) => {
-                of_each(Unary::Abs(Abs {})) * l1 + of_each(Unary::Square(Square {})) * l2
+                of.map_sum(Unary::Abs(Abs {}), sum) * l1 + of.map_sum(Unary::Square(Square {}), sum) * l2
             }
             Sum::Differences { time } => {
-                let [later, earlier] = sequence::neighbours(self.of, time);
-                later.zip_sum(earlier, Binary::SquaredError(SquaredError {}), Reduction::Sum)
+                let [later, earlier] = sequence::neighbours(of, time);
+                later.zip_sum(earlier, Binary::SquaredError(SquaredError {}), sum)
             }
             Sum::Total(total) | Sum::Mixed(total) => total,
         }
