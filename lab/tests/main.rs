@@ -4,6 +4,7 @@ mod arrays;
 mod files;
 mod house;
 mod params;
+mod pictures;
 mod preparation;
 mod tables;
 mod toy;
