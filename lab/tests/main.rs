@@ -6,5 +6,7 @@ mod house;
 mod params;
 mod pictures;
 mod preparation;
+mod search;
+mod statistics;
 mod tables;
 mod toy;
