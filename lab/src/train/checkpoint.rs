@@ -97,8 +97,12 @@ impl Checkpoint {
             counts,
             arrays: arrays.keys().cloned().collect(),
         };
-        assert!(self.heads.insert(name.into(), head).is_none(), "checkpoint: two states have the name {name:?}");
-        self.arrays.extend(arrays.iter().map(|(array, data)| pack(of_state(name, array), &[data.len()], data)));
+        assert!(
+            self.heads.insert(name.into(), head).is_none(),
+            "checkpoint: two states have the name {name:?}"
+        );
+        self.arrays
+            .extend(arrays.iter().map(|(array, data)| pack(of_state(name, array), &[data.len()], data)));
         self
     }
 
@@ -140,7 +144,8 @@ impl Checkpoint {
         let path = path.as_ref();
         let reader = Reader::open(path)?;
         let fail = |text: String| Error::new(path, Place::File, text);
-        let text = reader.text(STATES).ok_or_else(|| fail(format!("expected a checkpoint, with {STATES:?}")))?;
+        let text =
+            reader.text(STATES).ok_or_else(|| fail(format!("expected a checkpoint, with {STATES:?}")))?;
         let heads = serde_json::from_str(text).map_err(|error| fail(format!("under {STATES:?}: {error}")))?;
         let description = params::description_of(&reader, path)?
             .ok_or_else(|| fail("expected a description of the model".into()))?;

@@ -308,8 +308,11 @@ impl<'a, T: Element> Fit<'a, T> {
         state.arrays.insert("epochs".into(), of_history(|report| report.epoch as f64));
         state.arrays.insert("epoch_steps".into(), of_history(|report| report.steps as f64));
         state.arrays.insert("losses".into(), of_history(|report| report.loss));
-        state.arrays.insert("held_out_losses".into(), of_history(|report| report.held_out.unwrap_or(f64::NAN)));
-        let weights = best.map_or(Vec::new(), |(_, params)| params.data().iter().map(|x| x.to_f64()).collect());
+        state
+            .arrays
+            .insert("held_out_losses".into(), of_history(|report| report.held_out.unwrap_or(f64::NAN)));
+        let weights =
+            best.map_or(Vec::new(), |(_, params)| params.data().iter().map(|x| x.to_f64()).collect());
         state.arrays.insert("best".into(), weights);
         state
     }
@@ -321,12 +324,14 @@ impl<'a, T: Element> Fit<'a, T> {
     pub fn restore(&mut self, params: &Params<T>, state: &State<f64>) -> Result<(), StateError> {
         state.expect_kind(KIND)?;
         let [number, open, steps, all_steps, best_epoch, fingerprint] =
-            ["epoch", "open", "steps", "all_steps", "best_epoch", "fingerprint"].map(|name| state.count(name));
+            ["epoch", "open", "steps", "all_steps", "best_epoch", "fingerprint"]
+                .map(|name| state.count(name));
         let (best_epoch, fingerprint) = (best_epoch?, fingerprint?);
         let (sum, held_out) = (state.number("sum")?, told(state.number("held_out")?));
         let [epochs, epoch_steps, losses, held_out_losses] =
             ["epochs", "epoch_steps", "losses", "held_out_losses"].map(|name| state.array(name));
-        let (epochs, epoch_steps, losses, held_out_losses) = (epochs?, epoch_steps?, losses?, held_out_losses?);
+        let (epochs, epoch_steps, losses, held_out_losses) =
+            (epochs?, epoch_steps?, losses?, held_out_losses?);
         let weights = state.array("best")?;
         state.expect_sizes(KIND, [2, 6, 5])?;
         let length = |name: &str, array: &[f64], expected: usize| {
@@ -354,7 +359,8 @@ impl<'a, T: Element> Fit<'a, T> {
                 return Err(StateError::OtherParameters { expected, found: of.elements });
             }
             length("best", weights, params.len())?;
-            let report = history.pop().filter(|report| report.epoch == best_epoch && report.held_out.is_some());
+            let report =
+                history.pop().filter(|report| report.epoch == best_epoch && report.held_out.is_some());
             let message = "the last of the losses are not those of the best epoch".to_owned();
             let report = report.ok_or(StateError::Value { message })?;
             let mut kept = params.clone();
@@ -427,7 +433,9 @@ impl<T> fmt::Debug for Fit<'_, T> {
 impl fmt::Display for FitError {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            FitError::NoStep { epoch } => write!(f, "epoch {epoch} ended without a step: are there any batches?"),
+            FitError::NoStep { epoch } => {
+                write!(f, "epoch {epoch} ended without a step: are there any batches?")
+            }
             FitError::NotFinite { epoch, step: Some(step), loss } => {
                 write!(f, "the loss of step {step} of epoch {epoch} is {loss}")
             }

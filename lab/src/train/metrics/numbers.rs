@@ -102,7 +102,10 @@ impl ExplainedVariance {
     #[track_caller]
     pub fn add<T: Element>(&mut self, x: &Tensor<T>, reconstruction: &Tensor<T>) {
         let (columns, shape) = (self.mean.len(), x.shape());
-        assert!(shape.rank() == 2 && shape[1] == columns, "explained variance: {columns} columns, shape {shape}");
+        assert!(
+            shape.rank() == 2 && shape[1] == columns,
+            "explained variance: {columns} columns, shape {shape}"
+        );
         let other = reconstruction.shape();
         assert!(shape == other, "explained variance: {shape} reconstructed as {other}");
         self.residual += squares(reconstruction.data(), x.data());

@@ -59,7 +59,8 @@ pub fn gini<T: Element>(x: &[T]) -> f64 {
     let mut sizes = relative_sizes(x);
     sizes.sort_by(f64::total_cmp);
     let (count, sum) = (x.len() as f64, sizes.iter().sum::<f64>());
-    let weighted: f64 = sizes.iter().enumerate().map(|(k, x)| x / sum * (count - k as f64 - 0.5) / count).sum();
+    let weighted: f64 =
+        sizes.iter().enumerate().map(|(k, x)| x / sum * (count - k as f64 - 0.5) / count).sum();
     1.0 - 2.0 * weighted
 }
 

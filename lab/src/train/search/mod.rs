@@ -114,7 +114,12 @@ impl Search {
     /// # Panics
     /// If a coefficient is negative or not finite, or a run panics or gives a density outside of 0 to 1.
     #[track_caller]
-    pub fn run(&mut self, lambdas: &[f64], threads: usize, run: impl Fn(f64) -> Outcome + Sync) -> Result<()> {
+    pub fn run(
+        &mut self,
+        lambdas: &[f64],
+        threads: usize,
+        run: impl Fn(f64) -> Outcome + Sync,
+    ) -> Result<()> {
         let left = self.untried(lambdas);
         // Trials end in any order; each is filed under its coefficient, so that the file is that of a serial search.
         let shared = Mutex::new((&mut *self, Ok(())));
