@@ -3,6 +3,7 @@
 mod arrays;
 mod files;
 mod house;
+mod pages;
 mod params;
 mod pictures;
 mod preparation;

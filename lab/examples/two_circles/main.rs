@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --release -p quietgrad-lab --example two_circles             # the tables
 //! cargo run --release -p quietgrad-lab --example two_circles -- --full   # and wide sweeps
+//! cargo run --release -p quietgrad-lab --example two_circles -- --time   # seconds a run, beside benches/peers
 //! cargo run --release -p quietgrad-lab --example two_circles -- --full --write   # and docs/tables, docs/figures
 //! ```
 //!
@@ -48,6 +49,10 @@ fn main() -> quietgrad_lab::Result<()> {
         println!("{table}");
         if write { table.publish(&docs, name) } else { Ok(()) }
     };
+    if flag("--time") {
+        time(&scale);
+        return Ok(());
+    }
     let start = Instant::now();
     let took = |what: &str| println!("[{what}: {:.1} s]\n", start.elapsed().as_secs_f64());
 
@@ -84,7 +89,8 @@ fn main() -> quietgrad_lab::Result<()> {
         publish("circles_norms", &norms(&scale, &data, quick))?;
         println!("Noise 0.2\n");
         let noisy = Data::new(0.2, 1, scale.fresh);
-        publish("circles_noisy", &test_table(&every(&scale, &noisy, scale.seeds, &cases[..3])))?;
+        let cases: Vec<Case> = cases.iter().take(3).map(|case| Case { published: None, ..case.clone() }).collect();
+        publish("circles_noisy", &test_table(&every(&scale, &noisy, scale.seeds, &cases)))?;
         took("everything");
     }
     if write {
@@ -99,7 +105,23 @@ fn main() -> quietgrad_lab::Result<()> {
     Ok(())
 }
 
+/// How long one run takes, on one thread, as `benches/peers/keras_circles.py` asks Keras.
+fn time(scale: &Scale) {
+    let data = Data::new(0.1, 1, 100);
+    for case in &cases()[..3] {
+        let seconds: Vec<f64> = (0..5)
+            .map(|seed| {
+                let start = Instant::now();
+                run(&data, case.penalty, scale.epochs, seed);
+                start.elapsed().as_secs_f64()
+            })
+            .collect();
+        println!("{:30} {} s a run", case.name, spread(&seconds, 3));
+    }
+}
+
 /// A penalty and what it is called.
+#[derive(Clone)]
 struct Case {
     name: String,
     penalty: Option<Penalty>,
