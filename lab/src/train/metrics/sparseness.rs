@@ -61,7 +61,7 @@ pub fn gini<T: Element>(x: &[T]) -> f64 {
     let (count, sum) = (x.len() as f64, sizes.iter().sum::<f64>());
     let weighted: f64 =
         sizes.iter().enumerate().map(|(k, x)| x / sum * (count - k as f64 - 0.5) / count).sum();
-    1.0 - 2.0 * weighted
+    if x.is_empty() { f64::NAN } else { 1.0 - 2.0 * weighted }
 }
 
 /// |xᵢ| over the largest, so that no square of them overflows or vanishes; NaN if all are 0, or one is infinite.

@@ -159,7 +159,7 @@ impl Search {
         let Some(best) = self.best().filter(|best| best.lambda > 0.0) else { return Vec::new() };
         let positive: Vec<f64> =
             self.trials.iter().map(|trial| trial.lambda).filter(|&lambda| lambda > 0.0).collect();
-        let place = positive.iter().position(|&lambda| lambda == best.lambda).expect("it was tried");
+        let place = positive.partition_point(|&lambda| lambda < best.lambda);
         let (below, above) = (place.checked_sub(1).map(|i| positive[i]), positive.get(place + 1).copied());
         let factor = match (below, above) {
             (None, None) => 10.0,
