@@ -64,7 +64,8 @@ fn main() -> quietgrad_lab::Result<()> {
     study.table("advice_features", &table)?;
 
     let digits = Digits::load(0)?;
-    let nets = ways.map(|(_, lambda)| Autoencoder::train(&digits.train.0, Way::relu(lambda), study.epochs, 0));
+    let nets =
+        ways.map(|(_, lambda)| Autoencoder::train(&digits.train.0, Way::relu(lambda), study.epochs, 0));
     let mut tiles = Figure::new("With a penalty a unit stands for a stroke; without one, for a bit of everything")
         .note(
             "Decoder rows of the 64 units that answer most often on held-out digits. Orange adds ink, blue takes it away.",

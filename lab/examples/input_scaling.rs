@@ -42,12 +42,7 @@ fn run(name: &str, lambda: f64, epochs: usize, seed: u64) -> quietgrad_lab::Resu
         explained.unexplained()
     };
     let largest = test.data().iter().fold(0.0, |largest: f32, x| largest.max(x.abs()));
-    Ok([
-        missed(&digits.test.0, &raw),
-        missed(&test, &scaled),
-        f64::from(largest),
-        net.code(&test).l0(),
-    ])
+    Ok([missed(&digits.test.0, &raw), missed(&test, &scaled), f64::from(largest), net.code(&test).l0()])
 }
 
 fn main() -> quietgrad_lab::Result<()> {
@@ -69,7 +64,10 @@ fn main() -> quietgrad_lab::Result<()> {
             .into_iter()
             .collect::<quietgrad_lab::Result<Vec<_>>>()?;
         let of = |i: usize, what: usize| -> Vec<f64> {
-            runs[i * study.seeds as usize..(i + 1) * study.seeds as usize].iter().map(|run| run[what]).collect()
+            runs[i * study.seeds as usize..(i + 1) * study.seeds as usize]
+                .iter()
+                .map(|run| run[what])
+                .collect()
         };
         let far = |i: &usize| (mean(&of(*i, 3)) / ACTIVE).ln().abs();
         let nearest = (0..grid.len()).min_by(|a, b| far(a).total_cmp(&far(b))).expect("a grid has points");

@@ -104,7 +104,8 @@ fn run(view: View, epochs: usize, seed: u64) -> quietgrad_lab::Result<[f64; MEAS
     };
     // One scale for all features, so that the same decay means the same.
     let features = seen(x);
-    let size = (features.data().iter().map(|f| f64::from(*f).powi(2)).sum::<f64>() / x.shape()[0] as f64).sqrt();
+    let size =
+        (features.data().iter().map(|f| f64::from(*f).powi(2)).sum::<f64>() / x.shape()[0] as f64).sqrt();
     let seen = |x: &Tensor<f32>| seen(x).map(|f| f * (8.0 / size.max(1e-12)) as f32);
 
     let mut few = Vec::new();
@@ -171,7 +172,15 @@ fn main() -> quietgrad_lab::Result<()> {
     }
     study.table("advice_probe", &table)?;
 
-    let mut against = Table::new(&["code against pixels", "10 labels a class", "… noise", "… shifted", "all labels", "… noise", "… shifted"]);
+    let mut against = Table::new(&[
+        "code against pixels",
+        "10 labels a class",
+        "… noise",
+        "… shifted",
+        "all labels",
+        "… noise",
+        "… shifted",
+    ]);
     for (i, &view) in views.iter().enumerate().skip(2) {
         let mut cells = vec![name(view)];
         for what in 0..6 {
@@ -191,18 +200,20 @@ fn main() -> quietgrad_lab::Result<()> {
         ))
         .height(320.0);
     for (half, title) in ["ten labels a class", "a thousand labels"].into_iter().enumerate() {
-        let mut panel = Panel::new(
-            Axis::log("coefficient of l1"),
-            Axis::linear("right").percent().range(0.0, 1.0),
-        )
-        .title(title);
+        let mut panel =
+            Panel::new(Axis::log("coefficient of l1"), Axis::linear("right").percent().range(0.0, 1.0))
+                .title(title);
         for (what, (ink, label)) in
-            [(Ink::Second, "clean"), (Ink::Story, "noise added"), (Ink::Third, "shifted by a pixel")].into_iter().enumerate()
+            [(Ink::Second, "clean"), (Ink::Story, "noise added"), (Ink::Third, "shifted by a pixel")]
+                .into_iter()
+                .enumerate()
         {
-            let penalized = || views.iter().enumerate().filter_map(|(i, view)| match view {
-                View::Code(lambda) if *lambda > 0.0 => Some((*lambda, of(i, 3 * half + what))),
-                _ => None,
-            });
+            let penalized = || {
+                views.iter().enumerate().filter_map(|(i, view)| match view {
+                    View::Code(lambda) if *lambda > 0.0 => Some((*lambda, of(i, 3 * half + what))),
+                    _ => None,
+                })
+            };
             let line: Vec<(f64, f64)> = penalized().map(|(lambda, right)| (lambda, mean(&right))).collect();
             let band: Vec<(f64, f64, f64)> = penalized()
                 .map(|(lambda, right)| {
@@ -212,7 +223,11 @@ fn main() -> quietgrad_lab::Result<()> {
                 .collect();
             let pixels = mean(&of(0, 3 * half + what));
             let ends = [(line[0].0, pixels), (line[line.len() - 1].0, pixels)];
-            panel = panel.band(&band, ink).line(&ends, Ink::Muted).line(&line, ink).label_at(0.1, label, Side::Above);
+            panel = panel.band(&band, ink).line(&ends, Ink::Muted).line(&line, ink).label_at(
+                0.1,
+                label,
+                Side::Above,
+            );
         }
         figure = figure.panel(panel);
     }

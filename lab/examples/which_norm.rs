@@ -36,62 +36,33 @@ struct Method {
 /// Fills in the fields of a [`Method`].
 macro_rules! method {
     ($name:expr, $range:expr, $code:expr, $penalty:expr) => {
-        Method {
-            name: $name,
-            code: $code,
-            penalty: $penalty,
-            range: $range,
-        }
+        Method { name: $name, code: $code, penalty: $penalty, range: $range }
     };
 }
 
 fn methods() -> Vec<Method> {
     vec![
         method!("no penalty", (1.0, 1.0), |z, _| z.relu(), |_, _| None),
-        method!("l2", (0.05, 4.0), |z, _| z.relu(), |h, c| {
-            Some(reg::l2(h).per_sample() * c)
-        }),
-        method!("log", (1e-3, 0.06), |z, _| z.relu(), |h, c| {
-            Some(reg::log(h, 0.01).per_sample() * c)
-        }),
-        method!("l1", (5e-3, 0.5), |z, _| z.relu(), |h, c| {
-            Some(reg::l1(h).per_sample() * c)
-        }),
+        method!("l2", (0.05, 4.0), |z, _| z.relu(), |h, c| { Some(reg::l2(h).per_sample() * c) }),
+        method!("log", (1e-3, 0.06), |z, _| z.relu(), |h, c| { Some(reg::log(h, 0.01).per_sample() * c) }),
+        method!("l1", (5e-3, 0.5), |z, _| z.relu(), |h, c| { Some(reg::l1(h).per_sample() * c) }),
         method!("elastic net", (5e-3, 0.5), |z, _| z.relu(), |h, c| {
             Some(reg::elastic_net(h, c, c).per_sample())
         }),
         method!("lp, p = ½", (1e-3, 0.1), |z, _| z.relu(), |h, c| {
             Some(reg::lp(h, 0.5).per_sample() * c)
         }),
-        method!("Hoyer", (1e-3, 0.1), |z, _| z.relu(), |h, c| {
-            Some(reg::hoyer(h).per_sample() * c)
+        method!("Hoyer", (1e-3, 0.1), |z, _| z.relu(), |h, c| { Some(reg::hoyer(h).per_sample() * c) }),
+        method!("group lasso", (3e-3, 0.2), |z, _| z.relu(), |h, c| {
+            let groups = h.reshape([h.shape()[0], UNITS / 8, 8]);
+            Some(reg::group_lasso(groups, &[2]).per_sample() * c)
         }),
-        method!("group lasso",
-            (3e-3, 0.2),
-            |z, _| z.relu(),
-            |h, c| {
-                let groups = h.reshape([h.shape()[0], UNITS / 8, 8]);
-                Some(reg::group_lasso(groups, &[2]).per_sample() * c)
-            }
-        ),
-        method!("KL, sigmoid",
-            (0.1, 2.5),
-            |z, _| z.sigmoid(),
-            |h, c| { Some(reg::kl_sparsity(h, 0.02) * c) }
-        ),
-        method!("l1, no relu", (0.07, 0.4), |z, _| z, |h, c| {
-            Some(reg::l1(h).per_sample() * c)
+        method!("KL, sigmoid", (0.1, 2.5), |z, _| z.sigmoid(), |h, c| {
+            Some(reg::kl_sparsity(h, 0.02) * c)
         }),
-        method!("soft threshold",
-            (0.15, 0.6),
-            |z, c| z.soft_threshold(c),
-            |_, _| None
-        ),
-        method!("top-k",
-            (64.0, 2.0),
-            |z, c| z.relu().top_k(c as usize),
-            |_, _| None
-        ),
+        method!("l1, no relu", (0.07, 0.4), |z, _| z, |h, c| { Some(reg::l1(h).per_sample() * c) }),
+        method!("soft threshold", (0.15, 0.6), |z, c| z.soft_threshold(c), |_, _| None),
+        method!("top-k", (64.0, 2.0), |z, c| z.relu().top_k(c as usize), |_, _| None),
     ]
 }
 
@@ -155,8 +126,11 @@ fn main() -> quietgrad_lab::Result<()> {
         cost(&results).write(figures.join("which_norm_cost"))?;
         pull(&results).write(figures.join("which_norm_pull"))?;
         zeros(&results).write(figures.join("which_norm_zeros"))?;
-        println!("
-wrote {}/which_norm_*.svg", figures.display());
+        println!(
+            "
+wrote {}/which_norm_*.svg",
+            figures.display()
+        );
     }
     Ok(())
 }
@@ -254,7 +228,10 @@ fn ink(method: &Method) -> Ink {
 fn cost(results: &Results) -> Figure {
     let x = Axis::log("variance that stays unexplained").percent().range(0.03, 0.5);
     let y = Axis::log("active units for a digit, of 256").range(2.0, 330.0);
-    let mut panel = Panel::new(x.ticks(&[0.03, 0.05, 0.1, 0.2, 0.4]), y.ticks(&[2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]));
+    let mut panel = Panel::new(
+        x.ticks(&[0.03, 0.05, 0.1, 0.2, 0.4]),
+        y.ticks(&[2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
+    );
     panel = panel.vertical(GOAL, "compared here");
     let mut order: Vec<_> = results.iter().collect();
     order.sort_by_key(|(method, ..)| ink(method) != Ink::Muted); // gray lies behind the colours
@@ -262,7 +239,8 @@ fn cost(results: &Results) -> Figure {
         let points: Vec<_> = sweep.iter().map(|outcome| (outcome.unexplained, outcome.active())).collect();
         panel = panel.line(&points, ink(method)).dots(&points, ink(method)).size(3.0);
         if ink(method) != Ink::Muted {
-            panel = panel.label_at(0.2, method.name, if method.name == "l2" { Side::Right } else { Side::Left });
+            panel =
+                panel.label_at(0.2, method.name, if method.name == "l2" { Side::Right } else { Side::Left });
         }
     }
     panel = panel.words((0.17, 256.0), "KL, and l1 without a relu", Ink::Muted, Side::Above);

@@ -14,13 +14,17 @@ fn files(folder: PathBuf, ending: &str) -> Vec<PathBuf> {
 
 #[test]
 fn every_table_stands_in_a_page_as_its_example_wrote_it() {
-    let pages: Vec<String> = files(docs(), ".md").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
+    let pages: Vec<String> =
+        files(docs(), ".md").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let tables = files(docs().join("tables"), ".md");
     assert!(tables.len() > 5);
     for path in tables {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let block = format!("<!-- tables/{name} -->\n\n{}\n<!-- end -->", fs::read_to_string(&path).unwrap());
-        assert!(pages.iter().any(|page| page.contains(&block)), "docs/tables/{name} stands in no page as it is");
+        assert!(
+            pages.iter().any(|page| page.contains(&block)),
+            "docs/tables/{name} stands in no page as it is"
+        );
     }
     let marks: usize = pages.iter().map(|page| page.matches("<!-- tables/").count()).sum();
     assert_eq!(marks, files(docs().join("tables"), ".md").len(), "every mark has its table");

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use quietgrad::nn::{Dense, Init};
-use quietgrad::optim::{Adam, Groups, Factors, Optimizer, Schedule};
+use quietgrad::optim::{Adam, Factors, Groups, Optimizer, Schedule};
 use quietgrad::{Params, Random, Tape, Tensor, Var, loss, reg};
 use quietgrad_lab::Result;
 use quietgrad_lab::data::idx;
@@ -67,8 +67,11 @@ impl Digits {
     pub fn load(seed: u64) -> Result<Self> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/data");
         let pixels = idx::read::<f32>(folder.join("digits-images.idx3-ubyte"))?;
-        let labels: Vec<usize> =
-            idx::read::<u8>(folder.join("digits-labels.idx1-ubyte"))?.data().iter().map(|&l| l.into()).collect();
+        let labels: Vec<usize> = idx::read::<u8>(folder.join("digits-labels.idx1-ubyte"))?
+            .data()
+            .iter()
+            .map(|&l| l.into())
+            .collect();
         let x = pixels.into_tensor().reshape([labels.len(), PIXELS]).map(|x| x / 16.0);
         let parts = stratified_split(&labels, 1.0 / 9.0, 1.0 / 3.0, seed);
         let part = |rows: &[usize]| (x.select_rows(rows), rows.iter().map(|&row| labels[row]).collect());
@@ -111,8 +114,9 @@ impl Autoencoder {
         let init = Init::GlorotNormal;
         let encoder = Dense::new(&mut params, "encoder", [PIXELS, way.units], init, &mut random);
         let decoder = Dense::new(&mut params, "decoder", [way.units, PIXELS], init, &mut random);
-        let groups = Groups::new(&params, |name, _| {
-            Factors { weight_decay: if name.ends_with(".w") { 1.0 } else { 0.0 }, ..Factors::default() }
+        let groups = Groups::new(&params, |name, _| Factors {
+            weight_decay: if name.ends_with(".w") { 1.0 } else { 0.0 },
+            ..Factors::default()
         });
         let rows = x.shape()[0];
         let rate = Schedule::cosine(3e-3, 0.0, epochs * rows.div_ceil(BATCH));

@@ -73,7 +73,7 @@ pub fn curves(results: &Results) -> Figure {
 }
 
 /// Where the pre-activations lie before and after training.
-pub fn histograms(epochs: &usize, data: &Data, results: &Results) -> Figure {
+pub fn histograms(epochs: usize, data: &Data, results: &Results) -> Figure {
     let points = data.fresh.x.select_rows(&(0..data.fresh.y.len().min(400)).collect::<Vec<_>>());
     let numbers =
         |run: &Run| -> Vec<f64> { run.net.outputs(&points).0.data().iter().map(|&z| f64::from(z)).collect() };
@@ -147,8 +147,7 @@ pub fn coefficient(base: &[Run], sweeps: &[Sweep; 2], seeds: u64) -> Figure {
                 .collect();
             panel = panel.band(&band, ink).line(&line, ink);
             if i == 2 {
-                let side = if ink == Ink::Story { Side::Left } else { Side::Above };
-                panel = panel.label_at(if ink == Ink::Story { 1e-3 } else { 1e-3 }, label, side);
+                panel = panel.label_at(1e-3, label, if ink == Ink::Story { Side::Left } else { Side::Above });
             }
         }
         figure = figure.panel(panel);

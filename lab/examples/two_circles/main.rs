@@ -42,7 +42,7 @@ fn main() -> quietgrad_lab::Result<()> {
     let scale = match (quick, full) {
         (true, _) => Scale { epochs: 100, seeds: 2, sweep_seeds: 2, fresh: 500, threads },
         (_, false) => Scale { epochs: 4000, seeds: 30, sweep_seeds: 6, fresh: 10_000, threads },
-        (_, true) => Scale { epochs: 4000, seeds: 30, sweep_seeds: 30, fresh: 10_000, threads },
+        (_, true) => Scale { epochs: 4000, seeds: 30, sweep_seeds: 20, fresh: 10_000, threads },
     };
     let docs = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs"));
     let publish = |name: &str, table: &Table| -> quietgrad_lab::Result<()> {
@@ -89,7 +89,8 @@ fn main() -> quietgrad_lab::Result<()> {
         publish("circles_norms", &norms(&scale, &data, quick))?;
         println!("Noise 0.2\n");
         let noisy = Data::new(0.2, 1, scale.fresh);
-        let cases: Vec<Case> = cases.iter().take(3).map(|case| Case { published: None, ..case.clone() }).collect();
+        let cases: Vec<Case> =
+            cases.iter().take(3).map(|case| Case { published: None, ..case.clone() }).collect();
         publish("circles_noisy", &test_table(&every(&scale, &noisy, scale.seeds, &cases)))?;
         took("everything");
     }
@@ -97,7 +98,7 @@ fn main() -> quietgrad_lab::Result<()> {
         let figures = docs.join("figures");
         figures::boundary(&data, &results).write(figures.join("circles_boundary"))?;
         figures::curves(&results).write(figures.join("circles_curves"))?;
-        figures::histograms(&scale.epochs, &data, &results).write(figures.join("circles_preactivations"))?;
+        figures::histograms(scale.epochs, &data, &results).write(figures.join("circles_preactivations"))?;
         figures::coefficient(&results[0].1, &sweeps, scale.sweep_seeds)
             .write(figures.join("circles_coefficient"))?;
         println!("wrote {}", figures.display());
@@ -347,7 +348,7 @@ fn norms(scale: &Scale, data: &Data, quick: bool) -> Table {
         "active of 500",
         "mean activation",
     ]);
-    let few = Scale { sweep_seeds: 6.min(scale.sweep_seeds), ..*scale };
+    let few = Scale { sweep_seeds: 4.min(scale.sweep_seeds), ..*scale };
     for norm in [Norm::L1, Norm::L2, Norm::Elastic, Norm::Half, Norm::Hoyer, Norm::Log] {
         let lambdas = if quick { log_grid(1e-4, 1e-2, 2) } else { log_grid(1e-5, 1.0, 11) };
         let coarse = sweep(&few, data, norm, Place::After, &lambdas);

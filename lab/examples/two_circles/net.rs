@@ -173,7 +173,7 @@ pub fn run(data: &Data, penalty: Option<Penalty>, epochs: usize, seed: u64) -> R
     let (mut tape, mut grads, mut adam) = (Tape::new(), net.params.zeros(), Adam::new(1e-3));
     let mut curve = Vec::new();
     for epoch in 0..epochs {
-        if epoch % 100 == 0 {
+        if epoch % 200 == 0 {
             curve.push((epoch as f64, net.score(&data.train).1, net.score(&data.valid).1));
         }
         let r = tape.record(&net.params);
