@@ -66,7 +66,7 @@ fn main() -> quietgrad_lab::Result<()> {
     let digits = Digits::load(0)?;
     let nets =
         ways.map(|(_, lambda)| Autoencoder::train(&digits.train.0, Way::relu(lambda), study.epochs, 0));
-    let mut tiles = Figure::new("With a penalty a unit stands for a stroke; without one, for a bit of everything")
+    let mut tiles = Figure::new("With a penalty features look like digits and parts of them; without one, like noise")
         .note(
             "Decoder rows of the 64 units that answer most often on held-out digits. Orange adds ink, blue takes it away.",
         );

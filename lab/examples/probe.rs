@@ -192,7 +192,7 @@ fn main() -> quietgrad_lab::Result<()> {
     }
     study.table("advice_probe_paired", &against)?;
 
-    let mut figure = Figure::new("What a linear classifier makes of the code, over the penalty")
+    let mut figure = Figure::new("A moderate penalty helps a little where digits are shifted; too strong a one costs everything")
         .note(format!(
             "Held-out digits told apart, {} seeds; bands: 95 % intervals of the mean. Horizontal lines: the same classifier on \
              the pixels.",

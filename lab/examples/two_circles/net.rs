@@ -95,7 +95,7 @@ pub struct Run {
     pub train_accuracy: f64,
     pub test_accuracy: f64,
     pub test_loss: f64,
-    pub valid_loss: f64,
+    pub valid_accuracy: f64,
     pub fresh_accuracy: f64,
     pub fresh_loss: f64,
     /// Of the hidden layer, on fresh points.
@@ -193,7 +193,7 @@ pub fn run(data: &Data, penalty: Option<Penalty>, epochs: usize, seed: u64) -> R
     }
     let (train_accuracy, train_loss) = net.score(&data.train);
     let (test_accuracy, test_loss) = net.score(&data.test);
-    let (_, valid_loss) = net.score(&data.valid);
+    let (valid_accuracy, valid_loss) = net.score(&data.valid);
     let (fresh_accuracy, fresh_loss) = net.score(&data.fresh);
     curve.push((epochs as f64, train_loss, valid_loss));
     let code = net.code(&data.fresh);
@@ -201,7 +201,7 @@ pub fn run(data: &Data, penalty: Option<Penalty>, epochs: usize, seed: u64) -> R
         train_accuracy,
         test_accuracy,
         test_loss,
-        valid_loss,
+        valid_accuracy,
         fresh_accuracy,
         fresh_loss,
         mean_activation: code.mean_activation(),

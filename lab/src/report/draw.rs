@@ -52,7 +52,8 @@ pub(crate) fn panel(page: &mut Page, panel: &Panel, (x, mut y): (f64, f64), (wid
             for (i, mosaic) in mosaics.iter().enumerate() {
                 let left = x + (w + SLIT) * i as f64;
                 // A frame, so that a tile ends where the page's colour begins in it.
-                page.rectangle((left - 1.0, y - 1.0), (left + w + 1.0, y + h + 1.0), page.theme.grid, 1.0);
+                let frame = ((left - 1.0, y - 1.0), (left + w + 1.0, y + h + 1.0));
+                page.rectangle(frame.0, frame.1, page.theme.gap(), 1.0);
                 page.image((left, y), (left + w, y + h), mosaic);
                 if let Some(words) = captions.get(i) {
                     let at = (left + w / 2.0, y + h + 6.0);
