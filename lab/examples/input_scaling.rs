@@ -26,8 +26,8 @@ fn scaler(name: &str, train: &Tensor<f32>) -> Option<Scaler> {
     }
 }
 
-/// Mean, and of the held-out digits: missed share of the variance in raw pixels and in scaled ones, the largest scaled input, and the active
-/// units.
+/// Of the held-out digits: the share of the variance that is missed, in raw pixels and in scaled ones; the largest scaled
+/// input; the active units.
 fn run(name: &str, lambda: f64, epochs: usize, seed: u64) -> quietgrad_lab::Result<[f64; 4]> {
     let digits = Digits::load(seed)?;
     let scaler = scaler(name, &digits.train.0);
@@ -47,7 +47,7 @@ fn run(name: &str, lambda: f64, epochs: usize, seed: u64) -> quietgrad_lab::Resu
 
 fn main() -> quietgrad_lab::Result<()> {
     let study = Study::new(8, 40);
-    let grid = if study.quick { log_grid(0.1, 1.0, 2) } else { log_grid(0.01, 3.0, 11) };
+    let grid = if study.quick { log_grid(0.1, 1.0, 2) } else { log_grid(0.1, 30.0, 13) };
     let headings = [
         "inputs",
         "coefficient",

@@ -18,11 +18,11 @@ fn main() -> quietgrad_lab::Result<()> {
         "unexplained, held out",
         "active of 256",
         "mean activation",
-        "mean of |decoder weight|",
+        "mean size of a decoder weight",
     ];
     let mut table = Table::new(&headings);
     for lambda in [0.0, 0.03, 0.1] {
-        for decay in [0.0, 0.03, 0.1, 0.3] {
+        for decay in [0.0, 0.3, 1.0, 3.0] {
             let seeds: Vec<u64> = (0..study.seeds).collect();
             let runs = in_parallel(&seeds, study.threads, |&seed| {
                 let digits = Digits::load(seed)?;
