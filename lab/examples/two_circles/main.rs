@@ -87,9 +87,6 @@ fn main() -> quietgrad_lab::Result<()> {
         let refined = sweep(&scale, &data, Norm::L1, Place::After, &fine);
         println!("Refined\n");
         publish("circles_refined", &sweep_table(&refined))?;
-        println!(
-            "Each norm behind the relu, at the coefficient with the least loss on 1000 further points\n"
-        );
         publish("circles_norms", &norms(&scale, &data, quick))?;
         println!("Noise 0.2\n");
         let noisy = Data::new(0.2, 1, scale.fresh);
