@@ -115,7 +115,7 @@ impl Autoencoder {
         let encoder = Dense::new(&mut params, "encoder", [PIXELS, way.units], init, &mut random);
         let decoder = Dense::new(&mut params, "decoder", [way.units, PIXELS], init, &mut random);
         let groups = Groups::new(&params, |name, _| Factors {
-            weight_decay: if name.ends_with(".w") { 1.0 } else { 0.0 },
+            weight_decay: if ["encoder.w", "decoder.w"].contains(&name) { 1.0 } else { 0.0 },
             ..Factors::default()
         });
         let rows = x.shape()[0];

@@ -7,6 +7,7 @@ use super::net::{Data, Run, run};
 use super::{Case, Sweep, all, mean_curve};
 
 type Results<'a> = [(&'a Case, Vec<Run>)];
+type Quantity = fn(&Run) -> f64;
 
 /// The names of the tutorial's three, short.
 const SHORT: [&str; 3] = ["no penalty", "l1 before relu", "l1 after relu"];
@@ -111,7 +112,7 @@ pub fn histograms(epochs: usize, data: &Data, results: &Results) -> Figure {
 
 /// Accuracy, loss, active and dead units over the coefficient.
 pub fn coefficient(base: &[Run], sweeps: &[Sweep; 2], seeds: u64) -> Figure {
-    let quantities: [(&str, fn(&Run) -> f64); 4] = [
+    let quantities: [(&str, Quantity); 4] = [
         ("accuracy on 10,000 new points", |run| run.fresh_accuracy),
         ("loss on them", |run| run.fresh_loss),
         ("active units for a point, of 500", |run| run.l0),
