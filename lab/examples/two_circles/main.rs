@@ -42,7 +42,7 @@ fn main() -> quietgrad_lab::Result<()> {
     quietgrad::set_threads(1); // every processor has a run of its own
     let scale = match (quick, full) {
         (true, _) => Scale { epochs: 100, seeds: 2, sweep_seeds: 2, fresh: 500, threads },
-        (_, false) => Scale { epochs: 4000, seeds: 30, sweep_seeds: 6, fresh: 10_000, threads },
+        (_, false) => Scale { epochs: 4000, seeds: 30, sweep_seeds: 4, fresh: 10_000, threads },
         (_, true) => Scale { epochs: 4000, seeds: 30, sweep_seeds: 20, fresh: 10_000, threads },
     };
     let docs = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs"));
