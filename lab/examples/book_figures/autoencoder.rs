@@ -153,7 +153,7 @@ pub fn unexplained(x: &Tensor<f32>, y: &Tensor<f32>) -> f64 {
 }
 
 /// Each row of the decoder to length 1.
-fn normalize_rows(w: &mut [f32]) {
+pub fn normalize_rows(w: &mut [f32]) {
     for row in w.chunks_exact_mut(PIXELS) {
         let length = row.iter().map(|w| w * w).sum::<f32>().sqrt();
         row.iter_mut().for_each(|w| *w /= length);

@@ -2,11 +2,14 @@
 
 use quietgrad::nn::{Dense, Init};
 use quietgrad::optim::{Adam, Optimizer};
+use quietgrad::reg::DensityController;
 use quietgrad::{Params, Random, Tape, Tensor, loss, reg};
 use quietgrad_lab::data::scale::Scaler;
 use quietgrad_lab::data::toy::make_circles;
 
-use crate::autoencoder::{Autoencoder, Digits, Measure, PIXELS, Place, Setting, unexplained};
+use crate::autoencoder::{
+    Autoencoder, BATCH, Digits, Measure, PIXELS, Place, Setting, normalize_rows, unexplained,
+};
 
 /// How much is done: all of it, or enough to see that the program runs.
 #[derive(Clone, Copy)]
@@ -38,16 +41,6 @@ impl Spread {
         let variance = numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
         Spread { mean, error: (variance / n).sqrt() }
     }
-}
-
-/// An l1 penalty's outcome on the two circles.
-pub struct Circles {
-    pub lambda: f64,
-    pub train_loss: Spread,
-    pub test_loss: Spread,
-    pub train_accuracy: Spread,
-    pub test_accuracy: Spread,
-    pub active: Spread,
 }
 
 /// A network of 500 units learned 30 points of two noisy circles: its mean loss and accuracy on other points, step by step.
@@ -112,11 +105,12 @@ impl Learned {
     }
 }
 
-pub fn overfit(effort: Effort) -> Vec<Circles> {
+/// l1 on the hidden layer of a network that learns two circles, for several strengths.
+pub fn overfit(effort: Effort) {
     println!("two circles, 30 points to learn, 1000 to test, 2-500-1, relu, 4000 steps");
     println!("  lambda   train loss    test loss      s.e.   train acc.   test acc.   gain ± s.e.      active");
     let steps = if effort.quick { 50 } else { 4000 };
-    let (mut rows, mut baseline) = (Vec::new(), None);
+    let mut baseline = None;
     for lambda in [0.0, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.2, 0.3, 0.5] {
         let mut columns = [(); 5].map(|()| Vec::new());
         for seed in 0..effort.seeds(12) {
@@ -142,9 +136,7 @@ pub fn overfit(effort: Effort) -> Vec<Circles> {
             gain.error,
             100.0 * active.mean
         );
-        rows.push(Circles { lambda, train_loss, test_loss, train_accuracy, test_accuracy, active });
     }
-    rows
 }
 
 /// Held-out error under two ways to scale the pixels.
@@ -152,6 +144,8 @@ pub struct Scaling {
     pub lambda: f64,
     pub each_pixel: Spread,
     pub globally: Spread,
+    /// Seed by seed, each pixel scaled and one scale for all.
+    pub seeds: [Vec<f64>; 2],
 }
 
 pub fn standardize(effort: Effort) -> Vec<Scaling> {
@@ -175,7 +169,8 @@ pub fn standardize(effort: Effort) -> Vec<Scaling> {
             }
         }
         println!("{lambda:8}    {:40}    {}", list(&both[0]), list(&both[1]));
-        rows.push(Scaling { lambda, each_pixel: Spread::of(&both[0]), globally: Spread::of(&both[1]) });
+        let [each_pixel, globally] = [0, 1].map(|i| Spread::of(&both[i]));
+        rows.push(Scaling { lambda, each_pixel, globally, seeds: both });
     }
     let digits = Digits::load(0);
     let scaler = Scaler::standardize(&digits.train).expect("digits are finite");
@@ -347,4 +342,34 @@ pub fn sums(effort: Effort) -> [(&'static str, Vec<f32>); 3] {
         println!("{name:20} {:5.1} %   {size:.4}", 100.0 * on);
         (name, sums)
     })
+}
+
+/// A coefficient that a controller steers to a density of a tenth: step, λ, density of the batch.
+pub fn steered(effort: Effort) -> Vec<(f64, f64, f64)> {
+    let (x, _) = Digits::load(0).scaled();
+    let mut random = Random::new(0);
+    let mut params = Params::new();
+    let encoder = Dense::new(&mut params, "encoder", [PIXELS, 256], Init::HeNormal, &mut random);
+    let decoder = Dense::new(&mut params, "decoder", [256, PIXELS], Init::HeNormal, &mut random);
+    let mut controller = DensityController::new(1e-3, 0.1);
+    let (mut tape, mut grads, mut adam) = (Tape::new(), params.zeros(), Adam::new(3e-3));
+    let mut seen = Vec::new();
+    for _ in 0..if effort.quick { 1 } else { 300 } {
+        for batch in random.permutation(x.shape()[0]).chunks(BATCH) {
+            normalize_rows(params.get_mut(decoder.w));
+            let r = tape.record(&params);
+            let x = r.constant_rows(&x, batch);
+            let h = encoder.forward(x).relu();
+            let fit = loss::mse(decoder.forward(h), x) * PIXELS as f64;
+            let lambda = controller.coefficient();
+            (fit + reg::l1(h).per_sample() * lambda).backward(&mut grads);
+            let density = h.density();
+            controller.observe(density);
+            adam.step(&mut params, &grads);
+            seen.push((seen.len() as f64 + 1.0, lambda, density));
+        }
+    }
+    let (_, lambda, density) = seen[seen.len() - 1];
+    println!("\nsteered to 10 %: after {} steps lambda {lambda:.4}, density {:.1} %", seen.len(), 100.0 * density);
+    seen
 }

@@ -3,30 +3,71 @@
 //! dark one of each. With `QUIETGRAD_QUICK=1` training is cut short and nothing is written.
 
 mod autoencoder;
+mod diagrams;
+mod drawing;
 mod experiments;
+mod plots;
+
+use std::error::Error;
+use std::path::Path;
 
 use experiments::Effort;
+use quietgrad_lab::report::Figure;
 
-fn main() {
+fn main() -> Result<(), Box<dyn Error>> {
     let effort = Effort { quick: std::env::var_os("QUIETGRAD_QUICK").is_some() };
-    let names: Vec<String> = std::env::args().skip(1).collect();
-    let asked = |name: &str| names.is_empty() || names.iter().any(|asked| asked == name);
-    if asked("overfit") {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/figures"));
+    let write = |name: &str, figure: Figure| -> Result<(), Box<dyn Error>> {
+        if effort.quick { Ok(()) } else { Ok(figure.write(folder.join(name))?) }
+    };
+
+    for (name, [light, dark]) in diagrams::all() {
+        if wanted(name) && !effort.quick {
+            std::fs::write(folder.join(format!("{name}-light.svg")), light)?;
+            std::fs::write(folder.join(format!("{name}-dark.svg")), dark)?;
+        }
+    }
+    let formulas: [(&str, fn() -> Figure); 6] = [
+        ("bump", plots::bump),
+        ("error_over_h", plots::error_over_h),
+        ("circles_moments", plots::circles_moments),
+        ("kinks", plots::kinks),
+        ("valley", plots::valley),
+        ("shrinkage", plots::shrinkage),
+    ];
+    for (name, figure) in formulas {
+        if wanted(name) {
+            write(name, figure())?;
+        }
+    }
+    if wanted("overfit") {
         experiments::overfit(effort);
+        write("overfit", plots::overfit(effort))?;
     }
-    if asked("standardize") {
-        experiments::standardize(effort);
+    if wanted("sums") {
+        write("sums", plots::sums(&experiments::sums(effort)))?;
     }
-    if asked("overcomplete") {
-        experiments::overcomplete(effort);
+    if wanted("standardize") {
+        write("standardize", plots::standardize(&experiments::standardize(effort)))?;
     }
-    if asked("strength") {
-        experiments::strength(effort);
+    if wanted("overcomplete") {
+        write("overcomplete", plots::overcomplete(&experiments::overcomplete(effort)))?;
     }
-    if asked("probe") {
-        experiments::probe(effort);
+    if wanted("strength") {
+        write("strength", plots::strength(&experiments::strength(effort)))?;
     }
-    if asked("sums") {
-        experiments::sums(effort);
+    if wanted("controller") {
+        write("controller", plots::controller(&experiments::steered(effort)))?;
     }
+    if wanted("features") {
+        let [wall, sum] = plots::features(effort);
+        write("features", wall)?;
+        write("features_sum", sum)?;
+    }
+    if wanted("probe") {
+        write("probe", plots::probe(&experiments::probe(effort)))?;
+    }
+    Ok(())
 }
