@@ -3,6 +3,8 @@
 //!
 //! - [`params`]: a model's parameters, saved and loaded by name.
 //! - [`data`]: tables and arrays in and out.
+//! - [`report`]: pictures, for a light page and a dark one.
+//! - [`train`]: the training loop's book-keeping, metrics, checkpoints, the search for a coefficient, runs over seeds.
 //! - [`Error`]: which file, which place in it, what was expected there.
 //!
 //! ```
@@ -26,5 +28,7 @@ pub mod data;
 mod error;
 pub mod files;
 pub mod params;
+pub mod report;
+pub mod train;
 
 pub use error::{Error, Mismatch, Place, Result};

@@ -15,7 +15,7 @@ use crate::data::safetensors::{Reader, write_parts};
 use crate::{Error, Mismatch, Place, Result};
 
 /// The key of the description among a file's texts.
-const KEY: &str = "quietgrad";
+pub(crate) const KEY: &str = "quietgrad";
 
 /// What is saved beside the parameters: what they belong to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +99,7 @@ pub fn describe(path: impl AsRef<Path>) -> Result<Option<Description>> {
     description_of(&Reader::open(path)?, path)
 }
 
-fn description_of(file: &Reader, path: &Path) -> Result<Option<Description>> {
+pub(crate) fn description_of(file: &Reader, path: &Path) -> Result<Option<Description>> {
     let read = |text| {
         serde_json::from_str(text).map_err(|error| {
             Error::new(path, Place::File, format!("expected a description under {KEY:?}: {error}"))

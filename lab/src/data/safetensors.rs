@@ -4,14 +4,14 @@
 //! there twice is refused, and each refusal names the array. Numbers are read from the file one array at a time.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::Dtype as FileDtype;
 
 use super::array::{Array, elements, read_numbers, write_numbers};
 use super::dtype::{Dtype, Order, Value};
-use super::safetensors_header::{Header, header_text};
+use super::safetensors_header::{Header, Info, header_text};
 use crate::files::replace;
 use crate::{Error, Place, Result};
 
@@ -138,12 +138,26 @@ pub(crate) fn write_parts<T: Value>(
     parts: &[(&str, &[usize], &[T])],
     text: Option<(&str, String)>,
 ) -> Result<()> {
-    let header = header_text::<T>(parts, text)
+    let infos: Vec<Info> = parts.iter().map(|&(name, shape, _)| (name, shape, T::DTYPE)).collect();
+    let texts: Vec<_> = text.into_iter().collect();
+    write_with(path, &infos, &texts, |file| {
+        parts.iter().try_for_each(|(_, _, data)| write_numbers(file, data))
+    })
+}
+
+/// Writes a header of arrays and texts, and what `numbers` writes: the arrays' numbers, one array after the other.
+pub(crate) fn write_with(
+    path: &Path,
+    infos: &[Info],
+    texts: &[(&str, String)],
+    numbers: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> Result<()> {
+    let header = header_text(infos, texts)
         .map_err(|(name, text)| Error::new(path, name.map_or(Place::File, Place::Array), text))?;
     replace(path, |file| {
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
-        parts.iter().try_for_each(|(_, _, data)| write_numbers(file, data))
+        numbers(file)
     })
 }
 

@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype as FileDtype, Metadata, TensorInfo};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
-use super::dtype::{Dtype, Value};
+use super::dtype::Dtype;
 
 /// The key under which texts stand beside the arrays.
 const TEXTS: &str = "__metadata__";
@@ -140,14 +140,14 @@ impl<'de> Deserialize<'de> for Texts {
     }
 }
 
-/// The header of a file that holds these arrays, padded so that numbers begin at a multiple of 8 bytes.
-pub(crate) fn header_text<T: Value>(
-    parts: &[(&str, &[usize], &[T])],
-    text: Option<(&str, String)>,
-) -> Result<Vec<u8>, Fault> {
+/// An array that is about to be written: its name, its shape, its kind of numbers.
+pub(crate) type Info<'a> = (&'a str, &'a [usize], Dtype);
+
+/// The header of a file that holds these arrays one after the other, padded so that numbers begin at a multiple of 8 bytes.
+pub(crate) fn header_text(infos: &[Info], texts: &[(&str, String)]) -> Result<Vec<u8>, Fault> {
     let mut names = std::collections::HashSet::new();
     let (mut arrays, mut end) = (Vec::new(), 0);
-    for &(name, shape, data) in parts {
+    for &(name, shape, dtype) in infos {
         if name == TEXTS {
             return Err((Some(name.into()), "a safetensors file keeps this name for its texts".into()));
         }
@@ -155,12 +155,13 @@ pub(crate) fn header_text<T: Value>(
             return Err((Some(name.into()), "two arrays have this name".into()));
         }
         let start = end;
-        end += size_of_val(data);
+        end += shape.iter().product::<usize>() * dtype.size();
         let info =
-            TensorInfo { dtype: file_dtype(T::DTYPE), shape: shape.to_vec(), data_offsets: (start, end) };
+            TensorInfo { dtype: file_dtype(dtype), shape: shape.to_vec(), data_offsets: (start, end) };
         arrays.push((name.to_owned(), info));
     }
-    let texts = text.map(|(key, text)| [(key.to_owned(), text)].into_iter().collect());
+    let texts = texts.iter().map(|(key, text)| ((*key).to_owned(), text.clone()));
+    let texts = Some(texts.collect::<HashMap<_, _>>()).filter(|texts| !texts.is_empty());
     let metadata = Metadata::new(texts, arrays).map_err(|error| (None, error.to_string()))?;
     let mut header = serde_json::to_vec(&metadata).map_err(|error| (None, error.to_string()))?;
     header.resize(header.len().next_multiple_of(8), b' ');
