@@ -119,7 +119,7 @@ impl Node {
         !matches!(self.cotangent, Place::Nowhere)
     }
 
-    /// Its op, and where the result stands in the arena; `None` if nothing is to be computed.
+    /// Its op, and where the result is in the arena; `None` if nothing is to be computed.
     #[inline]
     pub(crate) fn computed(&self) -> Option<(&Op, &Range<usize>)> {
         match (&self.kind, &self.value) {

@@ -280,8 +280,8 @@ impl<T: Real> Record<T> {
         }
     }
 
-    /// [`run`](Self::run) with an eye on zeros, and under that of the watch. Out of line, so that nothing of it stands in the
-    /// way of the plain path (`docs/adr/0015`).
+    /// As [`run`](Self::run), but looks for zeros and reports to the profiler and the search for NaN. Out of line, so that the
+    /// plain path stays short (`docs/adr/0015`).
     #[inline(never)]
     fn run_attended(&mut self, id: NodeId, params: &[T]) {
         self.run::<true>(id, params);

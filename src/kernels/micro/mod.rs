@@ -5,7 +5,7 @@
 //! one an instruction set, are the only ones with intrinsics: they implement `Vector` and say
 //! `microkernel!(…)`.
 //!
-//! The tile stands in the registers as NR columns of MR elements. Each step of the k loop loads a column of `a`
+//! The tile is kept in the registers as NR columns of MR elements. Each step of the k loop loads a column of `a`
 //! (MR elements, a few vectors) and adds its products with NR single elements of a row of `b`, each spread over
 //! a register: MR + NR loaded elements for MR · NR multiply-adds, which is why the tile is large and about
 //! square in units of loads.
@@ -129,7 +129,7 @@ pub(super) trait Vector: Copy {
 /// What happens to a finished tile on its way to memory: `c = relu(c? + ab + bias?)?`.
 #[derive(Clone, Copy)]
 pub(super) struct Finish<T> {
-    /// Add what stands in `c`; if not, `c` is never read.
+    /// Add what is in `c`; if not, `c` is never read.
     pub add: bool,
     /// What to add to each row.
     pub bias: Option<*const T>,
@@ -150,7 +150,7 @@ impl<T> Finish<T> {
 
 /// A product of matrices, `c = finish(a b)`: the whole of it, a block, or one tile.
 ///
-/// Element (i, p) of `a` stands at `a[i * a_row + p * a_col]`; so do (p, j) of `b` and (i, j) of `c`.
+/// Element (i, p) of `a` is at `a[i * a_row + p * a_col]`; so do (p, j) of `b` and (i, j) of `c`.
 #[derive(Clone, Copy)]
 pub(super) struct Product<T> {
     pub m: usize,
@@ -190,13 +190,13 @@ impl<T> Product<T> {
     }
 }
 
-/// A relu layer with few inputs on the way back: [`ReluLayer`](crate::element::ReluLayer) in pointers, and where its
-/// parameters' cotangents go.
+/// The vjp of a relu layer with few inputs: x is [m, k], y and gy are [m, n], gw is [k, n], gb is [n]. A
+/// [`ReluLayer`](crate::element::ReluLayer) in pointers, and where its parameters' cotangents are written.
 #[derive(Clone, Copy)]
 pub(super) struct ThinLayer<T> {
     pub m: usize,
     pub k: usize,
-    /// How far apart the rows of y and gy stand.
+    /// The distance between rows of y and of gy.
     pub n: usize,
     /// How many columns are summed.
     pub cols: usize,
@@ -208,7 +208,7 @@ pub(super) struct ThinLayer<T> {
     pub plus: T,
     pub gw: *mut T,
     pub gw_row: usize,
-    /// Whether to add to what stands in `gw`.
+    /// Whether to add to what is in `gw`.
     pub gw_add: bool,
     pub gb: *mut T,
     pub gb_add: bool,
@@ -249,7 +249,7 @@ pub(super) trait Microkernel {
     unsafe fn packed(tile: &Product<Self::Element>);
 
     /// Copies a block of `a` in panels of MR rows: element (w, p) of `width x k`, at `from[w * step_w + p * step_p]`, goes
-    /// to `to[w / MR * MR * pitch + p * MR + w % MR]`. May scribble over unused rows of the last panel, and over
+    /// to `to[w / MR * MR * pitch + p * MR + w % MR]`. May overwrite unused rows of the last panel, and
     /// [`MAX_LANES`] elements after it.
     unsafe fn pack_a(block: &Block<Self::Element>, to: *mut Self::Element, pitch: usize);
 
@@ -263,7 +263,7 @@ pub(super) trait Microkernel {
     /// Pulls a relu layer back that has from 1 to [`THIN`] inputs.
     unsafe fn thin_vjp(layer: &ThinLayer<Self::Element>);
 
-    /// Copies a block as one panel of any width: element (w, p) goes to `to[p * panel + w]`. May scribble over what follows
+    /// Copies a block as one panel of any width: element (w, p) goes to `to[p * panel + w]`. May overwrite what follows
     /// the elements of one p, up to [`MAX_LANES`] of them, but not over those of a later one.
     unsafe fn pack_panel(block: &Block<Self::Element>, to: *mut Self::Element, panel: usize);
 
