@@ -251,13 +251,13 @@ pub fn overfit(effort: Effort) -> Figure {
         learned.losses.iter().map(|row| (row.0 as f64, pick(row))).collect()
     };
     let curves = Panel::new(Axis::linear("step").ticks(&[0.0, 2000.0, 4000.0]), Axis::linear("loss").range(0.0, 1.6))
-        .title("loss on new points")
+        .title("loss")
         .line(&losses(|row| row.1, &learned[0]), Ink::Muted)
-        .label_at(2800.0, "on the 30", Side::Above)
+        .label_at(1500.0, "on the 30", Side::Above)
         .line(&losses(|row| row.2, &learned[0]), Ink::Second)
         .label_at(3000.0, "λ = 0", Side::Above)
         .line(&losses(|row| row.2, &learned[1]), Ink::Story)
-        .label_at(3000.0, "λ = 0.1", Side::Below);
+        .label_at(3000.0, "λ = 0.1", Side::Above);
     Figure::new("Learned by heart, or not")
         .note("30 points of two noisy circles, 500 units; one draw of twelve")
         .height(240.0)
