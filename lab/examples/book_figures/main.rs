@@ -3,6 +3,7 @@
 //! dark one of each. With `QUIETGRAD_QUICK=1` training is cut short and nothing is written.
 
 mod autoencoder;
+mod dark;
 mod diagrams;
 mod drawing;
 mod experiments;
@@ -27,6 +28,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         if wanted(name) && !effort.quick {
             std::fs::write(folder.join(format!("{name}-light.svg")), light)?;
             std::fs::write(folder.join(format!("{name}-dark.svg")), dark)?;
+        }
+    }
+    // Pictures that are drawn elsewhere, for a light page.
+    for name in ["xor_hidden", "five_loops", "pay_for_what_fires"] {
+        if wanted(name) && !effort.quick {
+            let light = std::fs::read_to_string(folder.join(format!("{name}.svg")))?;
+            std::fs::write(folder.join(format!("{name}-dark.svg")), dark::dark(&light))?;
         }
     }
     let formulas: [(&str, fn() -> Figure); 6] = [
