@@ -42,18 +42,10 @@ const PLAIN: Way = Way { name: "no penalty", penalty: |_| None, decay: 0.0, prox
 const WAYS: [Way; 12] = [
     PLAIN,
     Way { name: "l1 on activations", penalty: on_activations, ..PLAIN },
-    Way {
-        name: "l1 before the relu",
-        penalty: |layer| Some(reg::l1(layer.z).per_sample() * 1e-2),
-        ..PLAIN
-    },
+    Way { name: "l1 before the relu", penalty: |layer| Some(reg::l1(layer.z).per_sample() * 1e-2), ..PLAIN },
     Way { name: "l1 on weights", penalty: on_weights, ..PLAIN },
     Way { name: "proximal l1 on weights", proximal: 0.3, ..PLAIN },
-    Way {
-        name: "l2 on weights",
-        penalty: |layer| Some(reg::l2(layer.w).summed() * 1e-3),
-        ..PLAIN
-    },
+    Way { name: "l2 on weights", penalty: |layer| Some(reg::l2(layer.w).summed() * 1e-3), ..PLAIN },
     Way { name: "decoupled decay", decay: 1.0, ..PLAIN },
     Way { name: "l1 on activations, decay", penalty: on_activations, decay: 1.0, ..PLAIN },
     Way { name: "both, proximal", penalty: on_activations, decay: 1.0, proximal: 0.1, ..PLAIN },
@@ -74,7 +66,9 @@ fn main() {
     let epochs = if std::env::var_os("QUIETGRAD_QUICK").is_some() { 1 } else { 60 };
     let seed = std::env::args().nth(1).map_or(0, |seed| seed.parse().expect("a seed: a whole number"));
     let digits = digits::standardized();
-    println!("                                        activations               encoder weights    decoder     encoder bias");
+    println!(
+        "                                        activations               encoder weights    decoder     encoder bias"
+    );
     println!(
         "way                      unexplained   active   mean of |h|      zeros   mean of |w|   mean of |w|   mean   > 0"
     );

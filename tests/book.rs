@@ -119,8 +119,10 @@ fn every_link_leads_somewhere() {
 
 #[test]
 fn every_page_is_in_the_table_of_contents() {
-    let contents: BTreeSet<PathBuf> =
-        targets(&read(Path::new("docs/SUMMARY.md"))).iter().map(|target| join(Path::new("docs"), target)).collect();
+    let contents: BTreeSet<PathBuf> = targets(&read(Path::new("docs/SUMMARY.md")))
+        .iter()
+        .map(|target| join(Path::new("docs"), target))
+        .collect();
     let missing: Vec<_> = pages()
         .into_keys()
         .filter(|path| path.starts_with("docs") && !path.ends_with("SUMMARY.md") && !contents.contains(path))

@@ -78,7 +78,13 @@ fn passes() -> [String; 2] {
             let (from, to) = if back { (to, from) } else { (from, to) };
             d.arrow(from, to, 0.0, Ink::Quiet, 1.5);
         };
-        d.words((20.0, 72.0), "Forward mode: one input moves at a time. Five passes.", 16.0, Ink::Text, At::Left);
+        d.words(
+            (20.0, 72.0),
+            "Forward mode: one input moves at a time. Five passes.",
+            16.0,
+            Ink::Text,
+            At::Left,
+        );
         for pass in 0..5 {
             net(d, (40.0 + 148.0 * pass as f64, 92.0), &|i| i == pass, false);
         }
@@ -234,21 +240,33 @@ fn vjp_shapes() -> [String; 2] {
             d.words((x + size.0 / 2.0, below), shape, 14.0, Ink::Quiet, At::Middle);
         };
         let rows: [(f64, &str, [(&str, &str, Point, Ink); 3]); 3] = [
-            (70.0, "forward", [
-                ("y", "[m, n]", (n, m), Ink::Quiet),
-                ("a", "[m, k]", (k, m), Ink::Quiet),
-                ("b", "[k, n]", (n, k), Ink::Quiet),
-            ]),
-            (220.0, "back, for a", [
-                ("ga", "[m, k]", (k, m), Ink::Story),
-                ("gy", "[m, n]", (n, m), Ink::Quiet),
-                ("bᵀ", "[n, k]", (k, n), Ink::Quiet),
-            ]),
-            (385.0, "back, for b", [
-                ("gb", "[k, n]", (n, k), Ink::Story),
-                ("aᵀ", "[k, m]", (m, k), Ink::Quiet),
-                ("gy", "[m, n]", (n, m), Ink::Quiet),
-            ]),
+            (
+                70.0,
+                "forward",
+                [
+                    ("y", "[m, n]", (n, m), Ink::Quiet),
+                    ("a", "[m, k]", (k, m), Ink::Quiet),
+                    ("b", "[k, n]", (n, k), Ink::Quiet),
+                ],
+            ),
+            (
+                220.0,
+                "back, for a",
+                [
+                    ("ga", "[m, k]", (k, m), Ink::Story),
+                    ("gy", "[m, n]", (n, m), Ink::Quiet),
+                    ("bᵀ", "[n, k]", (k, n), Ink::Quiet),
+                ],
+            ),
+            (
+                385.0,
+                "back, for b",
+                [
+                    ("gb", "[k, n]", (n, k), Ink::Story),
+                    ("aᵀ", "[k, m]", (m, k), Ink::Quiet),
+                    ("gy", "[m, n]", (n, m), Ink::Quiet),
+                ],
+            ),
         ];
         for (y, title, [result, left, right]) in rows {
             d.words((20.0, y + 55.0), title, 16.0, Ink::Text, At::Left);
@@ -264,10 +282,9 @@ fn vjp_shapes() -> [String; 2] {
 fn arenas() -> [String; 2] {
     both("Values fill from the left, cotangents from the right", (790.0, 300.0), |d| {
         let parts = [("x", 90.0), ("z", 150.0), ("h", 150.0), ("y", 90.0), ("loss", 60.0)];
-        for (y, title, story, prefix, hint) in [
-            (100.0, "values", Ink::Second, "", "forward"),
-            (210.0, "cotangents", Ink::Story, "g", "back"),
-        ] {
+        for (y, title, story, prefix, hint) in
+            [(100.0, "values", Ink::Second, "", "forward"), (210.0, "cotangents", Ink::Story, "g", "back")]
+        {
             d.words((20.0, y + 26.0), title, 16.0, Ink::Text, At::Left);
             let mut x = 140.0;
             for (name, width) in parts {
@@ -279,10 +296,20 @@ fn arenas() -> [String; 2] {
                 x += width;
             }
             let (left, right) = ((140.0, y - 16.0), (x, y - 16.0));
-            if prefix.is_empty() { d.arrow(left, right, 0.0, story, 2.5) } else { d.arrow(right, left, 0.0, story, 2.5) }
+            if prefix.is_empty() {
+                d.arrow(left, right, 0.0, story, 2.5)
+            } else {
+                d.arrow(right, left, 0.0, story, 2.5)
+            }
             d.words((x + 14.0, y - 11.0), hint, 15.0, story, At::Left);
         }
-        d.words((140.0, 280.0), "The next recording begins at the left end again.", 15.0, Ink::Quiet, At::Left);
+        d.words(
+            (140.0, 280.0),
+            "The next recording begins at the left end again.",
+            15.0,
+            Ink::Quiet,
+            At::Left,
+        );
     })
 }
 
@@ -292,31 +319,31 @@ fn five_products() -> [String; 2] {
     type Operand = (&'static str, Point, bool);
     let (m, i, u) = (70.0, 56.0, 110.0); // samples, inputs, units
     let products: [(&str, &str, [Operand; 3]); 5] = [
-        ("z = x W₁", "dense: what will be zero is not known yet", [
-            ("z", (u, m), false),
-            ("x", (i, m), false),
-            ("W₁", (u, i), false),
-        ]),
-        ("y = h W₂", "only rows of W₂ whose unit fires", [
-            ("y", (i, m), false),
-            ("h", (u, m), true),
-            ("W₂", (i, u), false),
-        ]),
-        ("gW₂ = hᵀ gy", "only samples for which the unit fires", [
-            ("gW₂", (i, u), false),
-            ("hᵀ", (m, u), true),
-            ("gy", (i, m), false),
-        ]),
-        ("gh = gy W₂ᵀ", "only where h is not 0", [
-            ("gh", (u, m), true),
-            ("gy", (i, m), false),
-            ("W₂ᵀ", (u, i), false),
-        ]),
-        ("gW₁ = xᵀ gz", "only samples for which the unit fires", [
-            ("gW₁", (u, i), false),
-            ("xᵀ", (m, i), false),
-            ("gz", (u, m), true),
-        ]),
+        (
+            "z = x W₁",
+            "dense: what will be zero is not known yet",
+            [("z", (u, m), false), ("x", (i, m), false), ("W₁", (u, i), false)],
+        ),
+        (
+            "y = h W₂",
+            "only rows of W₂ whose unit fires",
+            [("y", (i, m), false), ("h", (u, m), true), ("W₂", (i, u), false)],
+        ),
+        (
+            "gW₂ = hᵀ gy",
+            "only samples for which the unit fires",
+            [("gW₂", (i, u), false), ("hᵀ", (m, u), true), ("gy", (i, m), false)],
+        ),
+        (
+            "gh = gy W₂ᵀ",
+            "only where h is not 0",
+            [("gh", (u, m), true), ("gy", (i, m), false), ("W₂ᵀ", (u, i), false)],
+        ),
+        (
+            "gW₁ = xᵀ gz",
+            "only samples for which the unit fires",
+            [("gW₁", (u, i), false), ("xᵀ", (m, i), false), ("gz", (u, m), true)],
+        ),
     ];
     both("Four of five products skip zeros", (800.0, 660.0), |d| {
         d.box_((20.0, 58.0), (16.0, 16.0), Ink::Quiet, 0.5);
@@ -351,6 +378,11 @@ fn five_products() -> [String; 2] {
 fn spots(d: &mut Drawing, (x, y): Point, mirrored: bool) {
     for (sample, unit) in [(0, 2), (0, 9), (1, 5), (2, 2), (3, 10), (4, 5), (5, 9), (6, 2), (6, 7)] {
         let (column, row) = if mirrored { (sample, unit) } else { (unit, sample) };
-        d.box_((x + 10.0 * f64::from(column) + 1.5, y + 10.0 * f64::from(row) + 1.5), (7.0, 7.0), Ink::Story, 0.9);
+        d.box_(
+            (x + 10.0 * f64::from(column) + 1.5, y + 10.0 * f64::from(row) + 1.5),
+            (7.0, 7.0),
+            Ink::Story,
+            0.9,
+        );
     }
 }

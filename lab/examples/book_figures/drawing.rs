@@ -98,7 +98,10 @@ impl Drawing {
     pub fn area(&mut self, points: &[Point], ink: Ink, opacity: f64) {
         let points: Vec<_> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
         let color = self.color(ink);
-        self.put(&format!(r#"<polygon points="{}" fill="{color}" fill-opacity="{opacity}"/>"#, points.join(" ")));
+        self.put(&format!(
+            r#"<polygon points="{}" fill="{color}" fill-opacity="{opacity}"/>"#,
+            points.join(" ")
+        ));
     }
 
     /// A circle with a word in it.

@@ -108,7 +108,9 @@ impl Learned {
 /// l1 on the hidden layer of a network that learns two circles, for several strengths.
 pub fn overfit(effort: Effort) {
     println!("two circles, 30 points to learn, 1000 to test, 2-500-1, relu, 4000 steps");
-    println!("  lambda   train loss    test loss      s.e.   train acc.   test acc.   gain ± s.e.      active");
+    println!(
+        "  lambda   train loss    test loss      s.e.   train acc.   test acc.   gain ± s.e.      active"
+    );
     let steps = if effort.quick { 50 } else { 4000 };
     let mut baseline = None;
     for lambda in [0.0, 1e-4, 1e-3, 1e-2, 3e-2, 0.1, 0.2, 0.3, 0.5] {
@@ -273,7 +275,10 @@ pub fn probe(effort: Effort) -> Vec<Probe> {
         let (x, held_out) = digits.scaled();
         let labelled: Vec<usize> = (0..10)
             .flat_map(|class| {
-                (0..x.shape()[0]).filter(|&row| digits.train_labels[row] == class).take(10).collect::<Vec<_>>()
+                (0..x.shape()[0])
+                    .filter(|&row| digits.train_labels[row] == class)
+                    .take(10)
+                    .collect::<Vec<_>>()
             })
             .collect();
         let labels: Vec<usize> = labelled.iter().map(|&row| digits.train_labels[row]).collect();
@@ -285,8 +290,8 @@ pub fn probe(effort: Effort) -> Vec<Probe> {
         });
         let moved = Digits { test: moved, ..Digits::load(seed) }.scaled().1;
         for (lambda, right) in lambdas.iter().zip(&mut found) {
-            let model = lambda
-                .map(|lambda| Autoencoder::train(&x, Setting::new(effort.epochs(), lambda, seed)));
+            let model =
+                lambda.map(|lambda| Autoencoder::train(&x, Setting::new(effort.epochs(), lambda, seed)));
             let features = |x: &Tensor<f32>| model.as_ref().map_or_else(|| x.clone(), |model| model.codes(x));
             let classify = classifier(&features(&x.select_rows(&labelled)), &labels, effort);
             for (right, x) in right.iter_mut().zip([&held_out, &noisy, &moved]) {
@@ -307,7 +312,11 @@ pub fn probe(effort: Effort) -> Vec<Probe> {
 }
 
 /// Softmax regression with a little weight decay, on features divided by their root mean square length.
-fn classifier(x: &Tensor<f32>, classes: &[usize], effort: Effort) -> impl Fn(&Tensor<f32>) -> Vec<usize> + use<> {
+fn classifier(
+    x: &Tensor<f32>,
+    classes: &[usize],
+    effort: Effort,
+) -> impl Fn(&Tensor<f32>) -> Vec<usize> + use<> {
     let length = (x.map(|x| x * x).sum() / x.shape()[0] as f32).sqrt();
     let scaled = x.map(|x| x / length);
     let mut params = Params::new();
@@ -370,6 +379,10 @@ pub fn steered(effort: Effort) -> Vec<(f64, f64, f64)> {
         }
     }
     let (_, lambda, density) = seen[seen.len() - 1];
-    println!("\nsteered to 10 %: after {} steps lambda {lambda:.4}, density {:.1} %", seen.len(), 100.0 * density);
+    println!(
+        "\nsteered to 10 %: after {} steps lambda {lambda:.4}, density {:.1} %",
+        seen.len(),
+        100.0 * density
+    );
     seen
 }

@@ -116,12 +116,15 @@ pub fn circles_moments() -> Figure {
 /// Three corners, and the slope that is taken there.
 pub fn kinks() -> Figure {
     let panel = |title: &str, f: fn(f64) -> f64, slope: f64, words: &str| {
-        Panel::new(Axis::linear("x").range(-1.0, 1.0).ticks(&[-1.0, 0.0, 1.0]), Axis::linear("").range(-0.4, 1.0).ticks(&[0.0, 1.0]))
-            .title(title)
-            .line(&curve(-1.0, 1.0, f), Ink::Second)
-            .line(&[(-0.45, -0.45 * slope), (0.45, 0.45 * slope)], Ink::Story)
-            .dots(&[(0.0, 0.0)], Ink::Story)
-            .words((0.0, -0.1), words, Ink::Story, Side::Below)
+        Panel::new(
+            Axis::linear("x").range(-1.0, 1.0).ticks(&[-1.0, 0.0, 1.0]),
+            Axis::linear("").range(-0.4, 1.0).ticks(&[0.0, 1.0]),
+        )
+        .title(title)
+        .line(&curve(-1.0, 1.0, f), Ink::Second)
+        .line(&[(-0.45, -0.45 * slope), (0.45, 0.45 * slope)], Ink::Story)
+        .dots(&[(0.0, 0.0)], Ink::Story)
+        .words((0.0, -0.1), words, Ink::Story, Side::Below)
     };
     Figure::new("One slope is chosen at each corner")
         .height(230.0)
@@ -187,20 +190,21 @@ pub fn shrinkage() -> Figure {
     let lambda = 0.3;
     let l1 = |a: f64| a.signum() * (a.abs() - lambda).max(0.0);
     let l2 = |a: f64| a / (1.0 + 2.0 * lambda);
-    let left = Panel::new(Axis::linear("what the data want, a").range(-1.0, 1.0), Axis::linear("what they get").range(-1.0, 1.0))
-        .title("λ = 0.3")
-        .line(&[(-1.0, -1.0), (1.0, 1.0)], Ink::Muted)
-        .line(&curve(-1.0, 1.0, l2), Ink::Second)
-        .line(&curve(-1.0, 1.0, l1), Ink::Story)
-        .words((-0.62, -0.3), "l1", Ink::Story, Side::Above)
-        .words((-0.75, -0.5), "l2", Ink::Second, Side::Below)
-        .words((0.0, -0.06), "exactly 0", Ink::Story, Side::Below);
+    let left = Panel::new(
+        Axis::linear("what the data want, a").range(-1.0, 1.0),
+        Axis::linear("what they get").range(-1.0, 1.0),
+    )
+    .title("λ = 0.3")
+    .line(&[(-1.0, -1.0), (1.0, 1.0)], Ink::Muted)
+    .line(&curve(-1.0, 1.0, l2), Ink::Second)
+    .line(&curve(-1.0, 1.0, l1), Ink::Story)
+    .words((-0.62, -0.3), "l1", Ink::Story, Side::Above)
+    .words((-0.75, -0.5), "l2", Ink::Second, Side::Below)
+    .words((0.0, -0.06), "exactly 0", Ink::Story, Side::Below);
     // The fit's ellipses around (1, 0.3); the least l1 and l2 prices at the same misfit.
     let ellipse = |size: f64| -> Vec<(f64, f64)> {
         span(0.0, std::f64::consts::TAU, 2000)
-            .map(|t| {
-                (1.0 + 0.7 * size * t.cos(), 0.3 + 1.2 * size * t.sin())
-            })
+            .map(|t| (1.0 + 0.7 * size * t.cos(), 0.3 + 1.2 * size * t.sin()))
             .collect()
     };
     let plane = |title: &str| {
@@ -218,7 +222,8 @@ pub fn shrinkage() -> Figure {
     let (s, r) = (a.0.abs() + a.1.abs(), b.0.hypot(b.1));
     let diamond = [(s, 0.0), (0.0, s), (-s, 0.0), (0.0, -s), (s, 0.0)];
     let disc: Vec<_> = span(0.0, std::f64::consts::TAU, 100).map(|t| (r * t.cos(), r * t.sin())).collect();
-    let rings = |panel: Panel| [0.17, 0.33, size].into_iter().fold(panel, |p, s| p.line(&ellipse(s), Ink::Muted));
+    let rings =
+        |panel: Panel| [0.17, 0.33, size].into_iter().fold(panel, |p, s| p.line(&ellipse(s), Ink::Muted));
     Figure::new("l1 takes λ away, l2 divides")
         .note("right: the cheapest code of equal misfit (gray); the diamond is touched at a corner, where x₂ = 0")
         .height(250.0)
@@ -250,14 +255,15 @@ pub fn overfit(effort: Effort) -> Figure {
     let losses = |pick: fn(&(usize, f64, f64)) -> f64, learned: &Learned| -> Vec<(f64, f64)> {
         learned.losses.iter().map(|row| (row.0 as f64, pick(row))).collect()
     };
-    let curves = Panel::new(Axis::linear("step").ticks(&[0.0, 2000.0, 4000.0]), Axis::linear("loss").range(0.0, 1.6))
-        .title("loss")
-        .line(&losses(|row| row.1, &learned[0]), Ink::Muted)
-        .label_at(1500.0, "on the 30", Side::Above)
-        .line(&losses(|row| row.2, &learned[0]), Ink::Second)
-        .label_at(3000.0, "λ = 0", Side::Above)
-        .line(&losses(|row| row.2, &learned[1]), Ink::Story)
-        .label_at(3000.0, "λ = 0.1", Side::Above);
+    let curves =
+        Panel::new(Axis::linear("step").ticks(&[0.0, 2000.0, 4000.0]), Axis::linear("loss").range(0.0, 1.6))
+            .title("loss")
+            .line(&losses(|row| row.1, &learned[0]), Ink::Muted)
+            .label_at(1500.0, "on the 30", Side::Above)
+            .line(&losses(|row| row.2, &learned[0]), Ink::Second)
+            .label_at(3000.0, "λ = 0", Side::Above)
+            .line(&losses(|row| row.2, &learned[1]), Ink::Story)
+            .label_at(3000.0, "λ = 0.1", Side::Above);
     Figure::new("Learned by heart, or not")
         .note("30 points of two noisy circles, 500 units; one draw of twelve")
         .height(240.0)
@@ -295,7 +301,7 @@ pub fn standardize(rows: &[Scaling]) -> Figure {
         rows.iter().flat_map(|row| pick(row).iter().map(move |&y| (at(row.lambda), y))).collect()
     };
     Figure::new("A scale for each pixel: the result depends on the draw")
-        .note("held-out digits, in percent of the pixels' variance; a dot for each of five seeds, lines through the means")
+        .note("held-out digits; a dot for each of five seeds, lines through the means")
         .height(320.0)
         .panel(
             Panel::new(
@@ -328,7 +334,9 @@ pub fn overcomplete(rows: &[Point]) -> Figure {
     Figure::new("Wider layers, held-out digits")
         .note("64 pixels; mean of 3 seeds")
         .height(280.0)
-        .panel(panel("active for a digit", Axis::log("units").ticks(&[10.0, 30.0, 100.0, 300.0]), |p| p.active.mean))
+        .panel(panel("active for a digit", Axis::log("units").ticks(&[10.0, 30.0, 100.0, 300.0]), |p| {
+            p.active.mean
+        }))
         .panel(panel("unexplained", Axis::linear("%").range(0.0, 25.0), |p| p.unexplained.mean))
 }
 
@@ -347,19 +355,17 @@ pub fn strength(rows: &[Point]) -> Figure {
                 .dots(&pick(0, |p| p.unexplained.mean), Ink::Story),
         )
         .panel(
-            Panel::new(Axis::log("λ").ticks(&ticks), Axis::linear("units").range(0.0, 256.0))
-                .title("active for a digit, and dead")
-                .line(&pick(0, |p| p.active.mean), Ink::Story)
-                .label_at(1e-3, "active", Side::Above)
-                .dots(&pick(0, |p| p.active.mean), Ink::Story)
-                .line(&pick(0, |p| p.dead.mean), Ink::Second)
-                .label_at(1.0, "dead", Side::Left)
-                .dots(&pick(0, |p| p.dead.mean), Ink::Second),
+            Panel::new(Axis::log("λ").ticks(&ticks), Axis::linear("units, of 256").range(0.0, 120.0))
+                .title("active for a digit")
+                .line(&pick(0, |p| p.active.mean), Ink::Second)
+                .dots(&pick(0, |p| p.active.mean), Ink::Second),
         )
 }
 
 pub fn controller(seen: &[(f64, f64, f64)]) -> Figure {
-    let line = |f: fn(&(f64, f64, f64)) -> f64| -> Vec<(f64, f64)> { seen.iter().map(|row| (row.0, f(row))).collect() };
+    let line = |f: fn(&(f64, f64, f64)) -> f64| -> Vec<(f64, f64)> {
+        seen.iter().map(|row| (row.0, f(row))).collect()
+    };
     Figure::new("The controller finds the coefficient")
         .note("one run; wanted: a tenth of 256 units active")
         .height(240.0)
@@ -405,7 +411,8 @@ pub fn features(effort: Effort) -> [Figure; 2] {
     let image = |tensor: &Tensor<f32>| tensor.data().iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
     let sum_of = |count: usize| {
         let kept = &order[..count.min(order.len())];
-        let some = Tensor::from_fn([1, 256], |unit| if kept.contains(&unit) { codes.data()[unit] } else { 0.0 });
+        let some =
+            Tensor::from_fn([1, 256], |unit| if kept.contains(&unit) { codes.data()[unit] } else { 0.0 });
         image(&model.reconstruct(&some))
     };
     let shown: Vec<(String, Vec<f64>)> = [

@@ -1,9 +1,8 @@
 //! The matrix product: `c (=, +=) epilogue(a b)` for any strides.
 //!
-//! The operands are checked by now, and the product is turned so that the columns of c are contiguous if
-//! possible. [`five_loops`] is the algorithm of Goto and van de Geijn ("Anatomy of
-//! high-performance matrix multiplication", 2008) as the BLIS project lays it out (Van Zee and van de Geijn,
-//! "BLIS: a framework for rapidly instantiating BLAS functionality", 2015), whose names it keeps:
+//! The operands are checked by now, and the product is turned so that the columns of c are contiguous if possible.
+//! [`five_loops`] is the algorithm of Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008) as
+//! BLIS lays it out (Van Zee and van de Geijn, "BLIS: a framework for rapidly instantiating BLAS functionality", 2015):
 //!
 //! | loop | over | in steps of | and then |
 //! | --- | --- | --- | --- |
@@ -15,8 +14,7 @@
 //!
 //! Small operands are not packed: the same loops then read them where they are.
 //!
-//! Every element's sum runs over k in the same order and in the same blocks, whatever tile it is in, so the
-//! result does not depend on how the work is split.
+//! Every element's sum runs over k in one order and one set of blocks, whatever tile it is in: the split changes no result.
 
 use super::cache::{L1, L3, l2};
 use super::pack::{packed_len, with_buffers};
