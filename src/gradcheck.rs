@@ -152,7 +152,8 @@ pub fn check(
     }
 
     let mut moved = params.clone();
-    for (input, id) in params.ids().enumerate() {
+    // Frozen parameters have no gradient to be checked.
+    for (input, id) in params.ids().enumerate().filter(|(_, id)| !params.is_frozen(*id)) {
         for index in 0..params.get(id).len() {
             let mut at = |step: f64| {
                 moved.get_mut(id)[index] = params.get(id)[index] + step;

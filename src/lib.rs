@@ -177,6 +177,9 @@ pub mod book {
     #[doc = include_str!("../docs/other-networks.md")]
     pub mod other_networks {}
 
+    #[doc = include_str!("../docs/layers.md")]
+    pub mod layers {}
+
     #[doc = include_str!("../docs/math.md")]
     pub mod math {}
 

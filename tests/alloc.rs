@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use quietgrad::inspect::Kind;
 use quietgrad::kernels::{screen, support::find};
 use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, Sparse, Support};
-use quietgrad::nn::{Dense, Init};
+use quietgrad::nn::{
+    self, BatchNorm, BatchStatistics, Dense, Embedding, Init, LayerNorm, MultiHeadAttention,
+};
 use quietgrad::ops::{Op, Reduction, Sample, SampleInput};
 use quietgrad::optim::{Adam, Optimizer};
 use quietgrad::{Accum, SkipZeros};
@@ -60,6 +62,7 @@ tests![
     a_step_that_skips_zeros_allocates_nothing,
     a_large_step_allocates_nothing_on_any_number_of_threads,
     losses_and_penalties_allocate_nothing,
+    a_warmed_transformer_step_allocates_nothing,
     a_penalty_that_is_reduced_three_times_allocates_nothing,
     looking_for_a_penalty_that_flows_nowhere_allocates_nothing,
     warmed_sparse_products_allocate_nothing,
@@ -132,6 +135,40 @@ fn a_warmed_xor_step_allocates_nothing() {
         let fit = loss::bce_with_logits(output.forward(h), r.constant(&y));
         (fit + reg::l1(h).per_sample() * 1e-3).backward(&mut grads);
         adam.step(&mut params, &grads);
+    });
+    assert_eq!(count, 0);
+}
+
+/// With a frozen layer, batch statistics, padding and weights besides.
+fn a_warmed_transformer_step_allocates_nothing() {
+    let mut random = Random::new(3);
+    let mut params = Params::<f32>::new();
+    let words =
+        Embedding::new(&mut params, "words", [7, 8], Init::LeCunNormal, &mut random).padded(&mut params, 0);
+    let [norm, last] = ["norm", "last"].map(|name| LayerNorm::new(&mut params, name, 8));
+    let attention = MultiHeadAttention::new(&mut params, "attention", 8, 2, Init::GlorotUniform, &mut random);
+    let dense = Dense::new(&mut params, "dense", [8, 8], Init::HeNormal, &mut random);
+    let batch = BatchNorm { axis: 2, ..BatchNorm::new(&mut params, "batch", 8) };
+    params.freeze_layer("dense");
+    let (past, weights) = (nn::causal_mask(4), Tensor::from([1.0, 2.0, 1.0, 1.0, 1.0, 3.0, 1.0]));
+    let (given, wanted) = ([1, 2, 3, 0, 4, 5, 0, 0], [2, 3, 4, 0, 5, 6, 0, 0]);
+    let (mut tape, mut grads, mut adam) = (Tape::new(), params.zeros(), Adam::new(0.01));
+    let mut seen = BatchStatistics::new();
+
+    let count = allocations(|| {
+        let r = tape.record(&params);
+        let indices = r.indices([2, 4], &given);
+        let x = words.forward(indices);
+        let mask = nn::padding_mask(indices, 0) * r.constant(&past);
+        let found = attention.forward(norm.forward(x), Some(mask));
+        let x = x + found;
+        let x = x + batch.train(dense.forward_relu(x), &mut seen);
+        let logits = last.forward(x).matmul(r.param(words.table).t());
+        let fit = loss::CrossEntropy::new().ignore(0).class_weights(r.constant(&weights));
+        let loss = fit.smoothing(0.1).of(logits, r.indices([2, 4], &wanted));
+        (loss + reg::l1(found).per_sample() * 1e-3).backward(&mut grads);
+        adam.step(&mut params, &grads);
+        batch.follow(&mut params, &seen);
     });
     assert_eq!(count, 0);
 }

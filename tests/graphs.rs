@@ -97,7 +97,7 @@ impl<'r> Draw<'r> {
     fn step(&mut self) -> Var<'r, f64> {
         let (h, rows, width) = (self.value(), self.rows, self.width);
         let axis = self.below(2);
-        match self.below(26) {
+        match self.below(28) {
             0..4 => {
                 let all = Unary::all();
                 let f = all[self.below(all.len())];
@@ -159,8 +159,12 @@ impl<'r> Draw<'r> {
                 condition.where_cond(h, other.detach() + other)
             }
             24 => {
-                let total = match self.below(7) {
+                let total = match self.below(8) {
                     0 => h.sum_axes([axis]),
+                    6 => {
+                        let center = h.mean_axes(axis);
+                        h.mean_square_about(if self.below(2) == 0 { center } else { center.detach() }, axis)
+                    }
                     5 => h.min_axes([axis]),
                     1 => h.mean_axes([axis]),
                     2 => h.max_axes([axis]),
@@ -170,6 +174,22 @@ impl<'r> Draw<'r> {
                 };
                 h * 0.5 + total.unsqueeze(axis).broadcast_to([rows, width]) * 0.1
             }
+            25 => match self.below(3) {
+                0 => h.normalize(axis, 0.1) * 0.5,
+                1 => h.normalize_rms(axis, 0.1) * 0.5,
+                _ => {
+                    let mask = h.gt(self.value());
+                    h.masked_softmax(mask)
+                }
+            },
+            26 => {
+                let (scale, shift) = (self.param(1), self.param(1));
+                if axis == 0 {
+                    h.affine(1, scale, shift)
+                } else {
+                    h.affine_about(1, h.mean_axes(0), scale, shift)
+                }
+            }
             _ => h * 0.7,
         }
     }
@@ -177,7 +197,7 @@ impl<'r> Draw<'r> {
     /// Adds something to the loss that reads a value.
     fn penalty(&mut self) {
         let h = self.value();
-        let term = match self.below(9) {
+        let term = match self.below(10) {
             0 | 1 => reg::l1(h).per_sample() * 0.1,
             2 => reg::l2(h).summed() * 0.01,
             3 => reg::elastic_net(h, 0.01, 0.02).per_sample(),
@@ -192,6 +212,12 @@ impl<'r> Draw<'r> {
                 h.huber(other, 1.0).mean() + (h * classes.one_hot(self.width)).mean()
             }
             7 => h.zip_sum(self.value(), Binary::all()[0], Reduction::Mean) + h.std(1) + h.l1_norm() * 0.01,
+            9 => {
+                let classes = self.indices(&[self.rows], self.width);
+                let each =
+                    h.cross_entropy(classes, Reduction::Each) + h.map_sum(Unary::all()[0], Reduction::Each);
+                (each * classes.is_not(0)).mean() * 0.1
+            }
             _ => return,
         };
         self.loss += term;

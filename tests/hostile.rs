@@ -12,7 +12,9 @@ use std::sync::Once;
 use quietgrad::kernels::cost::{Form, pays};
 use quietgrad::kernels::{reference, screen, softmax, support};
 use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
-use quietgrad::nn::{Dense, Init};
+use quietgrad::nn::{
+    self, BatchNorm, Dense, Embedding, GroupNorm, Init, LayerNorm, MultiHeadAttention, RmsNorm,
+};
 use quietgrad::ops::cross_entropy::{CrossEntropy, Target};
 use quietgrad::ops::{Op, Sample, gather, index_select, matmul, one_hot, slice, sum};
 use quietgrad::{Accum, Axes, Dual, Element, Params, Random, Recording, Reduction, Shape, Tape, Tensor, Var};
@@ -312,7 +314,9 @@ const DOORS: &[(&str, fn())] = &[
     }),
     ("kernels/softmax.rs for_each_log_sum", || {
         for cols in HUGE {
-            softmax::for_each_log_sum(&[1.0; 6], cols, |_: usize, _: f64, _: f64| panic!("there is no row"));
+            softmax::for_each_log_sum(&[1.0; 6], cols, &mut |_: usize, _: f64, _: f64| {
+                panic!("there is no row")
+            });
         }
     }),
     ("kernels/sparse/convert.rs estimate_density", || {
@@ -450,6 +454,12 @@ const DOORS: &[(&str, fn())] = &[
         refused_here(&["32 axes"], || _ = Axes::all(33));
         assert_eq!((Axes::all(32).len(), Axes::all(0).len()), (32, 0));
     }),
+    ("tensor/shape.rs all_but", || {
+        for huge in HUGE {
+            assert_eq!(Axes::all_but(huge, 3), Axes::all(3));
+            refused_here(&["at most 32 axes"], || _ = Axes::all_but(0, huge));
+        }
+    }),
     ("tensor/shape.rs contains", || HUGE.iter().for_each(|&axis| assert!(!Axes::all(32).contains(axis)))),
     ("tensor/shape.rs count", || {
         for size in HUGE {
@@ -468,6 +478,14 @@ const DOORS: &[(&str, fn())] = &[
             on_a_tape(|r, _| refused_here(&["indices", &size.to_string()], || _ = r.indices([size, 4], &[])));
         }
         on_a_tape(|r, _| refused_here(&["constant", "[0, "], || _ = r.indices([0, 1 << 62, 4], &[])));
+    }),
+    ("ops/affine.rs affine", || refused_of_var("affine", |x, axis| _ = x.affine(axis, x, x))),
+    ("ops/affine.rs affine_about", || {
+        refused_of_var("affine_about", |x, axis| _ = x.affine_about(axis, x, x, x))
+    }),
+    ("ops/compare.rs is_not", || {
+        HUGE.iter()
+            .for_each(|&huge| on_a_tape(|r, _| assert_eq!(r.indices([1], &[0]).is_not(huge).item(), 1.0)));
     }),
     ("ops/concat.rs concat", || refused_of_var("concat", |x, axis| _ = Var::concat(&[x, x], axis))),
     ("ops/concat.rs stack", || refused_of_var("unsqueeze", |x, axis| _ = Var::stack(&[x, x], axis))),
@@ -500,6 +518,13 @@ const DOORS: &[(&str, fn())] = &[
     ("ops/mod.rs vjp_flops", || {
         let op = Op::from(slice::Slice { axis: 0, start: 0, step: 1, len: 1 });
         assert_eq!(op.vjp_flops(0, &[&[usize::MAX, 2]], &[usize::MAX, 2]), u64::MAX);
+    }),
+    ("ops/mean_square.rs mean_square_about", || {
+        refused_of_var("mean_square_about", |x, axis| _ = x.mean_square_about(x, axis));
+    }),
+    ("ops/normalize.rs normalize", || refused_of_var("normalize", |x, axis| _ = x.normalize(axis, 0.1))),
+    ("ops/normalize.rs normalize_rms", || {
+        refused_of_var("normalize_rms", |x, axis| _ = x.normalize_rms(axis, 0.1))
     }),
     ("ops/norm.rs l1_norm_axes", || refused_of_var("l1_norm_axes", |x, axis| _ = x.l1_norm_axes([axis]))),
     ("ops/norm.rs l2_norm_axes", || refused_of_var("l2_norm_axes", |x, axis| _ = x.l2_norm_axes([axis]))),
@@ -653,6 +678,71 @@ const DOORS: &[(&str, fn())] = &[
                 let (mut params, mut random) = (Params::<f32>::new(), Random::new(0));
                 _ = Dense::new(&mut params, "h", [size, size], Init::GlorotNormal, &mut random);
             });
+        }
+    }),
+    ("nn/norm.rs new", || {
+        for &size in &HUGE[4..] {
+            refused_here(&["tensor"], || _ = LayerNorm::new(&mut Params::<f32>::new(), "n", size));
+            refused_here(&["tensor"], || _ = RmsNorm::new(&mut Params::<f32>::new(), "n", size));
+            refused_here(&["tensor"], || _ = GroupNorm::new(&mut Params::<f32>::new(), "n", size, 1));
+            refused_here(&["groups of equal size"], || {
+                _ = GroupNorm::new(&mut Params::<f32>::new(), "n", 6, size);
+            });
+        }
+    }),
+    ("nn/batch_norm.rs new", || {
+        for &size in &HUGE[4..] {
+            refused_here(&["tensor"], || _ = BatchNorm::new(&mut Params::<f32>::new(), "n", size));
+        }
+    }),
+    ("nn/batch_norm.rs normalize_batch", || {
+        refused_of_var("normalize_batch", |x, axis| _ = nn::normalize_batch(x, axis, 1e-5, [x, x]));
+    }),
+    ("nn/attention.rs new", || {
+        for size in HUGE {
+            let (mut params, mut random) = (Params::<f32>::new(), Random::new(0));
+            refused_here(&["tensor"], || {
+                _ = MultiHeadAttention::new(&mut params, "a", size, 1, Init::Zeros, &mut random);
+            });
+            refused_here(&["heads of equal size"], || {
+                _ = MultiHeadAttention::new(&mut params, "b", 8, size, Init::Zeros, &mut random);
+            });
+        }
+    }),
+    ("nn/attention.rs causal_mask", || {
+        for size in HUGE {
+            refused_here(&["tensor"], || _ = nn::causal_mask::<f32>(size));
+        }
+    }),
+    ("nn/attention.rs padding_mask", || {
+        for padding in HUGE {
+            on_a_tape(|r, _| {
+                // No index is as large: nothing is padding.
+                let mask = nn::padding_mask(r.indices([1, 2], &[0, 1]), padding);
+                assert_eq!(mask.sum().item(), 2.0);
+            });
+        }
+    }),
+    ("nn/embedding.rs new", || {
+        for size in HUGE {
+            refused_here(&["tensor"], || {
+                let (mut params, mut random) = (Params::<f32>::new(), Random::new(0));
+                _ = Embedding::new(&mut params, "e", [size, size], Init::Zeros, &mut random);
+            });
+        }
+    }),
+    ("nn/embedding.rs padded", || {
+        for index in HUGE {
+            refused_here(&["no entry"], || {
+                let (mut params, mut random) = (Params::<f32>::new(), Random::new(0));
+                let e = Embedding::new(&mut params, "e", [3, 2], Init::Zeros, &mut random);
+                _ = e.padded(&mut params, index);
+            });
+        }
+    }),
+    ("nn/embedding.rs sinusoids", || {
+        for size in HUGE {
+            refused_here(&["tensor"], || _ = nn::sinusoids::<f32>(size, size));
         }
     }),
     ("nn/init.rs tensor", || {

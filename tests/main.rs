@@ -13,6 +13,7 @@ mod gradcheck;
 mod graphs;
 mod hostile;
 mod kernels;
+mod layers;
 mod layouts;
 mod math;
 mod obligations;

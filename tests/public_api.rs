@@ -28,7 +28,7 @@ mod tensor {
     pub use quietgrad::{Axes, AxisList, Shape, ShapeError, Tensor};
 }
 
-#[path = "../src/loss.rs"]
+#[path = "../src/loss/mod.rs"]
 mod loss;
 #[path = "../src/nn/mod.rs"]
 mod nn;

@@ -32,3 +32,8 @@ pub mod report;
 pub mod train;
 
 pub use error::{Error, Mismatch, Place, Result};
+
+/// Pages of the book that use the lab, so that `cargo test` runs their snippets.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/lab-training.md")]
+mod lab_training {}

@@ -45,7 +45,7 @@ impl Description {
     }
 }
 
-/// Saves all parameters under their names. The file is replaced as a whole ([`replace`](crate::files::replace)).
+/// Saves all parameters under their names; a [tied](Params::tie) one once, under its first name. The file is replaced as a whole ([`replace`](crate::files::replace)).
 ///
 /// # Errors
 /// If a parameter's name is `__metadata__`, or the file cannot be written.
@@ -62,14 +62,15 @@ pub fn save<T: Element + Value>(
     write_parts(path, &parts, Some((KEY, text)))
 }
 
-/// Loads the parameters of a model: the file must have all of them, in their shapes, and nothing else.
+/// Loads the parameters of a model: the file must have all of them, in their shapes, and nothing else. A tied parameter is found
+/// under any of its names; if the file has several of them, as files of programs that do not know of ties have, they must agree.
 ///
 /// Returns the description, or `None` if another program wrote the file. Numbers of another kind are converted
 /// ([`Value`]). Either all parameters are loaded or none is changed; meanwhile both stand in memory.
 ///
 /// # Errors
-/// If names or shapes differ: the error lists every difference ([`Error::mismatches`]). If the file is none of
-/// safetensors, or cannot be read.
+/// If names or shapes differ: the error lists every difference ([`Error::mismatches`]). If tied arrays differ, or the file is none
+/// of safetensors, or cannot be read.
 pub fn load<T: Element + Value>(
     path: impl AsRef<Path>,
     params: &mut Params<T>,
@@ -84,7 +85,15 @@ pub fn load<T: Element + Value>(
     let mut data: Vec<T> = Vec::with_capacity(params.len());
     let ids: Vec<ParamId> = params.ids().collect();
     for id in ids {
-        data.extend(file.read::<T>(params.name(id))?.into_data());
+        let held: Vec<&str> = params.names(id).filter(|name| file.shape(name).is_some()).collect();
+        let array = file.read::<T>(held[0])?.into_data();
+        for other in &held[1..] {
+            if file.read::<T>(other)?.into_data() != array {
+                let text = format!("expected the numbers of {:?}, which it is tied to in the model", held[0]);
+                return Err(Error::new(path, Place::Array((*other).into()), text));
+            }
+        }
+        data.extend(array);
     }
     params.data_mut().copy_from_slice(&data);
     Ok(description)
@@ -111,15 +120,20 @@ pub(crate) fn description_of(file: &Reader, path: &Path) -> Result<Option<Descri
 /// All differences: first what the model expects, in its order, then what the file has besides, in the file's order.
 fn mismatches<T: Element>(file: &Reader, params: &Params<T>) -> Vec<Mismatch> {
     let of_parameter = |id| {
-        let (name, model) = (params.name(id), &params.shape(id)[..]);
-        match file.shape(name) {
-            None => Some(Mismatch::Missing(name.into())),
-            Some(shape) if shape != model => {
-                Some(Mismatch::Shape { name: name.into(), model: model.into(), file: shape.into() })
-            }
-            Some(_) => None,
+        let model = &params.shape(id)[..];
+        let held: Vec<_> = params.names(id).filter_map(|name| Some((name, file.shape(name)?))).collect();
+        if held.is_empty() {
+            return vec![Mismatch::Missing(params.name(id).into())];
         }
+        let differ = held.into_iter().filter(|(_, shape)| *shape != model);
+        differ
+            .map(|(name, shape)| Mismatch::Shape {
+                name: name.into(),
+                model: model.into(),
+                file: shape.into(),
+            })
+            .collect()
     };
     let extra = file.names().filter(|name| params.find(name).is_none());
-    params.ids().filter_map(of_parameter).chain(extra.map(|name| Mismatch::Extra(name.into()))).collect()
+    params.ids().flat_map(of_parameter).chain(extra.map(|name| Mismatch::Extra(name.into()))).collect()
 }

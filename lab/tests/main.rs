@@ -1,8 +1,11 @@
 //! The lab's tests, one module a subject.
 
 mod arrays;
+mod checkpoints;
 mod files;
+mod fit;
 mod house;
+mod metrics;
 mod params;
 mod pictures;
 mod preparation;

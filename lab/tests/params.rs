@@ -52,6 +52,43 @@ fn the_order_of_names_does_not_matter() {
 }
 
 #[test]
+fn tied_parameters_are_saved_once_and_found_under_either_name() {
+    let folder = tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let untied = |names: &[&str], last: f32| {
+        let mut params = Params::<f32>::new();
+        for (i, name) in names.iter().enumerate() {
+            params.add(*name, Tensor::from([1.0, if i == 0 { 2.0 } else { last }]));
+        }
+        params
+    };
+    let tied = || {
+        let mut params = untied(&["a"], 0.0);
+        let a = params.find("a").unwrap();
+        params.get_mut(a).fill(7.0);
+        params.tie("b", a);
+        params
+    };
+    save(&path, &tied(), &Description::new("m")).unwrap();
+    let mut file = Reader::open(&path).unwrap();
+    assert_eq!(file.names().collect::<Vec<_>>(), ["a"]);
+    assert_eq!(file.read::<f32>("a").unwrap().into_data(), [7.0, 7.0]);
+    for names in [&["a"][..], &["b"], &["a", "b"]] {
+        save(&path, &untied(names, 2.0), &Description::new("m")).unwrap();
+        let mut params = tied();
+        load(&path, &mut params).unwrap();
+        assert_eq!(params.data(), [1.0, 2.0], "{names:?}");
+    }
+    save(&path, &untied(&["a", "b"], 3.0), &Description::new("m")).unwrap();
+    let mut params = tied();
+    let error = load(&path, &mut params).unwrap_err().to_string();
+    assert!(error.contains("\"b\": expected the numbers of \"a\""), "{error}");
+    assert_eq!(params.data(), [7.0, 7.0]);
+    save(&path, &untied(&["c"], 3.0), &Description::new("m")).unwrap();
+    assert_eq!(load(&path, &mut params).unwrap_err().mismatches().len(), 2);
+}
+
+#[test]
 fn what_is_saved_twice_has_equal_bytes() {
     let folder = tempdir().unwrap();
     let paths = ["a", "b"].map(|name| folder.path().join(name));

@@ -89,6 +89,23 @@ fn min_max_reaches_from_0_to_1() {
 }
 
 #[test]
+fn one_global_min_max_reaches_from_0_to_1_over_all_columns() {
+    let train = mixed(400, 1);
+    let scaler = Scaler::min_max_globally(&train).unwrap();
+    let scaled = scaler.apply(&train);
+    let extremes = |x: &Tensor<f64>| {
+        x.data().iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), &x| (a.min(x), b.max(x)))
+    };
+    let (low, high) = extremes(&train);
+    assert_eq!(extremes(&scaled).0, 0.0);
+    close(extremes(&scaled).1, 1.0, 1e-15);
+    close(column(&scaled, 1)[7], (column(&train, 1)[7] - low) / (high - low), 1e-15);
+    assert_eq!(scaler.constant(), [3], "constant columns are named all the same");
+    let constant = Scaler::min_max_globally(&Tensor::<f64>::full([2, 2], 3.0)).unwrap();
+    assert_eq!(constant.apply(&Tensor::full([1, 2], 3.5)), Tensor::full([1, 2], 0.5));
+}
+
+#[test]
 fn whitened_columns_are_uncorrelated_and_of_variance_1() {
     let train = mixed(400, 1);
     let scaled = Scaler::whiten(&train, 0.0).unwrap().apply(&train);
@@ -112,6 +129,7 @@ fn scaling_is_undone() {
         Scaler::standardize(&train).unwrap(),
         Scaler::standardize_globally(&train).unwrap(),
         Scaler::min_max(&train).unwrap(),
+        Scaler::min_max_globally(&train).unwrap(),
         Scaler::whiten(&train, 0.01).unwrap(),
     ] {
         let back = scaler.undo(&scaler.apply(&test));

@@ -4,10 +4,12 @@
 
 mod draw;
 mod graph;
+mod layers;
 mod print;
 mod summary;
 pub mod terms;
 
 pub use crate::tape::{Cost, Kind, Node, NodeId, Profile, Skipping};
 pub use graph::Graph;
+pub use layers::{LayerSummary, Layers};
 pub use summary::{OpSummary, Summary};

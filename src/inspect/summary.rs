@@ -107,7 +107,7 @@ impl<T: Real> Recording<'_, T> {
 }
 
 /// Operations of a node, forward and backward, and those among them that were skipped.
-fn flops(nodes: &[Node], node: &Node, skipping: Skipping) -> [u64; 3] {
+pub(super) fn flops(nodes: &[Node], node: &Node, skipping: Skipping) -> [u64; 3] {
     let Kind::Op(op) = &node.kind else { return [0; 3] };
     let input = |id: &NodeId| &nodes[id.index()];
     let shapes: Vec<&[usize]> = node.inputs.iter().map(|id| &input(id).shape[..]).collect();

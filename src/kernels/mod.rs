@@ -15,6 +15,7 @@ pub mod math;
 mod matmul;
 mod micro;
 mod norm;
+pub(crate) mod normalize;
 mod reduce;
 pub(crate) mod rows;
 // Only there are instructions for it.

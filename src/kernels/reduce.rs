@@ -110,8 +110,8 @@ pub fn sum_strided<T: Element, const N: usize>(
         return;
     }
     let mut joined = [y_strides; 1 + MAX_OPERANDS];
-    for (slot, x) in joined[1..].iter_mut().zip(&x) {
-        *slot = x.strides;
+    for i in 0..N {
+        joined[1 + i] = x[i].strides;
     }
     let axes = collapse(shape, joined);
     let data = x.map(|x| x.data);
@@ -326,5 +326,9 @@ vectorize! {
 /// The beginnings of the first R rows.
 #[inline(always)]
 fn rows_of<T, const R: usize>(x: &[T], step: usize, width: usize) -> [&[T]; R] {
-    std::array::from_fn(|i| &x[i * step..i * step + width])
+    let mut rows: [&[T]; R] = [&[]; R];
+    for i in 0..R {
+        rows[i] = &x[i * step..i * step + width];
+    }
+    rows
 }

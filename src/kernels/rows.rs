@@ -34,7 +34,7 @@ fn centered<T: Element>(x: &[T], of: impl Fn(T) -> T + Copy) -> impl Fn(T) -> T 
 
 /// Σ d(x)²
 #[inline(always)]
-fn squares<T: Element>(x: &[T], d: impl Fn(T) -> T + Copy) -> T {
+pub(super) fn squares<T: Element>(x: &[T], d: impl Fn(T) -> T + Copy) -> T {
     sum_inline([x], move |[x]: [T; 1]| {
         let d = d(x);
         d * d
@@ -43,7 +43,7 @@ fn squares<T: Element>(x: &[T], d: impl Fn(T) -> T + Copy) -> T {
 
 /// The largest magnitude in a row; NaN if there is one.
 #[inline(always)]
-fn magnitude<T: Element>(x: &[T]) -> T {
+pub(super) fn magnitude<T: Element>(x: &[T]) -> T {
     fold(x, T::ZERO, |max, x| max.maximum(x.abs()))
 }
 

@@ -114,9 +114,34 @@ vectorize! {
 }
 
 vectorize! {
+    /// `y = e^y / Σ e^y` along each row of `cols` elements, and 0 in a row of −∞ alone, which has nothing to choose from.
+    pub(crate) fn softmax_in_place [T: Element] (y: &mut [T], cols: usize) {
+        if cols == 0 {
+            return;
+        }
+        for y in y.chunks_mut(tile_of_rows(cols)) {
+            for y in y.chunks_exact_mut(cols) {
+                let shift = shift(y);
+                for y in y {
+                    *y = *y - shift;
+                }
+            }
+            exp_in_place(y);
+            for y in y.chunks_exact_mut(cols) {
+                let sum = sum_inline([&*y], |[y]: [T; 1]| y);
+                let scale = if sum == T::ZERO { T::ZERO } else { T::ONE / sum };
+                for y in y {
+                    *y = *y * scale;
+                }
+            }
+        }
+    }
+}
+
+vectorize! {
     /// Calls `each(row, shift, ln Σ e^(x − shift))` for every row; x − ln Σ e^x is then (x − shift) − the logarithm.
-    pub fn for_each_log_sum [T: Element, F: FnMut(usize, T, T)] (x: &[T], cols: usize, each: F) {
-        let mut each = each;
+    /// `each` is called through a pointer, so that this is compiled once: a call a row costs little.
+    pub fn for_each_log_sum [T: Element] (x: &[T], cols: usize, each: &mut dyn FnMut(usize, T, T)) {
         if cols == 0 {
             return;
         }
@@ -168,7 +193,7 @@ vectorize! {
 /// If `x` and `y` differ in length or are not whole rows.
 pub fn log_softmax<T: Element>(x: &[T], cols: usize, y: &mut [T]) {
     check_rows(x.len(), cols, y.len());
-    for_each_log_sum(x, cols, |row, shift, log| {
+    for_each_log_sum(x, cols, &mut |row, shift, log| {
         let row = row * cols..(row + 1) * cols;
         // Not x − (shift + log), which would round a large sum.
         for (y, &x) in y[row.clone()].iter_mut().zip(&x[row]) {
@@ -186,7 +211,7 @@ pub fn log_sum_exp<T: Element>(x: &[T], cols: usize, y: &mut [T]) {
     if cols == 0 {
         y.fill(T::from_f64(f64::NEG_INFINITY));
     }
-    for_each_log_sum(x, cols, |row, shift, log| y[row] = shift + log);
+    for_each_log_sum(x, cols, &mut |row, shift, log| y[row] = shift + log);
 }
 
 /// Rows of two inputs and an output.

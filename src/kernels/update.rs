@@ -54,7 +54,8 @@ fn step_parts<T: Element, const N: usize>(
 ) {
     if parts == 1 {
         let mut state = state.into_iter();
-        let [a, b, c] = [(); 3].map(|()| state.next().unwrap_or_default());
+        let mut next = || state.next().unwrap_or_default();
+        let (a, b, c) = (next(), next(), next());
         return pass(p, g, a, b, c, rule);
     }
     let middle = p.len() / parts * (parts / 2);

@@ -37,8 +37,7 @@ pub fn check_operand(name: &str, len: usize, size: [usize; 2], strides: [usize; 
     if rows == 0 || cols == 0 {
         return;
     }
-    let [down, right] =
-        [(rows, strides[0]), (cols, strides[1])].map(|(n, step)| (n - 1).saturating_mul(step));
+    let (down, right) = ((rows - 1).saturating_mul(strides[0]), (cols - 1).saturating_mul(strides[1]));
     if down.saturating_add(right) >= len {
         too_short(name, len, size, strides);
     }

@@ -4,7 +4,7 @@ use crate::element::Element;
 use crate::kernels::{self, Row, Strided};
 use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample};
-use crate::tape::{Cotangents, Var};
+use crate::tape::{Cotangents, Indices, Var};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
 /// A mask: two tensors compared, element by element.
@@ -116,4 +116,22 @@ comparisons! {
     eq: |a, b| Equal(a, b);
     /// 1 where `self` ≠ `other`.
     ne: |a, b| NotEqual(a, b);
+}
+
+/// # Comparisons with a number
+impl<'r, T: Real> Indices<'r, T> {
+    /// 1 where an index is not this one, 0 where it is: a mask of what is no padding.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let words = r.indices([4], &[7, 3, 0, 0]);
+    /// assert_eq!(words.is_not(0).value(), Tensor::from([1.0, 1.0, 0.0, 0.0]));
+    /// ```
+    #[track_caller]
+    pub fn is_not(self, index: usize) -> Var<'r, T> {
+        self.0.ne(self.0.recording().scalar(index as f64))
+    }
 }

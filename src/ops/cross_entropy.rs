@@ -1,14 +1,14 @@
 //! y = −Σ t log softmax(z) over classes, from logits: the loss of a classifier, without overflow.
 
 use crate::element::Element;
-use crate::kernels::{OneByOne, map, softmax::for_each_log_sum, sum, sum_each, sum_pairs};
+use crate::kernels::{OneByOne, map, put, softmax::for_each_log_sum, sum, sum_each, sum_pairs};
 use crate::matrix::size;
 use crate::ops::{Real, Reduction, Rule, Sample, SampleInput, index, no_mean};
 use crate::tape::{Cotangents, Indices, Var};
 use crate::tensor::shape::Show;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
-/// The cross-entropy of softmax(logits) with targets, reduced to a scalar. Classes lie along the last axis.
+/// The cross-entropy of softmax(logits) with targets, reduced to a scalar, or of each target. Classes lie along the last axis.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct CrossEntropy {
     /// What the target is.
@@ -31,8 +31,10 @@ pub enum Target {
 impl CrossEntropy {
     /// How many samples the sum is divided by.
     fn divisor(&self, logits: &[usize]) -> usize {
-        let samples = &logits[..logits.len() - 1];
-        if self.reduction == Reduction::Sum { 1 } else { size::product(samples) }
+        match self.reduction {
+            Reduction::Sum | Reduction::Each => 1,
+            Reduction::Mean | Reduction::PerSample => size::product(&logits[..logits.len() - 1]),
+        }
     }
 
     /// What a target's probability is multiplied by, and what each class gets besides.
@@ -65,6 +67,9 @@ impl Rule for CrossEntropy {
         if fits && self.divisor(logits) == 0 {
             return Err(no_mean(logits, "samples"));
         }
+        if fits && self.reduction == Reduction::Each {
+            return Ok(logits[..logits.len() - 1].into());
+        }
         if fits {
             return Ok(Shape::scalar());
         }
@@ -88,7 +93,7 @@ impl Rule for CrossEntropy {
         let classes = x[0].shape[x[0].shape.len() - 1];
         let (keep, spread) = self.shares::<T>(classes);
         let mut losses = OneByOne::default();
-        for_each_log_sum(z, classes, |row, shift, log| {
+        for_each_log_sum(z, classes, &mut |row, shift, log| {
             let place = row * classes..(row + 1) * classes;
             let z = &z[place.clone()];
             // A class that had the probability 1 would have the loss ln Σ e^z − z.
@@ -101,25 +106,39 @@ impl Rule for CrossEntropy {
             if self.smoothing > 0.0 {
                 loss += spread * sum_each(z, |[z]: [T; 1]| log - (z - shift));
             }
-            losses.add(loss);
+            match self.reduction {
+                Reduction::Each => y.data[row] = loss,
+                _ => losses.add(loss),
+            }
         });
-        y.data[0] = losses.total() / T::from_f64(self.divisor(x[0].shape) as f64);
+        if self.reduction != Reduction::Each {
+            y.data[0] = losses.total() / T::from_f64(self.divisor(x[0].shape) as f64);
+        }
     }
 
     /// In the forward pass, for the smoothed target t' = keep t + spread, the loss was Σ t' (ln Σ e^z − z), whose slopes by
     /// z are e^z / Σ e^z Σt' − t'. So:
     ///
     /// gz = g (softmax(z) Σt' − t'), gt = −g keep log softmax(z)
+    ///
+    /// Of each target's loss, g is that of the target. Where it is 0, because the target is ignored, so is the row, whatever its
+    /// logits are.
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let (z, t) = (x[0].data, x[1].data);
         let classes = x[0].shape[x[0].shape.len() - 1];
         let (keep, spread) = self.shares::<T>(classes);
-        let g = gy.data[0] / T::from_f64(self.divisor(x[0].shape) as f64);
+        let one = gy.data.first().map(|&g| g / T::from_f64(self.divisor(x[0].shape) as f64));
+        let g_of = |row: usize| match self.reduction {
+            Reduction::Each => gy.data[row],
+            _ => one.unwrap_or(T::ZERO),
+        };
+        let ignored = |g: T| self.reduction == Reduction::Each && g.adds_nothing();
         gx.add(0, |gz, accum| {
-            for_each_log_sum(z, classes, |row, shift, log| {
+            for_each_log_sum(z, classes, &mut |row, shift, log| {
                 let place = row * classes..(row + 1) * classes;
-                let (z, gz) = (&z[place.clone()], &mut gz.data[place.clone()]);
+                let (z, gz, g) = (&z[place.clone()], &mut gz.data[place.clone()], g_of(row));
                 match self.target {
+                    _ if ignored(g) => put(gz, std::iter::repeat(T::ZERO), accum),
                     Target::Index => {
                         map([z], gz, accum, |[z]: [T; 1]| g * (((z - shift) - log).exp() - spread));
                         gz[index(t[row])] += -g * keep;
@@ -138,8 +157,11 @@ impl Rule for CrossEntropy {
             return;
         }
         gx.add(1, |gt, accum| {
-            for_each_log_sum(z, classes, |row, shift, log| {
-                let place = row * classes..(row + 1) * classes;
+            for_each_log_sum(z, classes, &mut |row, shift, log| {
+                let (place, g) = (row * classes..(row + 1) * classes, g_of(row));
+                if ignored(g) {
+                    return put(&mut gt.data[place], std::iter::repeat(T::ZERO), accum);
+                }
                 map([&z[place.clone()]], &mut gt.data[place], accum, |[z]: [T; 1]| {
                     g * keep * (log - (z - shift))
                 });
@@ -149,7 +171,7 @@ impl Rule for CrossEntropy {
 
     fn samples() -> Vec<Sample> {
         let mut samples = Vec::new();
-        for reduction in [Reduction::Sum, Reduction::Mean] {
+        for reduction in [Reduction::Sum, Reduction::Mean, Reduction::Each] {
             for shape in [&[5, 4][..], &[2, 3, 4], &[3, 1], &[4]] {
                 let rows = Shape::from(&shape[..shape.len() - 1]);
                 for smoothing in [0.0, 0.2] {
@@ -166,8 +188,10 @@ impl Rule for CrossEntropy {
                 }
             }
         }
-        let op = CrossEntropy { target: Target::Probability, smoothing: 0.0, reduction: Reduction::Sum };
-        samples.push(Sample::new(op, [&[0, 3], &[0, 3]]));
+        for reduction in [Reduction::Sum, Reduction::Each] {
+            let op = CrossEntropy { target: Target::Probability, smoothing: 0.0, reduction };
+            samples.push(Sample::new(op, [&[0, 3], &[0, 3]]));
+        }
         samples
     }
 }
@@ -182,7 +206,8 @@ fn check_smoothing(smoothing: f64) {
 
 /// # Cross-entropy
 impl<'r, T: Real> Var<'r, T> {
-    /// −Σ log softmax(logits)\[class\], or the mean over samples; classes lie along the last axis.
+    /// −Σ log softmax(logits)\[class\], or the mean over samples; classes lie along the last axis. With classes to be ignored, or
+    /// weights: [`loss::CrossEntropy`](crate::loss::CrossEntropy).
     ///
     /// # Panics
     /// If there is not one class number a row, one is out of range, or there are no samples to take the mean over.
@@ -290,7 +315,10 @@ impl<'r, T: Real> Var<'r, T> {
     pub fn nll(self, classes: Indices<'r, T>, reduction: Reduction) -> Self {
         let last = self.shape().rank().saturating_sub(1);
         let picked = self.gather(last, Indices(classes.0.unsqueeze(last)));
-        let total = if reduction == Reduction::Sum { picked.sum() } else { picked.mean() };
-        -total
+        -match reduction {
+            Reduction::Sum => picked.sum(),
+            Reduction::Mean | Reduction::PerSample => picked.mean(),
+            Reduction::Each => picked.squeeze(last),
+        }
     }
 }

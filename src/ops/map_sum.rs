@@ -9,13 +9,28 @@ use crate::pointwise::{Pulls, Unary, UnaryRule, Values};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
-/// The sum, or another reduction, of a function of the unary table over all elements.
+/// The sum, or another reduction, of a function of the unary table over all elements, or over those of each sample.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct MapSum {
     /// The function.
     pub f: Unary,
     /// What the sum is divided by.
     pub reduction: Reduction,
+}
+
+impl MapSum {
+    /// gx = g f'(x), with the g of the sample that x belongs to.
+    fn vjp_each<T: Element>(&self, x: &[T], gy: &[T], gx: &mut Cotangents<T>) {
+        let width = x.len() / gy.len().max(1);
+        let (values, pulls) = (kernels::looped(Values(self.f)), kernels::looped(Pulls(self.f)));
+        let values: Option<Row<T, 1>> = if self.f.uses_value() { Some(&values) } else { None };
+        gx.add(0, |gx, accum| {
+            for (i, &g) in gy.iter().enumerate() {
+                let place = i * width..(i + 1) * width;
+                kernels::map_with([&x[place.clone()]], values, g, &mut gx.data[place], accum, &pulls);
+            }
+        });
+    }
 }
 
 impl Rule for MapSum {
@@ -28,19 +43,31 @@ impl Rule for MapSum {
     }
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
-        self.reduction.check(x[0]).map(|()| Shape::scalar())
+        self.reduction.shape(x[0])
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let sum = match self.f {
-            Unary::Abs(_) => kernels::sum_each(x[0].data, |[x]: [T; 1]| x.abs()),
-            Unary::Square(_) => kernels::sum_each(x[0].data, |[x]: [T; 1]| x * x),
-            f => kernels::sum_map([x[0].data], &kernels::looped(Values(f))),
+        let divisor = T::from_f64(self.reduction.divisor(x[0].shape));
+        let sum = |x: &[T]| match self.f {
+            Unary::Abs(_) => kernels::sum_each(x, |[x]: [T; 1]| x.abs()),
+            Unary::Square(_) => kernels::sum_each(x, |[x]: [T; 1]| x * x),
+            f => kernels::sum_map([x], &kernels::looped(Values(f))),
         };
-        y.data[0] = sum / T::from_f64(self.reduction.divisor(x[0].shape));
+        if self.reduction != Reduction::Each {
+            // Where zeros add nothing, x may be its entries alone.
+            y.data[0] = sum(x[0].data) / divisor;
+            return;
+        }
+        let width = x[0].data.len() / y.data.len().max(1);
+        for (i, y) in y.data.iter_mut().enumerate() {
+            *y = sum(&x[0].data[i * width..(i + 1) * width]);
+        }
     }
 
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
+        if self.reduction == Reduction::Each {
+            return self.vjp_each(x[0].data, gy.data, gx);
+        }
         let g = gy.data[0] / T::from_f64(self.reduction.divisor(x[0].shape));
         let x = [x[0].data];
         match self.f {
@@ -57,6 +84,9 @@ impl Rule for MapSum {
     }
 
     fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
+        if self.reduction == Reduction::Each {
+            return ZeroRule::DENSE;
+        }
         let output = if self.f.f(0.0) == 0.0 { Output::KeepsZeros } else { Output::Any };
         ZeroRule { output, entries: OnEntries::SumOfEach, ..ZeroRule::DENSE }
     }
@@ -72,10 +102,13 @@ impl Rule for MapSum {
             for shape in shapes {
                 samples.push(Sample::within(MapSum { f, reduction: Reduction::Sum }, [(shape, f.range())]));
             }
-            for reduction in [Reduction::Mean, Reduction::PerSample] {
+            for reduction in [Reduction::Mean, Reduction::PerSample, Reduction::Each] {
                 samples.push(Sample::within(MapSum { f, reduction }, [(&[5, 4], f.range())]));
             }
         }
+        let op = MapSum { f: Unary::all()[0], reduction: Reduction::Each };
+        let shapes: [&[usize]; 3] = [&[], &[0, 3], &[3, 0]];
+        samples.extend(shapes.map(|shape| Sample::new(op, [shape])));
         samples
     }
 }

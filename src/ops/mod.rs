@@ -7,6 +7,7 @@
 
 // In the order in which the page of `Var` shows their methods.
 
+pub mod affine;
 pub mod compare;
 pub mod map;
 pub mod where_cond;
@@ -15,7 +16,9 @@ pub mod zip;
 pub mod cumsum;
 pub mod extremum;
 pub mod log_sum_exp;
+pub mod mean_square;
 pub mod norm;
+pub mod normalize;
 mod reduction;
 pub mod sum;
 pub mod variance;
@@ -24,6 +27,7 @@ pub mod matmul;
 
 pub mod cross_entropy;
 pub mod map_sum;
+pub mod masked_softmax;
 pub mod softmax;
 pub mod zip_sum;
 
@@ -110,7 +114,11 @@ ops! {
     extremum::Extremum,
     norm::Norm,
     variance::Variance,
+    mean_square::MeanSquare,
+    normalize::Normalize,
+    affine::Affine,
     softmax::Softmax,
+    masked_softmax::MaskedSoftmax,
     log_sum_exp::LogSumExp,
     cumsum::CumSum,
     top_k::TopK,

@@ -9,7 +9,7 @@ use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Show;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
 
-/// The sum, or another reduction, of a function of the binary table over all pairs of elements.
+/// The sum, or another reduction, of a function of the binary table over all pairs of elements, or over those of each sample.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ZipSum {
     /// The function.
@@ -39,27 +39,37 @@ impl Rule for ZipSum {
     /// No broadcasting: a prediction \[n\] against a target [n, 1] would quietly compare all pairs.
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         same_shape(x)?;
-        self.reduction.check(x[0]).map(|()| Shape::scalar())
+        self.reduction.shape(x[0])
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let sum = kernels::sum_map([x[0].data, x[1].data], &kernels::looped(Values(self.f)));
-        y.data[0] = sum / T::from_f64(self.reduction.divisor(x[0].shape));
+        let (divisor, f) = (T::from_f64(self.reduction.divisor(x[0].shape)), kernels::looped(Values(self.f)));
+        let width = x[0].data.len() / y.data.len().max(1);
+        for (i, y) in y.data.iter_mut().enumerate() {
+            *y = kernels::sum_map([0, 1].map(|k| &x[k].data[i * width..(i + 1) * width]), &f) / divisor;
+        }
     }
 
+    /// ga = g ∂f/∂a and gb = g ∂f/∂b, with g = gy r; of each sample's own sum with that sample's g
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        let g = gy.data[0] / T::from_f64(self.reduction.divisor(x[0].shape));
-        let x = [x[0].data, x[1].data];
-        if matches!(self.f, Binary::SquaredError(_)) {
-            gx.add(0, |ga, accum| kernels::map(x, ga.data, accum, |[a, b]: [T; 2]| g * ((a - b) + (a - b))));
-            gx.add(1, |gb, accum| kernels::map(x, gb.data, accum, |[a, b]: [T; 2]| g * ((b - a) + (b - a))));
-            return;
-        }
+        let divisor = T::from_f64(self.reduction.divisor(x[0].shape));
+        let width = x[0].data.len() / gy.data.len().max(1);
+        let of_row = |i: usize| [0, 1].map(|k| &x[k].data[i * width..(i + 1) * width]);
+        let squares = matches!(self.f, Binary::SquaredError(_));
         let values = kernels::looped(Values(self.f));
         let values: Option<Row<T, 2>> = if self.f.uses_value() { Some(&values) } else { None };
         let pulls: [Row<T, 4>; 2] = [&kernels::looped(PullsA(self.f)), &kernels::looped(PullsB(self.f))];
         for (k, pulls) in pulls.into_iter().enumerate() {
-            gx.add(k, |gx, accum| kernels::map_with(x, values, g, gx.data, accum, pulls));
+            gx.add(k, |gx, accum| {
+                for (i, &g) in gy.data.iter().enumerate() {
+                    let (x, g, gx) = (of_row(i), g / divisor, &mut gx.data[i * width..(i + 1) * width]);
+                    match (squares, k) {
+                        (true, 0) => kernels::map(x, gx, accum, |[a, b]: [T; 2]| g * ((a - b) + (a - b))),
+                        (true, _) => kernels::map(x, gx, accum, |[a, b]: [T; 2]| g * ((b - a) + (b - a))),
+                        _ => kernels::map_with(x, values, g, gx, accum, pulls),
+                    }
+                }
+            });
         }
     }
 
@@ -76,10 +86,13 @@ impl Rule for ZipSum {
                 let op = ZipSum { f, reduction: Reduction::Sum };
                 samples.push(Sample::within(op, [(shape, a), (shape, b)]));
             }
-            for reduction in [Reduction::Mean, Reduction::PerSample] {
+            for reduction in [Reduction::Mean, Reduction::PerSample, Reduction::Each] {
                 samples.push(Sample::within(ZipSum { f, reduction }, [(&[5, 4], a), (&[5, 4], b)]));
             }
         }
+        let op = ZipSum { f: Binary::all()[0], reduction: Reduction::Each };
+        let shapes: [&[usize]; 3] = [&[], &[0, 3], &[3, 0]];
+        samples.extend(shapes.map(|shape| Sample::new(op, [shape; 2])));
         samples
     }
 }
@@ -101,6 +114,9 @@ impl<T: Real> Var<'_, T> {
     /// let b = r.constant(&Tensor::from([0.0, 4.0]));
     /// let squares = a.zip_sum(b, Binary::SquaredError(SquaredError {}), Reduction::Sum);
     /// assert_eq!(squares.item(), 5.0);
+    /// let (a, b) = (a.reshape([2, 1]), b.reshape([2, 1])); // two samples
+    /// let each = a.zip_sum(b, Binary::SquaredError(SquaredError {}), Reduction::Each);
+    /// assert_eq!(each.value(), Tensor::from([1.0, 4.0]));
     /// ```
     #[track_caller]
     pub fn zip_sum(self, other: Self, f: Binary, reduction: Reduction) -> Self {

@@ -140,9 +140,9 @@ impl<T: Element> Optimizer<T> for Adam<T> {
         let lr = self.lr * factors.lr;
         let weight_decay = self.weight_decay * factors.weight_decay;
         let (coupled, decoupled) = if self.decoupled { (0.0, weight_decay) } else { (weight_decay, 0.0) };
-        let [coupled, keep] = [coupled, 1.0 - lr * decoupled].map(T::from_f64);
-        let [beta1, rest1] = [self.beta1, 1.0 - self.beta1].map(T::from_f64);
-        let [beta2, rest2] = [self.beta2, 1.0 - self.beta2].map(T::from_f64);
+        let (coupled, keep) = (T::from_f64(coupled), T::from_f64(1.0 - lr * decoupled));
+        let (beta1, rest1) = (T::from_f64(self.beta1), T::from_f64(1.0 - self.beta1));
+        let (beta2, rest2) = (T::from_f64(self.beta2), T::from_f64(1.0 - self.beta2));
         let step = T::from_f64(lr / (1.0 - self.power1));
         let unbias = T::from_f64(1.0 / (1.0 - self.power2).sqrt());
         let eps = T::from_f64(self.eps);

@@ -40,7 +40,8 @@ impl<T: Element> Average<T> {
         Average { decay, params: params.clone() }
     }
 
-    /// average = decay average + (1 − decay) p, after a step.
+    /// average = decay average + (1 − decay) p, after a step. Of a [frozen](Params::freeze) parameter, such as the running
+    /// statistics of a normalization layer, the average is the parameter itself.
     ///
     /// # Panics
     /// If these are not the parameters it began with (names or shapes differ), or some were added since.
@@ -54,6 +55,9 @@ impl<T: Element> Average<T> {
         let rest = T::ONE - decay;
         let average = self.params.data_mut();
         update::step(average, params.data(), [], move |mean, p, []| (decay * mean + rest * p, []));
+        for id in params.ids().filter(|&id| params.is_frozen(id)) {
+            self.params.get_mut(id).copy_from_slice(params.get(id));
+        }
     }
 
     /// The average, to record with in place of the parameters themselves.

@@ -14,7 +14,8 @@
 //! | [`Lbfgs`] | quasi-Newton with line search, for small problems that are computed whole | 2 x memory |
 //!
 //! What changes from step to step follows a [`Schedule`]: the step size, by [`Optimizer::set_lr`], and the coefficient
-//! of a penalty as well. Parameters that need another step size or decay are named in [`Groups`]. Gradients are
+//! of a penalty as well. Parameters that need another step size or decay are named in [`Groups`]; those that are
+//! [frozen](Params::freeze) take part in no step. Gradients are
 //! clipped between the sweep and the step, by [`Grads::clip_norm`] or [`Grads::clip_value`]; exact zeros are made
 //! after it, by [`proximal_l1`]; averages of the weights are kept in an [`Average`].
 //!
@@ -153,7 +154,7 @@ pub trait Optimizer<T: Element> {
     #[track_caller]
     fn step(&mut self, params: &mut Params<T>, grads: &Grads<T>) {
         begin(self, params, grads);
-        self.update(0..params.len(), params.data_mut(), grads.data(), Factors::default());
+        update_within(self, 0..params.len(), params, grads, Factors::default());
     }
 
     /// Changes the parameters by their gradients, each group with its own step size and decay.
@@ -165,8 +166,7 @@ pub trait Optimizer<T: Element> {
         assert!(groups.signature() == params.signature(), "step_groups: the groups are of other parameters");
         begin(self, params, grads);
         for (part, factors) in groups.parts() {
-            let (p, g) = (&mut params.data_mut()[part.clone()], &grads.data()[part.clone()]);
-            self.update(part.clone(), p, g, *factors);
+            update_within(self, part.clone(), params, grads, *factors);
         }
     }
 
@@ -236,6 +236,23 @@ impl<T: Element, O: Optimizer<T> + ?Sized> Optimizer<T> for Box<O> {
 
     fn update(&mut self, part: Range<usize>, p: &mut [T], g: &[T], factors: Factors) {
         (**self).update(part, p, g, factors);
+    }
+}
+
+/// Updates what learns of a part of the parameters: frozen ones, and what is remembered of them, stay as they are.
+fn update_within<T: Element, O: Optimizer<T> + ?Sized>(
+    optimizer: &mut O,
+    part: Range<usize>,
+    params: &mut Params<T>,
+    grads: &Grads<T>,
+    factors: Factors,
+) {
+    let mut at = part.start;
+    while let Some(learning) = params.learning_from(at).filter(|learning| learning.start < part.end) {
+        at = learning.end.min(part.end);
+        let place = learning.start..at;
+        let (p, g) = (&mut params.data_mut()[place.clone()], &grads.data()[place.clone()]);
+        optimizer.update(place, p, g, factors);
     }
 }
 

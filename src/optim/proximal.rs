@@ -21,7 +21,8 @@ use crate::params::{ParamId, Params};
 /// Sparsity Constraint, 2004.
 ///
 /// # Panics
-/// If the step size or the coefficient is negative, infinite or NaN. A NaN among the parameters stays.
+/// If the step size or the coefficient is negative, infinite or NaN. A NaN among the parameters stays, and so does a
+/// [frozen](Params::freeze) parameter.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, optim::{Optimizer, Sgd, proximal_l1}};
@@ -43,7 +44,9 @@ use crate::params::{ParamId, Params};
 #[track_caller]
 pub fn proximal_l1<T: Element>(params: &mut Params<T>, id: ParamId, lr: f64, lambda: f64) {
     demand("proximal_l1", [rate("lr", lr), rate("lambda", lambda)]);
-    update::soft_threshold(params.get_mut(id), T::from_f64(lr * lambda));
+    if !params.is_frozen(id) {
+        update::soft_threshold(params.get_mut(id), T::from_f64(lr * lambda));
+    }
 }
 
 /// Each row p ← p max(1 − `lr` `lambda` / ‖p‖, 0) of a parameter: the group lasso λ Σ‖row‖, with rows that are zero as a
@@ -68,6 +71,9 @@ pub fn proximal_group_lasso<T: Element>(params: &mut Params<T>, id: ParamId, lr:
     demand("proximal_group_lasso", [rate("lr", lr), rate("lambda", lambda)]);
     let shape = params.shape(id).clone();
     assert!(shape.rank() > 0, "proximal_group_lasso: a scalar has no rows");
+    if params.is_frozen(id) {
+        return;
+    }
     let width = shape[1..].iter().product::<usize>();
     let threshold = lr * lambda;
     for row in params.get_mut(id).chunks_exact_mut(width.max(1)) {

@@ -54,6 +54,7 @@ pub(crate) struct Record<T> {
 
 impl<T> Record<T> {
     /// The nodes of this recording.
+    #[inline]
     pub fn nodes(&self) -> &[Node] {
         &self.nodes[..self.recorded]
     }
@@ -143,14 +144,16 @@ impl<T: Real> Record<T> {
         {
             return node;
         }
-        let (range, shape) = params.place(id);
+        let (range, shape, frozen) = params.place(id);
         let same = |node: &Node| {
             matches!(node.kind, Kind::Param(old) if old == id)
+                && node.is_active() != frozen
                 && matches!(&node.value, Memory::Params(old) if *old == range)
                 && node.shape.is(shape)
         };
         let node = self.repeat(at, same).unwrap_or_else(|| {
-            let (value, cotangent) = (Memory::Params(range.clone()), Place::Gradient(range));
+            let value = Memory::Params(range.clone());
+            let cotangent = if frozen { Place::Nowhere } else { Place::Gradient(range) };
             self.push(Node::leaf(Kind::Param(id), shape, value, cotangent, at))
         });
         if self.param_nodes.len() <= id.index() {
@@ -234,7 +237,13 @@ impl<T: Real> Record<T> {
         at: &'static Location<'static>,
     ) -> Result<NodeId, (&'static str, ShapeError)> {
         let same = |node: &Node| {
-            matches!(&node.kind, Kind::Op(old) if old == op) && node.inputs.iter().copied().eq(inputs.clone())
+            let mut old_inputs = node.inputs.iter();
+            for input in inputs.clone() {
+                if old_inputs.next() != Some(&input) {
+                    return false;
+                }
+            }
+            old_inputs.next().is_none() && matches!(&node.kind, Kind::Op(old) if old == op)
         };
         let id = match self.repeat(at, same) {
             Some(id) => id,

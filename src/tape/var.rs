@@ -14,7 +14,17 @@ use crate::params::Grads;
 use crate::pointwise::Demand;
 use crate::tensor::{Axes, AxisList, Shape, Tensor};
 
-impl<T: Real> Indices<'_, T> {
+impl<'r, T: Real> Indices<'r, T> {
+    /// The recording that they belong to.
+    pub fn recording(self) -> Recording<'r, T> {
+        self.0.recording
+    }
+
+    /// The sizes of their axes.
+    pub fn shape(self) -> Shape {
+        self.0.shape()
+    }
+
     /// Panics with the op's name unless every index is a whole number below `bound`.
     #[track_caller]
     pub(crate) fn check_below(self, op: &str, bound: usize) {
@@ -65,6 +75,35 @@ impl<'r, T: Real> Var<'r, T> {
         let node = &record.nodes()[self.id.index()];
         let data = record.values(self.recording.params).view(node).to_vec_as("value", &node.shape);
         Tensor::new(node.shape.clone(), data).expect("a node has its shape's elements")
+    }
+
+    /// Copies its elements, in row-major order, to memory that is there already.
+    ///
+    /// # Panics
+    /// If there is not as much as it has elements.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let mut last = [0.0; 2];
+    /// r.constant(&Tensor::from([1.0, 2.0])).copy_to(&mut last);
+    /// assert_eq!(last, [1.0, 2.0]);
+    /// ```
+    #[track_caller]
+    pub fn copy_to(self, to: &mut [T]) {
+        let record = self.recording.tape.record.borrow();
+        let node = &record.nodes()[self.id.index()];
+        let (own, given) = (node.shape.elements(), to.len());
+        assert!(own == given, "copy_to: {} has {own} elements, and there is room for {given}", node.shape);
+        let x = record.values(self.recording.params).view(node);
+        let mut to = to.iter_mut();
+        for_each_offset(x.shape, [&x.strides()], |[at]| {
+            if let Some(to) = to.next() {
+                *to = x.data[at];
+            }
+        });
     }
 
     /// The only element of a tensor that has one: a loss.
@@ -297,6 +336,7 @@ impl<'r, T: Real> Var<'r, T> {
     /// # Panics
     /// If it is of another recording.
     #[track_caller]
+    #[inline]
     pub fn meets(self, obligation: Obligation<'r, T>) -> Self {
         obligation.met_by(self.recording, self.id);
         self

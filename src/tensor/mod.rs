@@ -1,5 +1,6 @@
 //! Shapes, owned tensors, and the views of them that ops work on. No graph stands here, and no op.
 
+mod axis_list;
 mod compute;
 pub(crate) mod shape;
 mod view;
@@ -13,7 +14,8 @@ use crate::element::Element;
 use crate::matrix::size;
 use crate::random::Random;
 
-pub use shape::{Axes, AxisList, Shape, ShapeError};
+pub use axis_list::AxisList;
+pub use shape::{Axes, Shape, ShapeError};
 pub(crate) use view::Cotangent;
 pub use view::{View, ViewMut};
 

@@ -1,10 +1,11 @@
 //! Shapes, broadcasting, and the error that both speak of.
 
 use std::fmt;
-use std::ops::{Deref, RangeFull};
+use std::ops::Deref;
 
 use smallvec::SmallVec;
 
+use super::AxisList;
 use crate::matrix::size;
 
 /// The sizes of a tensor's axes, outermost first; up to eight stand inline. Rank 0 is a scalar.
@@ -26,7 +27,7 @@ use crate::matrix::size;
 pub struct Shape(SmallVec<[usize; INLINE]>);
 
 /// The most axes that a tensor may have: [`Axes`] has a bit for each.
-const MOST_AXES: usize = 32;
+pub(super) const MOST_AXES: usize = 32;
 
 /// Distances between neighbours along each axis, in elements.
 pub(crate) type Strides = SmallVec<[usize; INLINE]>;
@@ -147,6 +148,21 @@ impl Axes {
         Axes(u32::MAX.checked_shr((MOST_AXES - rank) as u32).unwrap_or(0))
     }
 
+    /// All axes of a tensor of this rank but one.
+    ///
+    /// # Panics
+    /// If the rank is more than 32.
+    ///
+    /// ```
+    /// use quietgrad::Axes;
+    ///
+    /// assert_eq!(Axes::all_but(1, 3), Axes::new(&[0, 2]));
+    /// ```
+    #[track_caller]
+    pub fn all_but(axis: usize, rank: usize) -> Self {
+        Axes(Axes::all(rank).0 & !1u32.checked_shl(axis as u32).filter(|_| axis < MOST_AXES).unwrap_or(0))
+    }
+
     /// Whether this axis is one of them.
     pub fn contains(self, axis: usize) -> bool {
         axis < MOST_AXES && self.0 >> axis & 1 == 1
@@ -190,62 +206,6 @@ impl Axes {
     pub(crate) fn inside(self, rank: usize) -> Strides {
         let (inside, outside): (Strides, Strides) = (0..rank).partition(|&axis| self.contains(axis));
         outside.into_iter().chain(inside).collect()
-    }
-}
-
-/// The axes that a sum, a mean or a maximum goes over: one, by its number; several; or all of them, `..`.
-///
-/// ```
-/// use quietgrad::Tensor;
-///
-/// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
-/// assert_eq!(x.sum_axes(0), Tensor::from([4.0, 6.0]));
-/// assert_eq!(x.sum_axes([0, 1]), Tensor::from(10.0));
-/// assert_eq!(x.sum_axes(..), Tensor::from(10.0));
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` does not name axes",
-    label = "not an axis, a list of axes, or `..`",
-    note = "one axis is a number of type `usize`, counted from 0; the last one is `x.shape().rank() - 1`, not `-1`"
-)]
-pub trait AxisList {
-    #[doc(hidden)]
-    fn axes(self, rank: usize) -> SmallVec<[usize; INLINE]>;
-}
-
-impl AxisList for usize {
-    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
-        SmallVec::from_slice(&[self])
-    }
-}
-
-impl AxisList for RangeFull {
-    fn axes(self, rank: usize) -> SmallVec<[usize; INLINE]> {
-        (0..rank).collect()
-    }
-}
-
-impl AxisList for &[usize] {
-    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
-        SmallVec::from_slice(self)
-    }
-}
-
-impl AxisList for &Vec<usize> {
-    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
-        SmallVec::from_slice(self)
-    }
-}
-
-impl<const N: usize> AxisList for [usize; N] {
-    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
-        SmallVec::from_slice(&self)
-    }
-}
-
-impl<const N: usize> AxisList for &[usize; N] {
-    fn axes(self, _: usize) -> SmallVec<[usize; INLINE]> {
-        SmallVec::from_slice(self)
     }
 }
 

@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use quietgrad::pointwise::{BceWithLogits, Binary, Huber, KlDiv, KlDivLog, SquaredError};
-use quietgrad::{Indices, Params, Reduction, Tape, Tensor, Var, loss, reg};
+use quietgrad::{Indices, Params, Reduction, Tape, Tensor, Var, loss, nn, reg};
 use serde_json::Value;
 
 use super::args::Args;
-use super::{Array, Fixture, compare};
+use super::{Array, Fixture, compare_gradient};
 
 /// Operations of the fixtures that the crate does not have.
-const NOT_YET: &[&str] =
-    &["conv2d", "max_pool2d", "avg_pool2d", "layer_norm", "batch_norm_train", "lstm_cell", "gru_cell"];
+const NOT_YET: &[&str] = &["conv2d", "max_pool2d", "avg_pool2d", "lstm_cell", "gru_cell"];
 
 /// Operations that evaluate a transcendental function: two libraries may differ in its last digits.
 const TRANSCENDENTAL: &[&str] = &[
@@ -123,6 +122,14 @@ fn call<'r>(
         ("huber", &[a, b]) => {
             a.zip_sum(b, Binary::Huber(Huber { delta: args.number("delta") }), Reduction::Sum)
         }
+        ("layer_norm", &[x]) => x.normalize(x.shape().rank() - 1, args.number("eps")),
+        ("layer_norm", &[x, scale, shift]) => {
+            let last = x.shape().rank() - 1;
+            x.normalize(last, args.number("eps")).affine(last, scale, shift)
+        }
+        ("batch_norm_train", &[x, scale, shift]) => {
+            nn::normalize_batch(x, 1, args.number("eps"), [scale, shift]).0
+        }
         ("activity_l1", &[x]) => reg::l1(x).per_sample() * args.number("l1"),
         ("activity_l2", &[x]) => reg::l2(x).per_sample() * args.number("l2"),
         ("activity_l1l2", &[x]) => reg::elastic_net(x, args.number("l1"), args.number("l2")).per_sample(),
@@ -171,7 +178,7 @@ fn run(fixture: &Fixture, case: &Value) -> Result<Option<f64>, String> {
             return near_as_a_rounding_of_1(&ours, theirs, fixture.tensor(&format!("{key}/ct.0")))
                 .map_err(|error| format!("{name}: {error}"));
         }
-        compare(&ours, theirs, tolerance(op)).map_err(|error| format!("{name}: {error}"))
+        compare_gradient(&name, &ours, theirs, tolerance(op)).map_err(|error| format!("{name}: {error}"))
     };
     let mut largest = check(format!("{key}/out.0"), y.value())?;
     y.vjp(fixture.tensor(&format!("{key}/ct.0")), &mut params.zeros());

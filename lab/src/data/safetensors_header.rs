@@ -156,8 +156,7 @@ pub(crate) fn header_text(infos: &[Info], texts: &[(&str, String)]) -> Result<Ve
         }
         let start = end;
         end += shape.iter().product::<usize>() * dtype.size();
-        let info =
-            TensorInfo { dtype: file_dtype(dtype), shape: shape.to_vec(), data_offsets: (start, end) };
+        let info = TensorInfo { dtype: file_dtype(dtype), shape: shape.to_vec(), data_offsets: (start, end) };
         arrays.push((name.to_owned(), info));
     }
     let texts = texts.iter().map(|(key, text)| ((*key).to_owned(), text.clone()));

@@ -73,6 +73,25 @@ impl Scaler {
         Ok(Statistics::of(train)?.min_max())
     }
 
+    /// All columns together reach from 0 to 1: one shift and one factor for all, as for the pixels of images. What varies little
+    /// stays small beside what varies much, and a column that is constant stays what it is beside the others.
+    ///
+    /// ```
+    /// use quietgrad::Tensor;
+    /// use quietgrad_lab::data::scale::Scaler;
+    ///
+    /// let pixels = Tensor::from([[0.0, 8.0], [4.0, 16.0]]);
+    /// let scaler = Scaler::min_max_globally(&pixels)?;
+    /// assert_eq!(scaler.apply(&pixels), Tensor::from([[0.0, 0.5], [0.25, 1.0]]));
+    /// # Ok::<(), quietgrad_lab::data::scale::Unfit>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`standardize`](Self::standardize).
+    pub fn min_max_globally<T: Element>(train: &Tensor<T>) -> Result<Self, Unfit> {
+        Ok(Statistics::of(train)?.min_max_globally())
+    }
+
     /// Columns get mean 0 and become uncorrelated, of variance λ / (λ + `epsilon`) in each of the directions in which the
     /// data vary by λ, and turned as little as possible (ZCA). Directions without variance stay as they are.
     ///
@@ -86,7 +105,8 @@ impl Scaler {
         Ok(Statistics::with_covariance_of(train)?.whiten(epsilon))
     }
 
-    /// The columns that were constant in the training part: they become 0 there, and are not magnified elsewhere.
+    /// The columns that were constant in the training part: they are not magnified elsewhere, and become 0 there (but with
+    /// [`min_max_globally`](Self::min_max_globally)).
     pub fn constant(&self) -> &[usize] {
         &self.constant
     }

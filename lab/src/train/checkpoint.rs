@@ -97,8 +97,12 @@ impl Checkpoint {
             counts,
             arrays: arrays.keys().cloned().collect(),
         };
-        assert!(self.heads.insert(name.into(), head).is_none(), "checkpoint: two states have the name {name:?}");
-        self.arrays.extend(arrays.iter().map(|(array, data)| pack(of_state(name, array), &[data.len()], data)));
+        assert!(
+            self.heads.insert(name.into(), head).is_none(),
+            "checkpoint: two states have the name {name:?}"
+        );
+        self.arrays
+            .extend(arrays.iter().map(|(array, data)| pack(of_state(name, array), &[data.len()], data)));
         self
     }
 
@@ -140,7 +144,8 @@ impl Checkpoint {
         let path = path.as_ref();
         let reader = Reader::open(path)?;
         let fail = |text: String| Error::new(path, Place::File, text);
-        let text = reader.text(STATES).ok_or_else(|| fail(format!("expected a checkpoint, with {STATES:?}")))?;
+        let text =
+            reader.text(STATES).ok_or_else(|| fail(format!("expected a checkpoint, with {STATES:?}")))?;
         let heads = serde_json::from_str(text).map_err(|error| fail(format!("under {STATES:?}: {error}")))?;
         let description = params::description_of(&reader, path)?
             .ok_or_else(|| fail("expected a description of the model".into()))?;
@@ -171,7 +176,7 @@ impl Saved {
     /// Puts the parameters back: all of them, or none is changed.
     ///
     /// # Errors
-    /// If names or shapes differ ([`Error::mismatches`]), or the file cannot be read.
+    /// If names or shapes differ ([`Error::mismatches`]), or the kind of numbers, or the file cannot be read.
     pub fn params<T: Element + Value>(&mut self, params: &mut Params<T>) -> Result<()> {
         let mut differences: Vec<Mismatch> = Vec::new();
         for id in params.ids() {
@@ -194,7 +199,7 @@ impl Saved {
         }
         let mut data: Vec<T> = Vec::with_capacity(params.len());
         for id in params.ids() {
-            data.extend(self.reader.read::<T>(&of_parameter(params.name(id)))?.into_data());
+            data.extend(self.read::<T>(&of_parameter(params.name(id)))?);
         }
         params.data_mut().copy_from_slice(&data);
         Ok(())
@@ -203,24 +208,35 @@ impl Saved {
     /// A state that was saved under this name, to be handed to the `restore` of what it is the state of.
     ///
     /// # Errors
-    /// If there is none, or its numbers are damaged, or the file cannot be read.
+    /// If there is none, or its numbers are damaged or of another kind than `T`, or the file cannot be read.
     pub fn state<T: Value>(&mut self, name: &str) -> Result<State<T>> {
         let fail = |text: String| Error::new(&self.path, Place::File, text);
-        let Some(head) = self.heads.get(name) else {
+        let Some(head) = self.heads.get(name).cloned() else {
             let names: Vec<&str> = self.states().collect();
             return Err(fail(format!("expected a state named {name:?}; the file has {names:?}")));
         };
         let mut state = State::new(&head.kind);
-        state.counts.clone_from(&head.counts);
+        state.counts = head.counts;
         for (number, text) in &head.numbers {
             let x = text.parse().map_err(|_| fail(format!("{name}: {number} is {text:?}, and no number")))?;
             state.numbers.insert(number.clone(), x);
         }
         for array in &head.arrays {
-            let data = self.reader.read::<T>(&of_state(name, array))?.into_data();
+            let data = self.read::<T>(&of_state(name, array))?;
             state.arrays.insert(array.clone(), data);
         }
         Ok(state)
+    }
+
+    /// The numbers of an array. Rounded to another kind they would not be those that were saved.
+    fn read<T: Value>(&mut self, array: &str) -> Result<Vec<T>> {
+        match self.reader.dtype(array) {
+            Some(found) if found != T::DTYPE => {
+                let text = format!("expected numbers of kind {}, found {found}", T::DTYPE);
+                Err(Error::new(&self.path, Place::Array(array.into()), text))
+            }
+            _ => Ok(self.reader.read::<T>(array)?.into_data()),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ impl Bar {
     /// On standard error, where that is a terminal.
     pub fn on_terminal() -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        bar.set_style(style("{spinner} {msg}"));
         Bar((!bar.is_hidden()).then_some(bar))
     }
 
@@ -22,8 +23,7 @@ impl Bar {
     pub fn show(&self, done: u64, all: Option<u64>, text: impl FnOnce() -> String) {
         let Some(bar) = &self.0 else { return };
         if bar.length() != all {
-            let style = "{bar:30} {percent:>3} %, {eta} left at most: {msg}";
-            bar.set_style(ProgressStyle::with_template(style).expect("a template that is well formed"));
+            bar.set_style(style("{bar:30} {percent:>3} %, {eta} left at most: {msg}"));
             bar.set_length(all.unwrap_or(0));
             // What was done by another process, or before anything was known, is not counted as speed.
             bar.reset_eta();
@@ -38,6 +38,10 @@ impl Bar {
             bar.finish_and_clear();
         }
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("a template that is well formed")
 }
 
 impl Drop for Bar {

@@ -45,11 +45,7 @@ pub fn repeat<R: Send>(
 ///
 /// # Panics
 /// As [`repeat`].
-pub fn in_parallel<I: Sync, R: Send>(
-    items: &[I],
-    threads: usize,
-    work: impl Fn(&I) -> R + Sync,
-) -> Vec<R> {
+pub fn in_parallel<I: Sync, R: Send>(items: &[I], threads: usize, work: impl Fn(&I) -> R + Sync) -> Vec<R> {
     let threads = threads.clamp(1, items.len().max(1));
     if threads == 1 {
         return items.iter().map(work).collect();
@@ -63,7 +59,8 @@ pub fn in_parallel<I: Sync, R: Send>(
     };
     let mut all = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();
-        let done = workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        let done =
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic)));
         done.flatten().collect::<Vec<_>>()
     });
     all.sort_by_key(|(number, _)| *number);

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use quietgrad::Random;
 
 use crate::counting::most_of;
-use crate::targets::{TARGETS, Target};
+use crate::targets::{TARGETS, Target, write_samples};
 
 /// Memory that a reader may take whatever the file: buffers, and the packing and unpacking of archives.
 const BASE: usize = 2 << 20;
@@ -20,7 +20,9 @@ const BASE: usize = 2 << 20;
 /// The files that damage begins from.
 fn samples(target: &Target) -> Vec<Vec<u8>> {
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/files");
-    let mut paths: Vec<PathBuf> = [files.clone(), files.join("found")]
+    let own = tempfile::tempdir().expect("a folder");
+    write_samples(own.path());
+    let mut paths: Vec<PathBuf> = [files.clone(), files.join("found"), own.path().to_owned()]
         .iter()
         .filter_map(|folder| fs::read_dir(folder).ok())
         .flatten()
@@ -164,4 +166,14 @@ fn damaged_tables_are_read_or_refused() {
 #[test]
 fn damaged_idx_files_are_read_or_refused() {
     hold("idx");
+}
+
+#[test]
+fn damaged_checkpoints_are_read_or_refused() {
+    hold("checkpoint");
+}
+
+#[test]
+fn damaged_trials_are_read_or_refused() {
+    hold("search");
 }

@@ -23,7 +23,11 @@ const TWO_52: f64 = 4_503_599_627_370_496.0;
 /// Σ cᵢ xⁱ
 #[inline(always)]
 pub(super) fn polynomial<const N: usize>(x: f64, c: [f64; N]) -> f64 {
-    c[..N - 1].iter().rev().fold(c[N - 1], |sum, &c| sum * x + c)
+    let mut sum = c[N - 1];
+    for i in (0..N - 1).rev() {
+        sum = sum * x + c[i];
+    }
+    sum
 }
 
 /// x = n ln 2 + hi + lo with |hi + lo| ≤ ½ ln 2.

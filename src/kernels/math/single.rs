@@ -18,7 +18,11 @@ const SQRT_HALF: u32 = 0x3f35_04f3;
 /// Σ cᵢ xⁱ
 #[inline(always)]
 fn polynomial<const N: usize>(x: f32, c: [f32; N]) -> f32 {
-    c[..N - 1].iter().rev().fold(c[N - 1], |sum, &c| sum * x + c)
+    let mut sum = c[N - 1];
+    for i in (0..N - 1).rev() {
+        sum = sum * x + c[i];
+    }
+    sum
 }
 
 /// x = n ln 2 + hi + lo with |hi + lo| ≤ ½ ln 2.

@@ -1,6 +1,7 @@
 //! Columns of a sparse product over registers, once for every instruction set.
 
-use super::rows::{PREFETCH_ENTRIES, prefetch, store};
+use super::part::{load, store};
+use super::rows::{PREFETCH_ENTRIES, prefetch, store_row};
 use super::sparse::Columns;
 use super::{MAX_LANES, Vector};
 
@@ -70,7 +71,7 @@ pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, cons
                     let old = if whole { V::load(from) } else { V::load_head(from, head) };
                     sums[VECS - 1] = old.add(sums[VECS - 1]);
                 }
-                store::<V, VECS>(&sums, c, whole, head);
+                store_row::<V, VECS>(&sums, c, whole, head);
             }
         }
         if DOT {
@@ -144,13 +145,9 @@ unsafe fn put<V: Vector>(p: &Columns<V::Element>, e: usize, count: usize, strand
             let mut square = [V::zero(); MAX_LANES];
             square[..V::LANES].copy_from_slice(&strands[l..l + V::LANES]);
             let (dots, to) = (V::sums(&mut square), p.values.add(e + l));
-            if count - l >= V::LANES {
-                if p.values_add { V::load(to).add(dots).store(to) } else { dots.store(to) }
-            } else {
-                let head = V::head(count - l);
-                let dots = if p.values_add { V::load_head(to, head).add(dots) } else { dots };
-                dots.store_head(to, head);
-            }
+            let (whole, head) = (count - l >= V::LANES, V::head(V::LANES.min(count - l)));
+            let dots = if p.values_add { load::<V>(to, whole, head).add(dots) } else { dots };
+            store(dots, to, whole, head);
         }
     }
 }
@@ -175,22 +172,12 @@ pub(super) unsafe fn turn<V: Vector>(
                     }
                 }
                 V::transpose(&mut square);
-                let head = V::head(height);
+                let (whole, head) = (height == V::LANES, V::head(height));
                 for l in 0..V::LANES {
                     if l < width {
                         let to = c.add((col + l) * c_col + unit);
-                        let mut x = square[l];
-                        if height == V::LANES {
-                            if add {
-                                x = V::load(to).add(x);
-                            }
-                            x.store(to);
-                        } else {
-                            if add {
-                                x = V::load_head(to, head).add(x);
-                            }
-                            x.store_head(to, head);
-                        }
+                        let x = if add { load::<V>(to, whole, head).add(square[l]) } else { square[l] };
+                        store(x, to, whole, head);
                     }
                 }
             }

@@ -17,6 +17,7 @@ mod columns;
 mod dots;
 pub(super) mod list;
 mod panel;
+mod part;
 pub(super) mod portable;
 mod rows;
 #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code, unused_macros, unused_imports))]

@@ -7,6 +7,18 @@ use crate::element::Element;
 #[derive(Clone, Copy)]
 pub struct Lanes<T, const N: usize>([T; N]);
 
+impl<T: Element, const N: usize> Lanes<T, N> {
+    /// The vector whose lane l is f(l). A loop, because `array::from_fn` leaves a closure to be inlined.
+    #[inline(always)]
+    fn of(f: impl Fn(usize) -> T) -> Self {
+        let mut lanes = [T::ZERO; N];
+        for l in 0..N {
+            lanes[l] = f(l);
+        }
+        Lanes(lanes)
+    }
+}
+
 impl<T: Element, const N: usize> Vector for Lanes<T, N> {
     type Element = T;
     type Head = usize;
@@ -37,7 +49,7 @@ impl<T: Element, const N: usize> Vector for Lanes<T, N> {
     #[inline(always)]
     unsafe fn load_head(from: *const T, head: usize) -> Self {
         // SAFETY: the caller guarantees the first `head` elements.
-        Lanes(std::array::from_fn(|l| if l < head { unsafe { *from.add(l) } } else { T::ZERO }))
+        Lanes::of(|l| if l < head { unsafe { *from.add(l) } } else { T::ZERO })
     }
     #[inline(always)]
     unsafe fn store_head(self, to: *mut T, head: usize) {
@@ -50,19 +62,19 @@ impl<T: Element, const N: usize> Vector for Lanes<T, N> {
     }
     #[inline(always)]
     unsafe fn add(self, other: Self) -> Self {
-        Lanes(std::array::from_fn(|l| self.0[l] + other.0[l]))
+        Lanes::of(|l| self.0[l] + other.0[l])
     }
     #[inline(always)]
     unsafe fn mul_add(self, x: Self, sum: Self) -> Self {
-        Lanes(std::array::from_fn(|l| self.0[l] * x.0[l] + sum.0[l]))
+        Lanes::of(|l| self.0[l] * x.0[l] + sum.0[l])
     }
     #[inline(always)]
     unsafe fn relu(self) -> Self {
-        Lanes(self.0.map(|x| if x < T::ZERO { T::ZERO } else { x }))
+        Lanes::of(|l| if self.0[l] < T::ZERO { T::ZERO } else { self.0[l] })
     }
     #[inline(always)]
     unsafe fn where_positive(self, y: Self) -> Self {
-        Lanes(std::array::from_fn(|l| if y.0[l] > T::ZERO { self.0[l] } else { T::ZERO }))
+        Lanes::of(|l| if y.0[l] > T::ZERO { self.0[l] } else { T::ZERO })
     }
     #[inline(always)]
     unsafe fn transpose(square: &mut [Self; MAX_LANES]) {

@@ -1,6 +1,7 @@
 //! Rows of a sparse product over registers, once for every instruction set.
 
 use super::Vector;
+use super::part::{load, store};
 use super::sparse::Rows;
 
 /// `c = finish(a b)`: a row of c stays in registers while its entries pass.
@@ -10,17 +11,13 @@ pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
     unsafe {
         let last = p.cols - (VECS - 1) * V::LANES;
         let (whole, head) = (last == V::LANES, V::head(last));
-        let load = |from: *const V::Element, v: usize| {
-            let from = from.add(v * V::LANES);
-            if v + 1 < VECS || whole { V::load(from) } else { V::load_head(from, head) }
-        };
         for i in 0..p.count {
             let c = p.c.add(i * p.c_row);
             prefetch::<V, VECS>(c.wrapping_add(PREFETCH_ROWS * p.c_row));
             let mut sums = [V::zero(); VECS];
             if p.finish.add {
                 for v in 0..VECS {
-                    sums[v] = load(c, v);
+                    sums[v] = load(c.add(v * V::LANES), v + 1 < VECS || whole, head);
                 }
             }
             for e in *p.starts.add(i) as usize..*p.starts.add(i + 1) as usize {
@@ -35,7 +32,7 @@ pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
             }
             if let Some(bias) = p.finish.bias {
                 for v in 0..VECS {
-                    sums[v] = sums[v].add(load(bias, v));
+                    sums[v] = sums[v].add(load(bias.add(v * V::LANES), v + 1 < VECS || whole, head));
                 }
             }
             if p.finish.relu {
@@ -43,7 +40,7 @@ pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
                     sums[v] = sums[v].relu();
                 }
             }
-            store::<V, VECS>(&sums, c, whole, head);
+            store_row::<V, VECS>(&sums, c, whole, head);
         }
     }
 }
@@ -68,7 +65,7 @@ pub(super) unsafe fn prefetch<V: Vector, const VECS: usize>(at: *const V::Elemen
 }
 
 #[inline(always)]
-pub(super) unsafe fn store<V: Vector, const VECS: usize>(
+pub(super) unsafe fn store_row<V: Vector, const VECS: usize>(
     sums: &[V; VECS],
     to: *mut V::Element,
     whole: bool,
@@ -76,10 +73,8 @@ pub(super) unsafe fn store<V: Vector, const VECS: usize>(
 ) {
     // SAFETY: the caller guarantees VECS vectors at `to`, of the last one for `head` or, if `whole`, all lanes.
     unsafe {
-        for v in 0..VECS - 1 {
-            sums[v].store(to.add(v * V::LANES));
+        for v in 0..VECS {
+            store(sums[v], to.add(v * V::LANES), v + 1 < VECS || whole, head);
         }
-        let (last, to) = (sums[VECS - 1], to.add((VECS - 1) * V::LANES));
-        if whole { last.store(to) } else { last.store_head(to, head) }
     }
 }

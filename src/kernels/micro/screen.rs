@@ -158,11 +158,10 @@ pub(super) unsafe fn tile<V: Quads, const VECS: usize, const COLS: usize>(t: &Ti
             }
             w = w.add(COLS);
             for _ in 0..RUN {
-                let column: [_; VECS] = std::array::from_fn(|v| V::load_quads(x.add(v * V::LANES)));
                 for j in 0..COLS {
                     let quad = V::splat_quad(*w.add(j));
                     for v in 0..VECS {
-                        run[j][v] = V::add_products(run[j][v], column[v], quad);
+                        run[j][v] = V::add_products(run[j][v], V::load_quads(x.add(v * V::LANES)), quad);
                     }
                 }
                 x = x.add(rows);
@@ -176,7 +175,8 @@ pub(super) unsafe fn tile<V: Quads, const VECS: usize, const COLS: usize>(t: &Ti
         }
         // -bound = -(x.norm w.error + x.error (w.norm + w.error))
         for j in 0..COLS {
-            let [scale, norm, error] = std::array::from_fn(|of| *t.w_bounds.add(of * COLS + j));
+            let w_bound = |of: usize| *t.w_bounds.add(of * COLS + j);
+            let (scale, norm, error) = (w_bound(0), w_bound(1), w_bound(2));
             let [scale, whole, error] = [V::splat(scale), V::splat(-(norm + error)), V::splat(-error)];
             let bias = V::splat(*t.bias.add(j));
             candidates[j] = 0;

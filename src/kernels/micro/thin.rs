@@ -2,6 +2,7 @@
 //! bound by the stores, and c is written a column at a time, in a straight line. On the way back through such a layer,
 //! what takes time is to read it and its cotangent: that is done once for all that is wanted.
 
+use super::part::{load, store};
 use super::{Product, ThinLayer, Vector};
 
 /// See [`Microkernel::thin`](super::Microkernel::thin), with `K` for `k`.
@@ -29,7 +30,10 @@ unsafe fn columns<V: Vector, const K: usize, const ADD: bool, const BIAS: bool, 
     unsafe {
         let head = V::head(p.m - whole);
         for j in 0..p.n {
-            let b: [V; K] = std::array::from_fn(|s| V::splat(*p.b.add(s * p.b_row + j * p.b_col)));
+            let mut b = [V::zero(); K];
+            for s in 0..K {
+                b[s] = V::splat(*p.b.add(s * p.b_row + j * p.b_col));
+            }
             let c = p.c.add(j * p.c_col);
             for i in (0..whole).step_by(V::LANES) {
                 vector::<V, K, ADD, BIAS, RELU, true>(p, &b, i, c, head).store(c.add(i));
@@ -59,16 +63,16 @@ unsafe fn vector<
 ) -> V {
     // SAFETY: as in `columns`; the bias has m elements, or one if its step is 0.
     unsafe {
-        let load = |from: *const V::Element| if WHOLE { V::load(from) } else { V::load_head(from, head) };
         let mut sum = V::zero();
         for s in 0..K {
-            sum = load(p.a.add(i + s * p.a_col)).mul_add(b[s], sum);
+            sum = load::<V>(p.a.add(i + s * p.a_col), WHOLE, head).mul_add(b[s], sum);
         }
         if ADD {
-            sum = sum.add(load(c.add(i)));
+            sum = sum.add(load(c.add(i), WHOLE, head));
         }
         if let (true, Some(bias)) = (BIAS, p.finish.bias) {
-            sum = sum.add(if p.finish.bias_step == 0 { V::splat(*bias) } else { load(bias.add(i)) });
+            let bias = if p.finish.bias_step == 0 { V::splat(*bias) } else { load(bias.add(i), WHOLE, head) };
+            sum = sum.add(bias);
         }
         if RELU { sum.relu() } else { sum }
     }
@@ -101,30 +105,44 @@ unsafe fn sums<V: Vector, const K: usize, const VECS: usize, const WHOLE: bool>(
     let ThinLayer { m, n, x, x_row, x_col, y, gy, plus, gw, gw_row, gw_add, gb, gb_add, .. } = *layer;
     // SAFETY: as in `vjp`.
     unsafe {
-        let load = |from: *const V::Element| if WHOLE { V::load(from) } else { V::load_head(from, head) };
-        let put = |sums: [V; VECS], to: *mut V::Element, add: bool| {
-            for v in 0..VECS {
-                let to = to.add(v * V::LANES);
-                let sum = if add { sums[v].add(load(to)) } else { sums[v] };
-                if WHOLE { sum.store(to) } else { sum.store_head(to, head) }
-            }
-        };
         let plus = V::splat(plus);
         let (mut of_w, mut of_b) = ([[V::zero(); VECS]; K], [V::zero(); VECS]);
         for i in 0..m {
-            let x: [V; K] = std::array::from_fn(|p| V::splat(*x.add(i * x_row + p * x_col)));
+            let mut inputs = [V::zero(); K];
+            for p in 0..K {
+                inputs[p] = V::splat(*x.add(i * x_row + p * x_col));
+            }
             for v in 0..VECS {
                 let at = i * n + j + v * V::LANES;
-                let g = load(gy.add(at)).add(plus).where_positive(load(y.add(at)));
+                let y = load::<V>(y.add(at), WHOLE, head);
+                let g = load::<V>(gy.add(at), WHOLE, head).add(plus).where_positive(y);
                 of_b[v] = of_b[v].add(g);
                 for p in 0..K {
-                    of_w[p][v] = g.mul_add(x[p], of_w[p][v]);
+                    of_w[p][v] = g.mul_add(inputs[p], of_w[p][v]);
                 }
             }
         }
-        put(of_b, gb.add(j), gb_add);
+        put::<V, VECS, WHOLE>(&of_b, gb.add(j), gb_add, head);
         for p in 0..K {
-            put(of_w[p], gw.add(p * gw_row + j), gw_add);
+            put::<V, VECS, WHOLE>(&of_w[p], gw.add(p * gw_row + j), gw_add, head);
+        }
+    }
+}
+
+/// `to (=, +=) sums`
+#[inline(always)]
+unsafe fn put<V: Vector, const VECS: usize, const WHOLE: bool>(
+    sums: &[V; VECS],
+    to: *mut V::Element,
+    add: bool,
+    head: V::Head,
+) {
+    // SAFETY: as in `sums`.
+    unsafe {
+        for v in 0..VECS {
+            let to = to.add(v * V::LANES);
+            let sum = if add { sums[v].add(load(to, WHOLE, head)) } else { sums[v] };
+            store(sum, to, WHOLE, head);
         }
     }
 }

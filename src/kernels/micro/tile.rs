@@ -1,5 +1,6 @@
 //! The tile product, once for every instruction set.
 
+use super::part::load;
 use super::{Finish, Product, Vector};
 use crate::element::Element;
 
@@ -62,7 +63,10 @@ unsafe fn sum<V: Vector, const VECS: usize, const COLS: usize, const PACKED: boo
         let mut a = t.a;
         let b_col = if PACKED { 1 } else { t.b_col };
         // One pointer for every four columns: addresses then need no chain of additions.
-        let mut b: [_; COLS] = std::array::from_fn(|j| t.b.wrapping_add(j / 4 * 4 * b_col));
+        let mut b = [t.b; COLS];
+        for j in 0..COLS {
+            b[j] = t.b.wrapping_add(j / 4 * 4 * b_col);
+        }
         for _ in 0..t.k {
             if PACKED {
                 // A panel of a comes from L2, once a tile: too fast for the processor to fetch all of it in time.
@@ -73,8 +77,7 @@ unsafe fn sum<V: Vector, const VECS: usize, const COLS: usize, const PACKED: boo
             let mut column = [V::zero(); VECS];
             for v in 0..VECS {
                 let from = a.wrapping_add(v * V::LANES);
-                let whole = WHOLE || v + 1 < VECS;
-                column[v] = if whole { V::load(from) } else { V::load_head(from, head) };
+                column[v] = load(from, WHOLE || v + 1 < VECS, head);
             }
             for j in 0..COLS {
                 let x = V::splat(*b[j].wrapping_add(j % 4 * b_col));
@@ -83,7 +86,9 @@ unsafe fn sum<V: Vector, const VECS: usize, const COLS: usize, const PACKED: boo
                 }
             }
             a = a.wrapping_add(t.a_col);
-            b = b.map(|b| b.wrapping_add(t.b_row));
+            for j in 0..COLS {
+                b[j] = b[j].wrapping_add(t.b_row);
+            }
         }
         ab
     }
@@ -98,20 +103,18 @@ pub(super) unsafe fn finish<V: Vector, const VECS: usize, const COLS: usize>(
 ) {
     // SAFETY: as in `tile`; `c` has the tile's rows and columns, and so has the bias unless it is one number.
     unsafe {
-        let load = |from: *const V::Element, v: usize| {
-            let from = from.add(v * V::LANES);
-            if v + 1 < VECS { V::load(from) } else { V::load_head(from, head) }
-        };
         if t.finish.add {
             for j in 0..COLS {
                 for v in 0..VECS {
-                    ab[j][v] = ab[j][v].add(load(t.c.add(j * t.c_col), v));
+                    ab[j][v] = ab[j][v].add(load(t.c.add(j * t.c_col + v * V::LANES), v + 1 < VECS, head));
                 }
             }
         }
         if let Some(bias) = t.finish.bias {
             for v in 0..VECS {
-                let bias = if t.finish.bias_step == 0 { V::splat(*bias) } else { load(bias, v) };
+                let at = bias.wrapping_add(v * V::LANES);
+                let bias =
+                    if t.finish.bias_step == 0 { V::splat(*bias) } else { load(at, v + 1 < VECS, head) };
                 for j in 0..COLS {
                     ab[j][v] = ab[j][v].add(bias);
                 }

@@ -168,6 +168,15 @@ impl Statistics {
         self.scaler(self.min.clone(), Form::Factors(factors))
     }
 
+    /// See [`Scaler::min_max_globally`].
+    pub fn min_max_globally(&self) -> Scaler {
+        let columns = self.mean.len();
+        let least = self.min.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = self.max.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let factor = if least < most { (most - least).recip() } else { 1.0 };
+        self.scaler(vec![least; columns], Form::Factors(vec![factor; columns]))
+    }
+
     /// See [`Scaler::whiten`].
     ///
     /// # Panics

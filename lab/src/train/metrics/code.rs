@@ -138,7 +138,8 @@ impl Code {
 
     /// The units that are not zero for less than this share of samples.
     pub fn rarer_than(&self, share: f64) -> Vec<usize> {
-        let rare = |&unit: &usize| self.active[unit] == 0 || (self.active[unit] as f64) < share * self.rows as f64;
+        let rare =
+            |&unit: &usize| self.active[unit] == 0 || (self.active[unit] as f64) < share * self.rows as f64;
         (0..self.active.len()).filter(rare).collect()
     }
 

@@ -20,7 +20,7 @@ pub fn mse<T: Element>(found: &[T], truth: &[T]) -> f64 {
     squares(found, truth) / truth.len() as f64
 }
 
-/// R² = 1 − Σ (yᵢ − ŷᵢ)² / Σ (yᵢ − ȳ)²: the share of the variance that the model explains. 0 for the mean itself, negative for
+/// R² = 1 − Σ (yᵢ − ŷᵢ)² / Σ (yᵢ − ȳ)²: the share of the variance that the model explains. 0 for the mean, negative for
 /// less than that.
 ///
 /// Of a truth that is constant it is 1 if found exactly, else −∞; of nothing NaN. Source: T. Kvålseth, Cautionary note about
@@ -102,7 +102,10 @@ impl ExplainedVariance {
     #[track_caller]
     pub fn add<T: Element>(&mut self, x: &Tensor<T>, reconstruction: &Tensor<T>) {
         let (columns, shape) = (self.mean.len(), x.shape());
-        assert!(shape.rank() == 2 && shape[1] == columns, "explained variance: {columns} columns, shape {shape}");
+        assert!(
+            shape.rank() == 2 && shape[1] == columns,
+            "explained variance: {columns} columns, shape {shape}"
+        );
         let other = reconstruction.shape();
         assert!(shape == other, "explained variance: {shape} reconstructed as {other}");
         self.residual += squares(reconstruction.data(), x.data());

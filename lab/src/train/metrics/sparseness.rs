@@ -59,8 +59,9 @@ pub fn gini<T: Element>(x: &[T]) -> f64 {
     let mut sizes = relative_sizes(x);
     sizes.sort_by(f64::total_cmp);
     let (count, sum) = (x.len() as f64, sizes.iter().sum::<f64>());
-    let weighted: f64 = sizes.iter().enumerate().map(|(k, x)| x / sum * (count - k as f64 - 0.5) / count).sum();
-    1.0 - 2.0 * weighted
+    let weighted: f64 =
+        sizes.iter().enumerate().map(|(k, x)| x / sum * (count - k as f64 - 0.5) / count).sum();
+    if x.is_empty() { f64::NAN } else { 1.0 - 2.0 * weighted }
 }
 
 /// |xᵢ| over the largest, so that no square of them overflows or vanishes; NaN if all are 0, or one is infinite.

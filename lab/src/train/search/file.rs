@@ -36,8 +36,8 @@ pub(super) fn read(path: &Path, what: &str) -> Result<Vec<Trial>> {
         Ok(text) => text,
     };
     let fail = |text: String| Error::new(path, Place::File, text);
-    let contents: Contents =
-        serde_json::from_slice(&text).map_err(|error| fail(format!("expected a search's trials: {error}")))?;
+    let contents: Contents = serde_json::from_slice(&text)
+        .map_err(|error| fail(format!("expected a search's trials: {error}")))?;
     if contents.what != what {
         return Err(fail(format!("these are the trials of {:?}, not of {what:?}", contents.what)));
     }
@@ -53,10 +53,7 @@ pub(super) fn read(path: &Path, what: &str) -> Result<Vec<Trial>> {
     }
     let trial = |row: Row| Trial {
         lambda: row.lambda,
-        outcome: Outcome {
-            loss: row.loss.unwrap_or(f64::NAN),
-            density: row.density.unwrap_or(f64::NAN),
-        },
+        outcome: Outcome { loss: row.loss.unwrap_or(f64::NAN), density: row.density.unwrap_or(f64::NAN) },
     };
     Ok(contents.trials.into_iter().map(trial).collect())
 }

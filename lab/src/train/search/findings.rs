@@ -101,10 +101,16 @@ impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match *self {
             Finding::BestIsSmallest(lambda) => {
-                write!(f, "the best coefficient, {lambda:.3e}, is the smallest that was tried: try smaller ones")
+                write!(
+                    f,
+                    "the best coefficient, {lambda:.3e}, is the smallest that was tried: try smaller ones"
+                )
             }
             Finding::BestIsLargest(lambda) => {
-                write!(f, "the best coefficient, {lambda:.3e}, is the largest that was tried: try larger ones")
+                write!(
+                    f,
+                    "the best coefficient, {lambda:.3e}, is the largest that was tried: try larger ones"
+                )
             }
             Finding::Saturated { from, density } => write!(
                 f,
@@ -118,7 +124,10 @@ impl fmt::Display for Finding {
                 write!(f, "{count} of the runs diverged, the first with {from:.3e}")
             }
             Finding::Elbow { lambda, density, loss } => {
-                write!(f, "the elbow of density and loss is at {lambda:.3e}: density {density:.4}, loss {loss:.6}")
+                write!(
+                    f,
+                    "the elbow of density and loss is at {lambda:.3e}: density {density:.4}, loss {loss:.6}"
+                )
             }
         }
     }

@@ -114,7 +114,12 @@ impl Search {
     /// # Panics
     /// If a coefficient is negative or not finite, or a run panics or gives a density outside of 0 to 1.
     #[track_caller]
-    pub fn run(&mut self, lambdas: &[f64], threads: usize, run: impl Fn(f64) -> Outcome + Sync) -> Result<()> {
+    pub fn run(
+        &mut self,
+        lambdas: &[f64],
+        threads: usize,
+        run: impl Fn(f64) -> Outcome + Sync,
+    ) -> Result<()> {
         let left = self.untried(lambdas);
         // Trials end in any order; each is filed under its coefficient, so that the file is that of a serial search.
         let shared = Mutex::new((&mut *self, Ok(())));
@@ -154,7 +159,7 @@ impl Search {
         let Some(best) = self.best().filter(|best| best.lambda > 0.0) else { return Vec::new() };
         let positive: Vec<f64> =
             self.trials.iter().map(|trial| trial.lambda).filter(|&lambda| lambda > 0.0).collect();
-        let place = positive.iter().position(|&lambda| lambda == best.lambda).expect("it was tried");
+        let place = positive.partition_point(|&lambda| lambda < best.lambda);
         let (below, above) = (place.checked_sub(1).map(|i| positive[i]), positive.get(place + 1).copied());
         let factor = match (below, above) {
             (None, None) => 10.0,

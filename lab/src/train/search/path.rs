@@ -65,7 +65,8 @@ impl Search {
             if let Some(file) = &file {
                 let values = [lambda, outcome.loss, outcome.density];
                 let named = SETTINGS.iter().zip(values);
-                let description = named.fold(Description::new("path"), |all, (name, value)| all.with(*name, value));
+                let description =
+                    named.fold(Description::new("path"), |all, (name, value)| all.with(*name, value));
                 save(file, params, &description)?;
             }
             self.record(lambda, outcome)?;

@@ -13,13 +13,13 @@ pub(super) fn normal(x: f64) -> f64 {
 
 /// Φ⁻¹(p), to the last bits, for p between 0 and 1: by halving the stretch in which it lies.
 pub(super) fn normal_quantile(p: f64) -> f64 {
-    let (mut low, mut high) = (-40.0, 40.0);
+    let (mut low, mut high) = (-40f64, 40f64);
     // 80 / 2⁶⁰ is below the distance of two numbers around 1.
     for _ in 0..60 {
-        let middle = (low + high) / 2.0;
+        let middle = low.midpoint(high);
         if normal(middle) < p { low = middle } else { high = middle }
     }
-    (low + high) / 2.0
+    low.midpoint(high)
 }
 
 /// The probability that |T| > |t| for Student's distribution with `n` degrees of freedom, to 1e-15.

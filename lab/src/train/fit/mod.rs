@@ -1,14 +1,16 @@
 //! The book-keeping of a training loop that stays the user's own.
 
+mod report;
+mod state;
+
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use quietgrad::{Element, Params, State, StateError};
+use quietgrad::{Element, Params};
 
 use super::progress::Bar;
 
-/// The name that a fit's state bears.
-const KIND: &str = "Fit";
+pub use report::{FitError, Report};
 
 /// What a training loop keeps count of: epochs and steps, losses, the best weights, when to stop, how long it will take.
 ///
@@ -73,11 +75,14 @@ pub struct Fit<'a, T> {
     history: Vec<Report>,
     best: Option<(Report, Params<T>)>,
     fault: Option<FitError>,
-    observers: Vec<Box<dyn FnMut(&Report) + 'a>>,
+    observers: Vec<Observer<'a>>,
     bar: Bar,
     /// When this process began, and with which step.
     clock: Option<(Instant, u64)>,
 }
+
+/// What is called at the end of each epoch.
+type Observer<'a> = Box<dyn FnMut(&Report) + 'a>;
 
 /// An epoch that begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,44 +91,6 @@ pub struct Epoch {
     pub number: u64,
     /// How many of its batches are done: 0 but in a run that was resumed in the middle of an epoch.
     pub done: usize,
-}
-
-/// What came of an epoch.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Report {
-    /// Its number, from 0.
-    pub epoch: u64,
-    /// The number of its steps.
-    pub steps: u64,
-    /// The mean of the losses of its steps, each with the parameters of its time. A short batch counts as a whole one.
-    pub loss: f64,
-    /// The held-out loss, if one was told.
-    pub held_out: Option<f64>,
-}
-
-/// Why a fit cannot go on.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum FitError {
-    /// An epoch ended without a step: nothing was learned, and nothing would have been said.
-    NoStep {
-        /// The epoch.
-        epoch: u64,
-    },
-    /// A loss is NaN or infinite: from such a step on, all parameters may be.
-    NotFinite {
-        /// The epoch.
-        epoch: u64,
-        /// The step of that epoch, from 0; `None` for a held-out loss.
-        step: Option<u64>,
-        /// The loss.
-        loss: f64,
-    },
-    /// There is patience, and no held-out loss was told: training would never stop early.
-    NoHeldOut {
-        /// The epoch.
-        epoch: u64,
-    },
 }
 
 impl<'a, T: Element> Fit<'a, T> {
@@ -271,8 +238,8 @@ impl<'a, T: Element> Fit<'a, T> {
     }
 
     /// The steps made so far, in all epochs: what a [`Schedule`](quietgrad::optim::Schedule) asks for.
-    pub fn steps(&self) -> u64 {
-        self.all_steps
+    pub fn steps(&self) -> usize {
+        self.all_steps as usize
     }
 
     /// How long it will take at most, by the steps that this process has made; `None` before the end of the first epoch.
@@ -282,89 +249,6 @@ impl<'a, T: Element> Fit<'a, T> {
         let (began, first) = self.clock?;
         let (made, left) = (self.all_steps - first, self.steps_of_all()?.saturating_sub(self.all_steps));
         (made > 0).then(|| began.elapsed().mul_f64(left as f64 / made as f64))
-    }
-
-    /// Everything that it knows, to be saved: epoch, step, losses, the best weights.
-    ///
-    /// Not the number of epochs and the patience, which a resumed program may change.
-    pub fn state(&self) -> State<f64> {
-        let mut state = State::new(KIND);
-        let best = self.best.as_ref();
-        for (name, count) in [
-            ("epoch", self.number),
-            ("open", u64::from(self.open)),
-            ("steps", self.steps),
-            ("all_steps", self.all_steps),
-            ("best_epoch", best.map_or(NONE, |(report, _)| report.epoch)),
-            ("fingerprint", best.map_or(0, |(_, params)| params.signature().fingerprint)),
-        ] {
-            state.counts.insert(name.into(), count);
-        }
-        state.numbers.insert("sum".into(), self.sum);
-        // NaN stands for no loss: one that is told is finite.
-        state.numbers.insert("held_out".into(), self.held_out.unwrap_or(f64::NAN));
-        let of_history =
-            |f: fn(&Report) -> f64| self.history.iter().chain(best.map(|(best, _)| best)).map(f).collect();
-        state.arrays.insert("epochs".into(), of_history(|report| report.epoch as f64));
-        state.arrays.insert("epoch_steps".into(), of_history(|report| report.steps as f64));
-        state.arrays.insert("losses".into(), of_history(|report| report.loss));
-        state.arrays.insert("held_out_losses".into(), of_history(|report| report.held_out.unwrap_or(f64::NAN)));
-        let weights = best.map_or(Vec::new(), |(_, params)| params.data().iter().map(|x| x.to_f64()).collect());
-        state.arrays.insert("best".into(), weights);
-        state
-    }
-
-    /// Goes on from a state of a fit of these parameters.
-    ///
-    /// # Errors
-    /// If the state is of something else or of other parameters, or not whole. Then nothing has changed.
-    pub fn restore(&mut self, params: &Params<T>, state: &State<f64>) -> Result<(), StateError> {
-        state.expect_kind(KIND)?;
-        let [number, open, steps, all_steps, best_epoch, fingerprint] =
-            ["epoch", "open", "steps", "all_steps", "best_epoch", "fingerprint"].map(|name| state.count(name));
-        let (best_epoch, fingerprint) = (best_epoch?, fingerprint?);
-        let (sum, held_out) = (state.number("sum")?, told(state.number("held_out")?));
-        let [epochs, epoch_steps, losses, held_out_losses] =
-            ["epochs", "epoch_steps", "losses", "held_out_losses"].map(|name| state.array(name));
-        let (epochs, epoch_steps, losses, held_out_losses) = (epochs?, epoch_steps?, losses?, held_out_losses?);
-        let weights = state.array("best")?;
-        state.expect_sizes(KIND, [2, 6, 5])?;
-        let length = |name: &str, array: &[f64], expected: usize| {
-            let (expected, found) = (expected as u64, array.len() as u64);
-            let wrong = || StateError::Length { name: name.into(), expected, found };
-            if expected == found { Ok(()) } else { Err(wrong()) }
-        };
-        length("epoch_steps", epoch_steps, epochs.len())?;
-        length("losses", losses, epochs.len())?;
-        length("held_out_losses", held_out_losses, epochs.len())?;
-        let mut history: Vec<Report> = (0..epochs.len())
-            .map(|i| Report {
-                epoch: epochs[i] as u64,
-                steps: epoch_steps[i] as u64,
-                loss: losses[i],
-                held_out: told(held_out_losses[i]),
-            })
-            .collect();
-        let best = if best_epoch == NONE {
-            None
-        } else {
-            let of = params.signature();
-            if fingerprint != of.fingerprint {
-                let expected = weights.len() as u64;
-                return Err(StateError::OtherParameters { expected, found: of.elements });
-            }
-            length("best", weights, params.len())?;
-            let report = history.pop().filter(|report| report.epoch == best_epoch && report.held_out.is_some());
-            let message = "the last of the losses are not those of the best epoch".to_owned();
-            let report = report.ok_or(StateError::Value { message })?;
-            let mut kept = params.clone();
-            kept.data_mut().iter_mut().zip(weights).for_each(|(to, &x)| *to = T::from_f64(x));
-            Some((report, kept))
-        };
-        (self.number, self.open, self.steps, self.all_steps) = (number?, open? == 1, steps?, all_steps?);
-        (self.sum, self.held_out, self.history, self.best) = (sum, held_out, history, best);
-        (self.resumed, self.fault, self.clock) = (true, None, None);
-        Ok(())
     }
 
     /// Ends the open epoch.
@@ -403,13 +287,6 @@ impl<'a, T: Element> Fit<'a, T> {
     }
 }
 
-/// The number of no epoch.
-const NONE: u64 = u64::MAX;
-
-fn told(loss: f64) -> Option<f64> {
-    (!loss.is_nan()).then_some(loss)
-}
-
 impl<T> fmt::Debug for Fit<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let Fit { epochs, patience, number, open, steps, history, .. } = self;
@@ -423,22 +300,3 @@ impl<T> fmt::Debug for Fit<'_, T> {
             .finish_non_exhaustive()
     }
 }
-
-impl fmt::Display for FitError {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            FitError::NoStep { epoch } => write!(f, "epoch {epoch} ended without a step: are there any batches?"),
-            FitError::NotFinite { epoch, step: Some(step), loss } => {
-                write!(f, "the loss of step {step} of epoch {epoch} is {loss}")
-            }
-            FitError::NotFinite { epoch, step: None, loss } => {
-                write!(f, "the held-out loss of epoch {epoch} is {loss}")
-            }
-            FitError::NoHeldOut { epoch } => {
-                write!(f, "there is patience, but no held-out loss was told in epoch {epoch}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for FitError {}

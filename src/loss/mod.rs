@@ -2,15 +2,20 @@
 //!
 //! Each takes the mean, over all elements or, for a classifier, over samples. For another reduction call the method
 //! that it is made of: [`Var::zip_sum`] or [`Var::cross_entropy`] with a [`Reduction`]. The methods of `Var` that have a
-//! loss's name, such as [`Var::bce_with_logits`], give each element's loss.
+//! loss's name, such as [`Var::bce_with_logits`], give each element's loss. Classes that are ignored, and weights of classes and
+//! samples: [`CrossEntropy`]; of other losses [`weighted_mean`].
 //!
 //! A prediction and its target have one shape, here and in those methods: nothing is broadcast, since a prediction \[n\]
 //! against a target [n, 1] would quietly compare all pairs. A mean over no samples is no number: a loss of an empty batch
 //! panics, with the line that asked for it.
 
+mod classes;
+
+pub use classes::CrossEntropy;
+
 use crate::ops::{Real, Reduction};
 use crate::pointwise::{AbsoluteError, BceWithLogits, Binary, Huber, KlDiv, SquaredError};
-use crate::tape::{Indices, Var};
+use crate::tape::{Indices, Operand, Var};
 
 /// Mean squared error: the mean of (a − b)² over all elements.
 ///
@@ -88,6 +93,86 @@ pub fn huber<'r, T: Real>(prediction: Var<'r, T>, target: Var<'r, T>, delta: f64
 #[track_caller]
 pub fn bce_with_logits<'r, T: Real>(logits: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T> {
     logits.zip_sum(target, Binary::BceWithLogits(BceWithLogits {}), Reduction::Mean)
+}
+
+/// Binary cross-entropy of σ(logits) whose positives weigh more: (1 − t) ln(1 + eᶻ) + p t ln(1 + e⁻ᶻ) for logits z, target
+/// probabilities t and the weight p of positives, a number or one for each column; the mean over all elements.
+///
+/// For another reduction, or weights of elements: [`bce_weighted`].
+///
+/// # Panics
+/// If the shapes differ, there are no elements, or weights do not broadcast.
+///
+/// ```
+/// use quietgrad::{Params, Tape, Tensor, loss};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let logits = r.constant(&Tensor::from([0.0, 0.0]));
+/// let target = r.constant(&Tensor::from([0.0, 1.0]));
+/// assert_eq!(loss::bce_with_positives(logits, target, 3.0).item(), 2.0 * 2f64.ln());
+/// ```
+#[doc(alias = "pos_weight")]
+#[track_caller]
+pub fn bce_with_positives<'r, T: Real>(
+    logits: Var<'r, T>,
+    target: Var<'r, T>,
+    positive: impl Operand<'r, T>,
+) -> Var<'r, T> {
+    bce_weighted(logits, target, positive).mean()
+}
+
+/// As [`bce_with_positives`], for each element: to be multiplied by weights of one's own, and reduced.
+///
+/// # Panics
+/// If the shapes differ, or weights do not broadcast.
+#[track_caller]
+pub fn bce_weighted<'r, T: Real>(
+    logits: Var<'r, T>,
+    target: Var<'r, T>,
+    positive: impl Operand<'r, T>,
+) -> Var<'r, T> {
+    let (own, given) = (logits.shape(), target.shape());
+    assert!(own == given, "bce_weighted: {own} and {given} must be the same shape");
+    // Both terms are positive: nothing cancels, whatever the logits are.
+    (1.0 - target) * logits.softplus() + target * positive * (-logits).softplus()
+}
+
+/// Σ w l / Σ w: the mean of losses that weigh more or less. The losses of a regression's samples are
+/// [`zip_sum`](Var::zip_sum)s with [`Reduction::Each`].
+///
+/// # Panics
+/// If the shapes differ, or the weights sum to 0 or less, or NaN: a mean over nothing is no number.
+///
+/// ```
+/// use quietgrad::pointwise::{Binary, SquaredError};
+/// use quietgrad::{Params, Reduction, Tape, Tensor, loss};
+///
+/// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+/// let r = tape.record(&params);
+/// let [a, b] = [[[1.0], [2.0]], [[0.0], [5.0]]].map(|x| r.constant(&Tensor::from(x)));
+/// let each = a.zip_sum(b, Binary::SquaredError(SquaredError {}), Reduction::Each);
+/// let mean = loss::weighted_mean(each, r.constant(&Tensor::from([3.0, 1.0])));
+/// assert_eq!(mean.item(), (3.0 * 1.0 + 9.0) / 4.0);
+/// ```
+#[doc(alias = "sample_weight")]
+#[track_caller]
+pub fn weighted_mean<'r, T: Real>(losses: Var<'r, T>, weights: Var<'r, T>) -> Var<'r, T> {
+    let (own, given) = (losses.shape(), weights.shape());
+    assert!(own == given, "weighted_mean: losses {own} and weights {given} must be the same shape");
+    over_weights(losses * weights, weights)
+}
+
+/// Σ l / Σ w, of losses that have their weights already.
+#[track_caller]
+fn over_weights<'r, T: Real>(losses: Var<'r, T>, weights: Var<'r, T>) -> Var<'r, T> {
+    let total = weights.sum();
+    let counts = total.item().to_f64();
+    assert!(
+        counts > 0.0,
+        "the weights of all losses sum to {counts}: there is nothing to take the mean over"
+    );
+    losses.sum() / total
 }
 
 /// Cross-entropy of softmax(logits) with class numbers; classes lie along the last axis; the mean over samples.
