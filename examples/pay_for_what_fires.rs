@@ -198,8 +198,8 @@ fn draw(history: &[Epoch]) -> String {
     curve(&|e| fires(share(e)), "#d9730d", "units that fire");
     let mut line = |text: std::fmt::Arguments| writeln!(svg, "{text}").expect("a string takes all");
     line(format_args!(
-        r##"<text transform="translate(24 150) rotate(-90)" text-anchor="middle" fill="#555555">ms a step</text>
-<text transform="translate(24 345) rotate(-90)" text-anchor="middle" fill="#555555">units that fire</text>"##
+        r##"<text transform="translate(16 150) rotate(-90)" text-anchor="middle" fill="#555555">ms a step</text>
+<text transform="translate(16 345) rotate(-90)" text-anchor="middle" fill="#555555">units that fire</text>"##
     ));
     let every = history.len().div_ceil(6).max(1);
     for epoch in (0..history.len()).step_by(every) {

@@ -432,9 +432,9 @@ pub fn features(effort: Effort) -> [Figure; 2] {
 }
 
 pub fn probe(rows: &[Probe]) -> Figure {
-    let names: Vec<&str> = rows.iter().map(|row| &row.name[..]).collect();
+    let names: Vec<&str> = rows.iter().map(|row| row.name.trim_start_matches("code, ")).collect();
     let mut figure = Figure::new("A classifier of codes, from ten labelled digits a class")
-        .note("right on held-out digits, in percent; mean and standard error of 10 seeds")
+        .note("from pixels, or from a code with this λ; right on held-out digits; mean and standard error of 10 seeds")
         .height(260.0)
         .columns(3);
     for (i, title) in ["plain", "with noise", "moved by a pixel"].into_iter().enumerate() {
