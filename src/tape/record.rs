@@ -3,6 +3,10 @@
 //! A training loop records the same program again and again. As long as a recording is the same, node for node, as the
 //! one before it, its nodes are found in place and only their values are computed; at the first difference the rest of
 //! the old list is dropped, and nodes are made as in a first recording.
+//!
+//! `apply` (ops), `leaf` and `param` record a node. `repeat` finds the one that the last recording had here. If there is none,
+//! `enter` copies inputs whose strides the op does not take, `derive` infers the shape and takes memory, and `push` appends
+//! the node (the first time, `depart` drops the rest of the old list). Then `compute` runs the op.
 
 use std::ops::Range;
 use std::panic::Location;
@@ -105,7 +109,7 @@ impl<T: Real> Record<T> {
         self.zeros.start();
     }
 
-    /// The node that the last recording had in this place, if all before it were the same and it passes the test.
+    /// The node that the last recording had here, if the two are alike so far and this node passes the test `same`.
     #[inline]
     fn repeat(&mut self, at: &'static Location<'static>, same: impl FnOnce(&Node) -> bool) -> Option<NodeId> {
         if !self.repeating {
@@ -117,7 +121,7 @@ impl<T: Real> Record<T> {
         Some(NodeId(self.recorded as u32 - 1))
     }
 
-    /// From here on this recording is not as the last one was.
+    /// Called at the first difference from the last recording: drops the rest of its list.
     fn depart(&mut self) {
         if self.repeating {
             self.repeating = false;
