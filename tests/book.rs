@@ -132,13 +132,18 @@ fn every_page_is_in_the_table_of_contents() {
 
 #[test]
 fn the_title_of_a_decision_is_the_same_everywhere() {
-    let lists = [read(Path::new("docs/engineer.md")), read(Path::new("docs/SUMMARY.md"))];
+    // Lines are wrapped: what matters is the words.
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let [index, contents] = ["docs/engineer.md", "docs/SUMMARY.md"].map(|list| words(&read(Path::new(list))));
     for (path, text) in pages().iter().filter(|(path, _)| path.starts_with("docs/adr")) {
         let title = text.lines().next().and_then(|line| line.strip_prefix("# ")).expect("a title");
-        let (number, words) = title.split_once(": ").expect("a number and a title");
+        let (number, name) = title.split_once(": ").expect("a number and a title");
         let target = path.strip_prefix("docs").expect("in docs").display().to_string();
-        assert!(lists[0].contains(&format!("[{number}]({target}): {words}\n")), "docs/engineer.md: {title}");
-        assert!(lists[1].contains(&format!("[{title}]({target})\n")), "docs/SUMMARY.md: {title}");
+        assert!(
+            index.contains(&words(&format!("[{number}]({target}): {name}"))),
+            "docs/engineer.md: {title}"
+        );
+        assert!(contents.contains(&format!("[{title}]({target})")), "docs/SUMMARY.md: {title}");
     }
 }
 
