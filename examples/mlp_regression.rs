@@ -67,7 +67,7 @@ fn train(rows: &Rows, lambda: f64, epochs: usize, seed: u64) -> (Params<f32>, Ml
             let (y, activations) = net.forward(r.constant_rows(&rows.x, batch));
             let fit = loss::mse(y, r.constant_rows(&rows.y, batch));
             let penalty: Var<f32> = activations.map(|h| reg::l1(h).per_sample()).into_iter().sum();
-            if lambda > 0.0 { fit + penalty * lambda } else { fit + penalty * 0.0 }.backward(&mut grads);
+            (fit + penalty * lambda).backward(&mut grads);
             adam.step(&mut params, &grads);
         }
     }

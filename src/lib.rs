@@ -197,6 +197,9 @@ pub mod book {
     #[doc = include_str!("../docs/matmul.md")]
     pub mod matmul {}
 
+    #[doc = include_str!("../docs/convolution.md")]
+    pub mod convolution {}
+
     #[doc = include_str!("../docs/numerics.md")]
     pub mod numerics {}
 

@@ -11,8 +11,11 @@ use quietgrad::inspect::Kind;
 use quietgrad::kernels::{screen, support::find};
 use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, Sparse, Support};
 use quietgrad::nn::{
-    self, BatchNorm, BatchStatistics, Dense, Embedding, Init, LayerNorm, MultiHeadAttention,
+    self, BatchNorm, BatchStatistics, Conv2d, Dense, Embedding, Init, LayerNorm, MultiHeadAttention,
 };
+use quietgrad::ops::conv::{Convolution, Padding, Transposed};
+use quietgrad::ops::pool::Pooling;
+use quietgrad::ops::upsample::Align;
 use quietgrad::ops::{Op, Reduction, Sample, SampleInput};
 use quietgrad::optim::{Adam, Optimizer};
 use quietgrad::{Accum, SkipZeros};
@@ -61,6 +64,7 @@ tests![
     a_warmed_autoencoder_step_on_gathered_rows_allocates_nothing,
     a_step_that_skips_zeros_allocates_nothing,
     a_large_step_allocates_nothing_on_any_number_of_threads,
+    a_step_of_a_convolutional_net_allocates_nothing_on_any_number_of_threads,
     losses_and_penalties_allocate_nothing,
     a_warmed_transformer_step_allocates_nothing,
     a_penalty_that_is_reduced_three_times_allocates_nothing,
@@ -251,6 +255,35 @@ fn a_large_step_allocates_nothing_on_any_number_of_threads() {
     set_threads(default);
 }
 
+fn a_step_of_a_convolutional_net_allocates_nothing_on_any_number_of_threads() {
+    let default = threads();
+    for threads in [1, 3] {
+        set_threads(threads);
+        let mut random = Random::new(4);
+        let mut params = Params::<f32>::new();
+        let of = Convolution::new().padding(1);
+        let mut conv = |name: &str, channels| {
+            Conv2d::new(&mut params, name, channels, 3, of, Init::HeNormal, &mut random)
+        };
+        let (first, second) = (conv("first", [1, 16]), conv("second", [16, 32]));
+        let last = Dense::new(&mut params, "last", [32 * 49, 10], Init::HeNormal, &mut random);
+        let x = Tensor::from_fn([32, 1, 28, 28], |_| random.normal() as f32);
+        let (mut tape, mut grads, mut adam) = (Tape::new(), params.zeros(), Adam::new(1e-4));
+        let count = allocations(|| {
+            let r = tape.record(&params);
+            let a = first.forward_relu(r.constant(&x));
+            let b = second.forward_relu(a.max_pool2d(Pooling::new(2)));
+            let logits = last.forward(b.avg_pool2d(Pooling::new(2)).reshape([32, 32 * 49]));
+            let classes = r.indices([32], &[3; 32]);
+            let penalty = (reg::l1(a) + reg::l1(b)).per_sample() * 1e-4;
+            (loss::cross_entropy(logits, classes) + penalty).backward(&mut grads);
+            adam.step(&mut params, &grads);
+        });
+        assert_eq!(count, 0, "{threads} threads");
+    }
+    set_threads(default);
+}
+
 fn losses_and_penalties_allocate_nothing() {
     let mut random = Random::new(3);
     let mut params = Params::<f64>::new();
@@ -367,6 +400,7 @@ fn six_axes<'r>(r: Recording<'r, f64>, [x, w, b]: [&Tensor<f64>; 3], random: &mu
     let turned = x.permute(&[5, 0, 3, 1, 2, 4]);
     let narrow = x.slice(3, 0..1);
     let stretched = narrow.broadcast_to(shape.clone());
+    let image = x.reshape([2, 4, 6, 4]);
     let parts = [
         x.tanh() + turned.sigmoid().permute(&[1, 3, 4, 2, 5, 0]),
         x * narrow + x.maximum(y) - stretched,
@@ -384,6 +418,11 @@ fn six_axes<'r>(r: Recording<'r, f64>, [x, w, b]: [&Tensor<f64>; 3], random: &mu
         x.matmul(x.transpose(4, 5)).matmul(y),
         turned.matmul(turned.transpose(4, 5)).sum_axes([0, 1, 2]).sum() + x,
         x.linear(w, b).mean() + x + x.linear_relu(w, b).sum(),
+        image.conv2d(image.reshape([8, 4, 3, 2]), None, Convolution::new().padding(Padding::SameAtEnd)),
+        image.conv_transpose2d(image.reshape([4, 8, 3, 2]), None, Transposed::new().stride(2)),
+        image.max_pool2d(Pooling::new(2)) + image.avg_pool2d(Pooling::new(2)),
+        image.upsample_nearest(2).global_max_pool2d()
+            + image.upsample_bilinear(9, Align::Corners).global_avg_pool2d(),
     ];
     let sums = [
         x.sum_axes([0, 3, 5]).sum() + x.mean_axes([1, 2, 4]).sum(),

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use quietgrad::inspect::{Kind, Node};
 use quietgrad::ops::Op;
+use quietgrad::ops::conv::{Convolution, Padding, Transposed};
+use quietgrad::ops::pool::Pooling;
+use quietgrad::ops::upsample::Align;
 use quietgrad::pointwise::{Binary, Unary};
 use quietgrad::{ParamId, Params, Random, Recording, Reduction, SkipZeros, Tape, Tensor, Var, reg};
 
@@ -97,7 +100,7 @@ impl<'r> Draw<'r> {
     fn step(&mut self) -> Var<'r, f64> {
         let (h, rows, width) = (self.value(), self.rows, self.width);
         let axis = self.below(2);
-        match self.below(28) {
+        match self.below(30) {
             0..4 => {
                 let all = Unary::all();
                 let f = all[self.below(all.len())];
@@ -190,8 +193,39 @@ impl<'r> Draw<'r> {
                     h.affine_about(1, h.mean_axes(0), scale, shift)
                 }
             }
+            27 | 28 => self.of_an_image(h),
             _ => h * 0.7,
         }
+    }
+
+    /// What a convolution makes of the rows as lines, or of all of them as one image, or pooling does.
+    fn of_an_image(&mut self, h: Var<'r, f64>) -> Var<'r, f64> {
+        let (rows, width) = (self.rows, self.width);
+        let (lines, image) = (h.reshape([rows, 1, width]), h.reshape([1, 1, rows, width]));
+        let [kernel_of_lines, kernel_of_image] = [[1, 3], [3, 3]].map(|[height, width]| {
+            self.param(0).slice(0, ..height).slice(1, ..width).reshape([1, 1, height, width])
+        });
+        let (line, bias) = (kernel_of_lines.squeeze(0), self.param(1).slice(0, ..1));
+        let (thrice, of_lines, of_image) = (
+            Pooling::new(3).stride(1).padding(1),
+            Convolution::new().padding(Padding::SameBothSides),
+            Convolution::new().padding(Padding::SameAtEnd),
+        );
+        let y = match self.below(12) {
+            0 => lines.conv1d(line, None, of_lines),
+            1 => lines.conv1d_relu(line, bias, of_lines),
+            2 => image.conv2d(kernel_of_image, bias, of_image),
+            3 => image.conv2d_relu(kernel_of_image, bias, of_image),
+            4 => lines.conv_transpose1d(line, bias, Transposed::new().padding(1)),
+            5 => image.conv_transpose2d(kernel_of_image, None, Transposed::new().padding(1)),
+            6 => lines.max_pool1d(thrice),
+            7 => image.max_pool2d(Pooling::new(3).stride(1).padding(1)),
+            8 => lines.avg_pool1d(thrice),
+            9 => image.avg_pool2d(Pooling::new(3).stride(1).padding(1)),
+            10 => image.upsample_nearest(2).max_pool2d(Pooling::new(2)),
+            _ => image.upsample_bilinear([2 * rows, width], Align::Edges).avg_pool2d(Pooling::new([2, 1])),
+        };
+        y.reshape([rows, width])
     }
 
     /// Adds something to the loss that reads a value.

@@ -13,9 +13,12 @@ use quietgrad::kernels::cost::{Form, pays};
 use quietgrad::kernels::{reference, screen, softmax, support};
 use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
 use quietgrad::nn::{
-    self, BatchNorm, Dense, Embedding, GroupNorm, Init, LayerNorm, MultiHeadAttention, RmsNorm,
+    self, BatchNorm, Conv2d, Dense, Embedding, GroupNorm, Init, LayerNorm, MultiHeadAttention, RmsNorm,
 };
+use quietgrad::ops::conv::{Convolution, Transposed};
 use quietgrad::ops::cross_entropy::{CrossEntropy, Target};
+use quietgrad::ops::pool::Pooling;
+use quietgrad::ops::upsample::Align;
 use quietgrad::ops::{Op, Sample, gather, index_select, matmul, one_hot, slice, sum};
 use quietgrad::{Accum, Axes, Dual, Element, Params, Random, Recording, Reduction, Shape, Tape, Tensor, Var};
 
@@ -671,6 +674,58 @@ const DOORS: &[(&str, fn())] = &[
         for size in HUGE {
             refused_here(&["tensor"], || _ = Tensor::<f32>::randn([size, size], &mut Random::new(0)));
         }
+    }),
+    ("nn/conv.rs new", || {
+        for size in HUGE {
+            refused(|| {
+                let (mut params, mut random) = (Params::<f32>::new(), Random::new(1));
+                let (of, init) = (Convolution::<2>::new(), Init::GlorotNormal);
+                _ = Conv2d::new(&mut params, "h", [size, size], 3, of, init, &mut random);
+            });
+        }
+    }),
+    ("ops/conv/mod.rs groups", || {
+        refused_of_var("conv2d", |x, size| {
+            let (x, w) = (x.reshape([1, 1, 2, 3]), x.reshape([2, 1, 3, 1]));
+            _ = x.conv2d(w, None, Convolution::new().padding(1).groups(size));
+        });
+        refused_of_var("conv1d", |x, size| {
+            let (x, w) = (x.reshape([1, 2, 3]), x.reshape([1, 2, 3]));
+            _ = x.conv1d(w, None, Convolution::new().padding([[size, size]]).stride(size));
+        });
+        refused_of_var("conv1d", |x, size| {
+            let (x, w) = (x.reshape([1, 2, 3]), x.reshape([1, 2, 3]));
+            _ = x.conv1d(w, None, Convolution::new().padding(size / 2).dilation(size / 2 - 1));
+        });
+        refused_of_var("max_pool2d", |x, size| {
+            let of = Pooling::new(size).padding(size - 1).stride(size);
+            _ = x.reshape([1, 1, 2, 3]).max_pool2d(of);
+        });
+        refused_of_var("avg_pool1d", |x, size| {
+            _ = x.reshape([1, 2, 3]).avg_pool1d(Pooling::new(2).padding([[0, size]]));
+        });
+        refused_of_var("upsample_nearest", |x, size| _ = x.reshape([1, 1, 2, 3]).upsample_nearest(size));
+        refused_of_var("upsample_bilinear", |x, size| {
+            _ = x.reshape([1, 1, 2, 3]).upsample_bilinear(size, Align::Edges);
+        });
+    }),
+    ("ops/conv/transpose.rs groups", || {
+        refused_of_var("conv_transpose2d", |x, size| {
+            let (x, w) = (x.reshape([1, 1, 2, 3]), x.reshape([1, 2, 3, 1]));
+            _ = x.conv_transpose2d(w, None, Transposed::new().groups(size));
+        });
+        refused_of_var("conv_transpose1d", |x, size| {
+            let (x, w) = (x.reshape([1, 2, 3]), x.reshape([2, 1, 3]));
+            _ = x.conv_transpose1d(w, None, Transposed::new().stride(size));
+        });
+        refused_of_var("conv_transpose1d", |x, size| {
+            let (x, w) = (x.reshape([1, 2, 3]), x.reshape([2, 1, 3]));
+            _ = x.conv_transpose1d(w, None, Transposed::new().stride(size).output_padding(size - 1));
+        });
+        refused_of_var("conv_transpose1d", |x, size| {
+            let (x, w) = (x.reshape([1, 2, 3]), x.reshape([2, 1, 3]));
+            _ = x.conv_transpose1d(w, None, Transposed::new().padding(size));
+        });
     }),
     ("nn/dense.rs new", || {
         for size in [1 << 32, usize::MAX] {

@@ -7,6 +7,7 @@ use quietgrad::kernels::isa::Isa;
 mod architecture;
 mod book;
 mod chains;
+mod conv;
 mod derivatives;
 mod golden;
 mod gradcheck;

@@ -1,7 +1,9 @@
 //! Skipping zeros changes nothing but the time: whatever the graph, the results are those of dense products.
 
-use quietgrad::nn::{Dense, Init};
+use quietgrad::nn::{Conv2d, Dense, Init};
 use quietgrad::ops::Op;
+use quietgrad::ops::conv::Convolution;
+use quietgrad::ops::pool::Pooling;
 use quietgrad::optim::{Adam, Optimizer};
 use quietgrad::{Params, Random, Recording, SkipZeros, Tape, Tensor, Var, loss, reg};
 
@@ -213,6 +215,29 @@ fn four_of_five_products_of_an_autoencoder_skip_what_does_not_fire() {
             (loss, vec![h.keep_gradient(), y.detach()])
         });
     }
+}
+
+#[test]
+fn a_pooled_and_flattened_feature_map_is_sparse_to_the_layer_after_it() {
+    let mut random = Random::new(3);
+    let mut params = Params::new();
+    let of = Convolution::new().padding(1);
+    let conv = Conv2d::new(&mut params, "conv", [1, 3], 3, of, Init::HeNormal, &mut random);
+    params.get_mut(conv.b).fill(-2.0);
+    let dense = Dense::new(&mut params, "dense", [48, 20], Init::HeNormal, &mut random);
+    let x = Tensor::from_fn([6, 1, 8, 8], |_| random.normal());
+    let program: Program = &|r| {
+        let h = conv.forward_relu(r.constant(&x));
+        let flat = h.max_pool2d(Pooling::new(2)).reshape([6, 48]);
+        let y = dense.forward(flat);
+        (y.square().mean() + reg::l1(h).per_sample(), vec![flat, y])
+    };
+    assert!(compare(&params, "a feature map", program) > 0);
+    let mut tape = Tape::new();
+    tape.skip_zeros(SkipZeros::Always);
+    let r = tape.record(&params);
+    let (_, seen) = program(r);
+    assert_eq!(r.skipping(seen[1]).forward, Some(seen[0].density()));
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn variance_is_explained_by_the_mean_of_the_whole_set() {
     close(pieces.share(), 1.0 - left / total, 1e-9);
     assert_eq!(pieces.unexplained(), 1.0 - pieces.share());
 
-    // Batch means would explain the jump between two constant batches; the mean of the whole does not.
+    // Around their own means, two constant batches would have no variance at all.
     let mut jump = ExplainedVariance::new(1);
     jump.add(&Tensor::from([[0.0], [0.0]]), &Tensor::from([[1.0], [1.0]]));
     jump.add(&Tensor::from([[2.0], [2.0]]), &Tensor::from([[1.0], [1.0]]));

@@ -1,10 +1,12 @@
 //! `f32` and `f64` as [`Element`]s with [`Products`]: where the engine's arithmetic meets the fast kernels.
 
+use super::conv;
 use super::math::{double, single};
 use super::sparse::{self, spmm};
 use crate::element::Element;
 use crate::kernels::matmul::thin::relu_layer_vjp;
 use crate::kernels::matmul::{gemm, gemm_batch};
+use crate::matrix::conv::{ConvFinish, ConvSize};
 use crate::matrix::{Accum, Epilogue, Mat, MatMut, Products, ReluLayer, Sparse, Support};
 
 macro_rules! float {
@@ -164,6 +166,24 @@ macro_rules! float {
                 accum: Accum,
             ) {
                 gemm_batch(count, size, a, b, c, steps, accum);
+            }
+            #[allow(private_interfaces)]
+            fn conv(size: &ConvSize, x: &[Self], w: &[Self], finish: ConvFinish<Self>, y: &mut [Self]) {
+                conv::forward(size, x, w, finish, y);
+            }
+            #[allow(private_interfaces)]
+            fn conv_transpose(
+                size: &ConvSize,
+                w: &[Self],
+                y: &[Self],
+                bias: Option<&[Self]>,
+                x: (&mut [Self], Accum),
+            ) {
+                conv::transpose(size, w, y, bias, x);
+            }
+            #[allow(private_interfaces)]
+            fn conv_weights(size: &ConvSize, x: &[Self], gy: &[Self], gw: (&mut [Self], Accum)) {
+                conv::weights(size, x, gy, gw);
             }
         }
     };

@@ -6,6 +6,7 @@
 // Intrinsics come by the dozen.
 #![allow(clippy::wildcard_imports)]
 
+pub(crate) mod conv;
 pub(crate) mod dropout;
 mod float;
 pub mod isa;
@@ -16,6 +17,7 @@ mod matmul;
 mod micro;
 mod norm;
 pub(crate) mod normalize;
+pub(crate) mod pool;
 mod reduce;
 pub(crate) mod rows;
 // Only there are instructions for it.
@@ -27,6 +29,7 @@ mod sum;
 mod threads;
 pub(crate) mod top_k;
 pub mod update;
+pub(crate) mod upsample;
 
 pub(crate) use length::{largest, length};
 pub use map::{Each, map};

@@ -134,8 +134,8 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
     /// The weight of each target's class.
     #[track_caller]
     fn weights_of(self, classes: Indices<'r, T>) -> Option<Var<'r, T>> {
-        // Not `map`: a closure would stand between the op and the caller's line.
-        if let Some(weights) = self.class_weights { Some(weights.embedding(classes)) } else { None }
+        // No `map`: a closure would stand between the op and the caller's line.
+        Some(self.class_weights?.embedding(classes))
     }
 
     /// Losses that have the weights of their classes already are given those of their samples, and reduced.

@@ -1,11 +1,13 @@
 //! Matrices in memory, and the products that a number type offers: [`Products`], with the slow, obviously right
 //! [`reference`](mod@reference) as its defaults. No kernel stands here, and nothing that knows a graph.
 
+pub(crate) mod conv;
 pub mod reference;
 pub(crate) mod size;
 mod support;
 
 use crate::element::{Dual, Element};
+use conv::{ConvFinish, ConvSize};
 
 pub use support::{Sparse, Support};
 
@@ -197,6 +199,33 @@ pub trait Products: Element {
         accum: Accum,
     ) {
         reference::gemm_batch(count, size, a, b, c, steps, accum);
+    }
+
+    /// `y = finish(w * x)`, a convolution.
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn conv(size: &ConvSize, x: &[Self], w: &[Self], finish: ConvFinish<Self>, y: &mut [Self]) {
+        conv::conv(size, x, w, finish, y);
+    }
+
+    /// `x (=, +=) wᵀ * y + bias`: a convolution's transpose.
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn conv_transpose(
+        size: &ConvSize,
+        w: &[Self],
+        y: &[Self],
+        bias: Option<&[Self]>,
+        x: (&mut [Self], Accum),
+    ) {
+        conv::conv_transpose(size, w, y, bias, x);
+    }
+
+    /// `gw (=, +=) gy * x`: what flows to a convolution's weights.
+    #[doc(hidden)]
+    #[allow(private_interfaces)]
+    fn conv_weights(size: &ConvSize, x: &[Self], gy: &[Self], gw: (&mut [Self], Accum)) {
+        conv::conv_weights(size, x, gy, gw);
     }
 }
 

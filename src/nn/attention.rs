@@ -79,7 +79,7 @@ pub fn causal_mask<T: Element>(places: usize) -> Tensor<T> {
 /// assert_eq!(mask.value(), Tensor::from([[[[1.0, 0.0, 0.0], [1.0, 1.0, 0.0], [1.0, 1.0, 0.0]]]]));
 /// ```
 #[track_caller]
-pub fn padding_mask<'r, T: Real>(indices: Indices<'r, T>, padding: usize) -> Var<'r, T> {
+pub fn padding_mask<T: Real>(indices: Indices<'_, T>, padding: usize) -> Var<'_, T> {
     indices.is_not(padding).unsqueeze(1).unsqueeze(1)
 }
 

@@ -92,7 +92,7 @@ fn check_momentum(method: &str, momentum: f64) {
 }
 
 /// Mean and biased variance of each channel of a batch, and of how many numbers.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BatchStatistics<T> {
     mean: Vec<T>,
     variance: Vec<T>,
@@ -113,6 +113,12 @@ impl<T: Element> BatchStatistics<T> {
     /// The biased variance of each channel.
     pub fn variance(&self) -> &[T] {
         &self.variance
+    }
+}
+
+impl<T: Element> Default for BatchStatistics<T> {
+    fn default() -> Self {
+        BatchStatistics::new()
     }
 }
 

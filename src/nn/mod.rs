@@ -6,6 +6,7 @@
 
 mod attention;
 mod batch_norm;
+mod conv;
 mod dense;
 mod embedding;
 mod init;
@@ -13,6 +14,7 @@ mod norm;
 
 pub use attention::{MultiHeadAttention, attention, causal_mask, padding_mask};
 pub use batch_norm::{BatchNorm, BatchStatistics, Running, normalize_batch};
+pub use conv::{Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d};
 pub use dense::Dense;
 pub use embedding::{Embedding, sinusoids};
 pub use init::Init;

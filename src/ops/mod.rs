@@ -25,6 +25,10 @@ pub mod variance;
 
 pub mod matmul;
 
+pub mod conv;
+pub mod pool;
+pub mod upsample;
+
 pub mod cross_entropy;
 pub mod map_sum;
 pub mod masked_softmax;
@@ -110,6 +114,11 @@ ops! {
     cross_entropy::CrossEntropy,
     matmul::MatMul,
     linear::Linear,
+    conv::Conv,
+    conv::ConvTranspose,
+    pool::MaxPool,
+    pool::AvgPool,
+    upsample::Upsample,
     sum::Sum,
     extremum::Extremum,
     norm::Norm,

@@ -273,14 +273,20 @@ impl<T: Products> Zeros<T> {
             (Kind::Constant, _) | (_, Output::Sparse) => self.find(values.elements(node), id, size)?,
             (_, Output::KeepsZeros) => {
                 let input = &nodes[node.inputs[0].index()];
-                if input.shape.elements() != node.shape.elements() || input.shape.last() != node.shape.last()
-                {
+                if input.shape.elements() != node.shape.elements() {
                     return None;
                 }
-                let (support, of_input) = self.look(nodes, node.inputs[0], size, values)?;
-                let values =
-                    if node.aliases { of_input } else { self.derive(values.elements(node), support) };
-                (support, values)
+                if input.shape.last() == node.shape.last() {
+                    let (support, of_input) = self.look(nodes, node.inputs[0], size, values)?;
+                    let values =
+                        if node.aliases { of_input } else { self.derive(values.elements(node), support) };
+                    (support, values)
+                } else if has_zeros(nodes, node.inputs[0]) {
+                    // Other rows, as of a flattened feature map: entries of its own.
+                    self.find(values.elements(node), id, size)?
+                } else {
+                    return None;
+                }
             }
             (_, Output::Any) => return None,
         };
@@ -315,5 +321,17 @@ impl<T: Products> Zeros<T> {
         values.set_support(support as usize, found);
         support::gather(x, found, &mut values.values, Accum::Replace);
         number as u32
+    }
+}
+
+/// Whether a node is of a kind that tends to have zeros, or keeps those of one that is.
+fn has_zeros(nodes: &[Node], mut id: NodeId) -> bool {
+    loop {
+        let node = &nodes[id.index()];
+        match (&node.kind, node.zeros.output, node.inputs.first()) {
+            (Kind::Constant, ..) | (_, Output::Sparse, _) => return true,
+            (_, Output::KeepsZeros, Some(&input)) => id = input,
+            _ => return false,
+        }
     }
 }

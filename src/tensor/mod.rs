@@ -205,6 +205,22 @@ impl<T: Element, const M: usize, const N: usize> From<[[T; N]; M]> for Tensor<T>
     }
 }
 
+impl<T: Element, const L: usize, const M: usize, const N: usize> From<[[[T; N]; M]; L]> for Tensor<T> {
+    fn from(matrices: [[[T; N]; M]; L]) -> Self {
+        Tensor { data: matrices.as_flattened().as_flattened().to_vec(), shape: Shape::from([L, M, N]) }
+    }
+}
+
+/// Images, [batch, channels, height, width].
+impl<T: Element, const K: usize, const L: usize, const M: usize, const N: usize> From<[[[[T; N]; M]; L]; K]>
+    for Tensor<T>
+{
+    fn from(images: [[[[T; N]; M]; L]; K]) -> Self {
+        let data = images.as_flattened().as_flattened().as_flattened().to_vec();
+        Tensor { data, shape: Shape::from([K, L, M, N]) }
+    }
+}
+
 impl<T: Element, const N: usize> Index<[usize; N]> for Tensor<T> {
     type Output = T;
     #[track_caller]

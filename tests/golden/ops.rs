@@ -10,7 +10,7 @@ use super::args::Args;
 use super::{Array, Fixture, compare_gradient};
 
 /// Operations of the fixtures that the crate does not have.
-const NOT_YET: &[&str] = &["conv2d", "max_pool2d", "avg_pool2d", "lstm_cell", "gru_cell"];
+const NOT_YET: &[&str] = &["lstm_cell", "gru_cell"];
 
 /// Operations that evaluate a transcendental function: two libraries may differ in its last digits.
 const TRANSCENDENTAL: &[&str] = &[
@@ -130,6 +130,9 @@ fn call<'r>(
         ("batch_norm_train", &[x, scale, shift]) => {
             nn::normalize_batch(x, 1, args.number("eps"), [scale, shift]).0
         }
+        ("conv2d", x) => x[0].conv2d(x[1], x.get(2).copied(), args.convolution()),
+        ("max_pool2d", &[x]) => x.max_pool2d(args.pooling()),
+        ("avg_pool2d", &[x]) => x.avg_pool2d(args.pooling()),
         ("activity_l1", &[x]) => reg::l1(x).per_sample() * args.number("l1"),
         ("activity_l2", &[x]) => reg::l2(x).per_sample() * args.number("l2"),
         ("activity_l1l2", &[x]) => reg::elastic_net(x, args.number("l1"), args.number("l2")).per_sample(),

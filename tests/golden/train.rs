@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use quietgrad::nn::Dense;
+use quietgrad::nn::{Conv2d, Dense};
+use quietgrad::ops::conv::Convolution;
+use quietgrad::ops::pool::Pooling;
 use quietgrad::optim::{Adagrad, Adam, Optimizer, RmsProp, Sgd};
 use quietgrad::{Params, Recording, Tape, Tensor, Var, loss, reg};
 use serde_json::Value;
@@ -229,6 +231,70 @@ fn sparse_autoencoders_follow_the_recorded_runs() {
             },
         );
         assert!(probes.next().is_none());
+    }
+}
+
+/// Two convolutions with relu, each followed by max pooling, and a dense layer.
+#[derive(Clone, Copy)]
+struct CnnOfTwo {
+    first: Conv2d,
+    second: Conv2d,
+    last: Dense,
+}
+
+impl CnnOfTwo {
+    /// What the convolutions put out, and the logits.
+    fn forward(self, x: Var<'_, f64>) -> [Var<'_, f64>; 3] {
+        let a = self.first.forward_relu(x);
+        let b = self.second.forward_relu(a.max_pool2d(Pooling::new(2)));
+        let flat = b.max_pool2d(Pooling::new(2)).reshape([x.shape()[0], 64]);
+        [a, b, self.last.forward(flat)]
+    }
+}
+
+#[test]
+fn the_convolutional_net_follows_its_recorded_run() {
+    let fixture = Fixture::read("train_cnn");
+    let read = |kind: &str| {
+        let path = format!("{}/examples/data/digits-{kind}-ubyte", env!("CARGO_MANIFEST_DIR"));
+        fs::read(path).expect("the digits")
+    };
+    // After a header of four words, or of two.
+    let (images, labels) = (read("images.idx3"), read("labels.idx1"));
+    let (images, labels) = (&images[16..], &labels[8..]);
+    let images = Tensor::from_fn([labels.len(), 1, 8, 8], |i| f64::from(images[i]) / 16.0);
+    let labels: Vec<usize> = labels.iter().map(|&label| usize::from(label)).collect();
+    let Array::Index(_, order) = fixture.array("cnn/order") else { panic!("cnn/order holds numbers") };
+
+    let mut params = Params::new();
+    let mut add = |name: &str| params.add(name, fixture.tensor(&format!("cnn/init.{name}")).clone());
+    let of = Convolution::new().padding(1);
+    let first = Conv2d { w: add("k1"), b: add("c1"), of };
+    let second = Conv2d { w: add("k2"), b: add("c2"), of };
+    let last = Dense { w: add("w"), b: add("b") };
+    let net = CnnOfTwo { first, second, last };
+    for run in Run::all(&fixture) {
+        run.reproduce(
+            &mut params,
+            &mut Adam::new(0.01),
+            |step, r| {
+                let batch = &order[step * 64..(step + 1) * 64];
+                let [a, b, logits] = net.forward(r.constant_rows(&images, batch));
+                let labels: Vec<usize> = batch.iter().map(|&i| labels[i]).collect();
+                let fit = loss::cross_entropy(logits, r.indices([64], &labels));
+                fit + (reg::l1(a).per_sample() + reg::l1(b).per_sample()) * 1e-4
+            },
+            |_, _| (),
+        );
+        let mut tape = Tape::new();
+        let [a, b, logits] = net.forward(tape.record(&params).constant(&images)).map(Var::value);
+        let best = |row: &[f64]| (0..10).fold(0, |best, i| if row[i] > row[best] { i } else { best });
+        let right = part(logits.rows().zip(&labels), |(row, &label)| best(row) == label);
+        assert_eq!(right, run.number("final_acc_all"));
+        let zeros = run.manifest["zero_fraction_conv"].as_array().expect("two numbers");
+        for (h, zeros) in [a, b].iter().zip(zeros) {
+            assert_eq!(part(h.data().iter(), |&h| h == 0.0), zeros.as_f64().expect("a number"));
+        }
     }
 }
 

@@ -303,8 +303,7 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
                             );
                             (a, a_row, a_col) = (a_packed, pitch, K::MR);
                         }
-                        // Bias and relu come with the last part of the sum.
-                        let finish = if last { p.finish.below(ic) } else { Finish::REPLACE };
+                        let finish = if last { p.finish.below(ic) } else { Finish::REPLACE }; // bias, relu: last
                         let block = Product {
                             m,
                             k,
@@ -334,16 +333,18 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
 
 /// Loops 2 and 1 around the micro-kernel: block [m, k] of a times block [k, n] of b. A packed operand's step between panels is
 /// `a_row`, `b_col` a row or column: a panel of MR rows begins at `a + ir * a_row` either way.
-unsafe fn macro_kernel<K: Microkernel>(p: &Product<K::Element>, pack_a: bool, pack_b: bool) {
+pub(in crate::kernels) unsafe fn macro_kernel<K: Microkernel>(
+    p: &Product<K::Element>,
+    pack_a: bool,
+    pack_b: bool,
+) {
     let [mr, nr] = if pack_a || pack_b { [K::MR, K::NR] } else { tile_shape::<K>(p) };
     // The columns split evenly, unless packing has fixed the panels: a narrow tile keeps the units less busy.
     let step = if pack_b { nr } else { even_step(p.n, nr) };
-    // Loop 2: NR columns, whose panel of b stays in L1.
-    let mut jr = 0;
+    let mut jr = 0; // loop 2: NR columns, whose panel of b stays in L1
     while jr < p.n {
         let cols = step.min(p.n - jr);
-        // Loop 1: MR rows, whose panel of a comes from L2.
-        let mut ir = 0;
+        let mut ir = 0; // loop 1: MR rows, whose panel of a comes from L2
         while ir < p.m {
             let rows = mr.min(p.m - ir);
             // SAFETY: the tile lies within the block.
@@ -355,7 +356,7 @@ unsafe fn macro_kernel<K: Microkernel>(p: &Product<K::Element>, pack_a: bool, pa
                     b: p.b.add(jr * p.b_col),
                     b_col: if pack_b { 1 } else { p.b_col },
                     c: p.c.add(ir * p.c_row + jr * p.c_col),
-                    finish: p.finish.below(ir),
+                    finish: p.finish.at(ir, jr),
                     ..*p
                 };
                 if p.c_row != 1 && rows > 1 {

@@ -108,7 +108,7 @@ fn checked<T>(
 
     // A single column has one bias for all of its rows.
     let bias_step = usize::from(n > 1);
-    let finish = Finish { add, bias: bias.map(<[T]>::as_ptr), bias_step, relu };
+    let finish = Finish { add, bias: bias.map(<[T]>::as_ptr), bias_step, bias_across: 0, relu };
     // With nothing to sum, a and b may be empty: no step may leave them.
     let reach = usize::from(k > 0);
     Some(Product {

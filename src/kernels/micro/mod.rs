@@ -14,8 +14,10 @@
 #![allow(clippy::needless_range_loop)]
 
 mod columns;
+pub(super) mod conv;
 mod dots;
 pub(super) mod list;
+mod operands;
 mod panel;
 mod part;
 pub(super) mod portable;
@@ -33,6 +35,7 @@ pub(super) mod avx512;
 #[cfg(target_arch = "aarch64")]
 pub(super) mod neon;
 
+pub(super) use operands::{Block, Finish, Product, ThinLayer};
 pub(super) use tile::store_one;
 
 use crate::element::Element;
@@ -40,8 +43,8 @@ use crate::element::Element;
 /// The largest [`Vector::LANES`]: 16 `f32` in 512 bits.
 pub(super) const MAX_LANES: usize = 16;
 
-/// The most steps of k that a product may have to be computed a column of c at a time, and the most inputs that a relu
-/// layer may have to be pulled back in one pass.
+/// The most steps of k of a product that is computed a column of c at a time, and the most inputs of a relu layer that is
+/// pulled back in one pass.
 pub const THIN: usize = 4;
 
 /// Asks for the cache line of `at`, if every machine of the target can.
@@ -127,109 +130,10 @@ pub(super) trait Vector: Copy {
     unsafe fn prefetch(at: *const Self::Element);
 }
 
-/// What happens to a finished tile on its way to memory: `c = relu(c? + ab + bias?)?`.
-#[derive(Clone, Copy)]
-pub(super) struct Finish<T> {
-    /// Add what is in `c`; if not, `c` is never read.
-    pub add: bool,
-    /// What to add to each row.
-    pub bias: Option<*const T>,
-    /// 1, or 0 to add the same number to every row.
-    pub bias_step: usize,
-    /// Take the maximum with 0.
-    pub relu: bool,
-}
-
-impl<T> Finish<T> {
-    pub const REPLACE: Self = Finish { add: false, bias: None, bias_step: 1, relu: false };
-
-    /// What is to be done with the tile that begins `rows` further down.
-    pub fn below(self, rows: usize) -> Self {
-        Finish { bias: self.bias.map(|bias| bias.wrapping_add(rows * self.bias_step)), ..self }
-    }
-}
-
-/// A product of matrices, `c = finish(a b)`: the whole of it, a block, or one tile.
-///
-/// Element (i, p) of `a` is at `a[i * a_row + p * a_col]`; so do (p, j) of `b` and (i, j) of `c`.
-#[derive(Clone, Copy)]
-pub(super) struct Product<T> {
-    pub m: usize,
-    pub k: usize,
-    pub n: usize,
-    pub a: *const T,
-    pub a_row: usize,
-    pub a_col: usize,
-    pub b: *const T,
-    pub b_row: usize,
-    pub b_col: usize,
-    pub c: *mut T,
-    pub c_row: usize,
-    pub c_col: usize,
-    pub finish: Finish<T>,
-}
-
-impl<T> Product<T> {
-    /// `cᵀ = bᵀ aᵀ`
-    #[inline(always)]
-    pub fn transposed(self) -> Self {
-        Product {
-            m: self.n,
-            k: self.k,
-            n: self.m,
-            a: self.b,
-            a_row: self.b_col,
-            a_col: self.b_row,
-            b: self.a,
-            b_row: self.a_col,
-            b_col: self.a_row,
-            c: self.c,
-            c_row: self.c_col,
-            c_col: self.c_row,
-            finish: self.finish,
-        }
-    }
-}
-
-/// The vjp of a relu layer with few inputs: x is [m, k], y and gy are [m, n], gw is [k, n], gb is [n]. A
-/// [`ReluLayer`](crate::element::ReluLayer) in pointers, and where its parameters' cotangents are written.
-#[derive(Clone, Copy)]
-pub(super) struct ThinLayer<T> {
-    pub m: usize,
-    pub k: usize,
-    /// The distance between rows of y and of gy.
-    pub n: usize,
-    /// How many columns are summed.
-    pub cols: usize,
-    pub x: *const T,
-    pub x_row: usize,
-    pub x_col: usize,
-    pub y: *const T,
-    pub gy: *const T,
-    pub plus: T,
-    pub gw: *mut T,
-    pub gw_row: usize,
-    /// Whether to add to what is in `gw`.
-    pub gw_add: bool,
-    pub gb: *mut T,
-    pub gb_add: bool,
-}
-
-/// A block of an operand that is to be packed: rows of `a`, or columns of `b`, `width` of them, of `k` elements.
-#[derive(Clone, Copy)]
-pub(super) struct Block<T> {
-    pub width: usize,
-    pub k: usize,
-    pub from: *const T,
-    pub step_w: usize,
-    pub step_p: usize,
-}
-
 /// The dense inner loops of one instruction set.
 ///
 /// # Safety
-/// Callable only where the instruction set is available; pointers must be valid for what the sizes and strides
-/// describe.
+/// Callable only where the instruction set is available; pointers must be valid for what sizes and strides describe.
 pub(super) trait Microkernel {
     type Element: Element;
     /// Rows of the tile, which the registers hold as vectors.
@@ -241,12 +145,12 @@ pub(super) trait Microkernel {
     /// A tile of as many registers for products with few columns: many vectors by few columns.
     const TALL: [usize; 2];
 
-    /// Computes a tile within MR x NR, FLAT or TALL with both operands where the caller has them. The columns of
-    /// `a` and `c` are contiguous: `a_row` and `c_row` count as 1.
+    /// Computes a tile within MR x NR, FLAT or TALL with both operands where the caller has them. The columns of `a` and
+    /// `c` are contiguous: `a_row` and `c_row` count as 1.
     unsafe fn direct(tile: &Product<Self::Element>);
 
-    /// Computes a tile within MR x NR from packed operands: `a_col` is MR, `b_row` is NR, `b_col` is 1, and every column of `a` has MR
-    /// elements in memory, whatever `m` says.
+    /// Computes a tile within MR x NR from packed operands: `a_col` is MR, `b_row` is NR, `b_col` is 1, and every column of
+    /// `a` has MR elements in memory, whatever `m` says.
     unsafe fn packed(tile: &Product<Self::Element>);
 
     /// Copies a block of `a` in panels of MR rows: element (w, p) of `width x k`, at `from[w * step_w + p * step_p]`, goes
@@ -257,8 +161,7 @@ pub(super) trait Microkernel {
     /// Copies a block of `b` in panels of NR columns, as [`pack_a`](Microkernel::pack_a) does with rows.
     unsafe fn pack_b(block: &Block<Self::Element>, to: *mut Self::Element, pitch: usize);
 
-    /// Computes a product with k from 1 to [`THIN`]. The columns of `a` and `c` are contiguous: `a_row` and `c_row` count
-    /// as 1.
+    /// Computes a product with k from 1 to [`THIN`]. Columns of `a` and `c` are contiguous: `a_row`, `c_row` count as 1.
     unsafe fn thin(product: &Product<Self::Element>);
 
     /// Pulls a relu layer back that has from 1 to [`THIN`] inputs.
@@ -370,6 +273,7 @@ macro_rules! microkernel {
             }
 
             $crate::kernels::micro::sparse::sparse_kernel!($name: $vector $(, features $features)?);
+            $crate::kernels::micro::conv::conv_kernel!($name: $vector $(, features $features)?);
         };
     };
 }

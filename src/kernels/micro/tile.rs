@@ -112,10 +112,12 @@ pub(super) unsafe fn finish<V: Vector, const VECS: usize, const COLS: usize>(
         }
         if let Some(bias) = t.finish.bias {
             for v in 0..VECS {
-                let at = bias.wrapping_add(v * V::LANES);
-                let bias =
-                    if t.finish.bias_step == 0 { V::splat(*bias) } else { load(at, v + 1 < VECS, head) };
                 for j in 0..COLS {
+                    let bias = if t.finish.bias_step == 0 {
+                        V::splat(*bias.add(j * t.finish.bias_across))
+                    } else {
+                        load(bias.add(v * V::LANES), v + 1 < VECS, head)
+                    };
                     ab[j][v] = ab[j][v].add(bias);
                 }
             }

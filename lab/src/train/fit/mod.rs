@@ -117,7 +117,8 @@ impl<'a, T: Element> Fit<'a, T> {
 
     /// Stops when the held-out loss has not fallen below its least for so many epochs.
     ///
-    /// Source: L. Prechelt, Early stopping — but when?, 1998, criterion UP with strips of one epoch, counted from the best one.
+    /// Counted are the epochs since the least loss, not rises in a row, which noise interrupts. On such criteria: L. Prechelt,
+    /// Early stopping — but when?, 1998.
     ///
     /// # Panics
     /// If it is 0.

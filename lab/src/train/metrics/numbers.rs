@@ -62,8 +62,8 @@ fn squares<T: Element>(found: &[T], truth: &[T]) -> f64 {
 /// EV = 1 − Σ ‖xᵢ − x̂ᵢ‖² / Σ ‖xᵢ − x̄‖²,  x̄ the mean row of the whole set
 /// ```
 ///
-/// The mean is that of all rows that were added, not each batch's: batch means explain part of the variance themselves, and
-/// the smaller the batches, the better a poor model would look.
+/// The mean is that of all rows that were added, not each batch's: around a batch's own mean its rows vary less, and the smaller
+/// the batches, the worse a model would look.
 ///
 /// ```
 /// use quietgrad::Tensor;

@@ -46,8 +46,8 @@ pub fn treves_rolls<T: Element>(x: &[T]) -> f64 {
 /// Gini's index of the sizes in ascending order, 1 − 2 Σ (|x₍ₖ₎| / ‖x‖₁) (n − k + ½) / n: 0 if all are equal, 1 − 1/n if one entry
 /// is not zero.
 ///
-/// NaN of all zeros and of nothing. Source: N. Hurley and S. Rickard, Comparing measures of sparsity, 2009, who find that of
-/// sixteen measures it alone has all of six properties that one would ask for.
+/// NaN of all zeros and of nothing. Source: N. Hurley and S. Rickard, Comparing measures of sparsity, 2009; of the
+/// measures that they compare, few have all six properties that they ask for, and this is one.
 ///
 /// ```
 /// use quietgrad_lab::train::metrics::gini;
