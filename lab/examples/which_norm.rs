@@ -275,9 +275,9 @@ fn cost(results: &Results) -> Figure {
                 panel.label_at(0.2, method.name, if method.name == "l2" { Side::Right } else { Side::Left });
         }
     }
-    panel = panel.words((0.17, 256.0), "KL, and l1 without a relu", Ink::Muted, Side::Above);
+    panel = panel.words((0.25, 256.0), "KL, and l1 without a relu", Ink::Muted, Side::Below);
     Figure::new("For one error, l2 keeps many units active, l1 fewer, top-k the fewest")
-        .note("Each dot is a training at one strength. Gray: the eight other ways of the table.")
+        .note("Each dot is a training at one strength. Gray: the others of the table.")
         .panel(panel)
         .height(430.0)
 }
@@ -322,9 +322,11 @@ fn zeros(results: &Results) -> Figure {
         large.push([b, 1.0, low, high]);
     }
     panel = panel.rects(&zero, Ink::Muted).rects(&small, Ink::Story).rects(&large, Ink::Second);
-    for (i, (_, _, compared)) in results.iter().enumerate() {
-        let at = (0.0, i as f64);
-        panel = panel.words(at, format!("{:.0} % exactly 0", 100.0 * compared.zeros), Ink::Text, Side::Right);
+    for (i, (_, _, compared)) in
+        results.iter().enumerate().filter(|(_, (_, _, compared))| compared.zeros > 0.0)
+    {
+        let words = format!("{:.0} % exactly 0", 100.0 * compared.zeros);
+        panel = panel.words((0.0, i as f64), words, Ink::Text, Side::Right);
     }
     Figure::new("Behind a relu most activations are exactly 0, whatever the penalty; without one none is")
         .note(

@@ -6,6 +6,7 @@ mod files;
 mod fit;
 mod house;
 mod metrics;
+mod pages;
 mod params;
 mod pictures;
 mod preparation;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use quietgrad_lab::report::{Axis, Figure, Ink, Panel, Ramp, Side, front, sparkline};
+use quietgrad_lab::report::{Axis, Figure, Ink, Panel, Ramp, Side, Table, front, sparkline};
 
 fn numbers(svg: &str, before: &str) -> Vec<f64> {
     svg.split(before).skip(1).map(|rest| rest.split('"').next().unwrap().parse().unwrap()).collect()
@@ -147,7 +147,7 @@ fn the_image_of_a_grid_holds_its_numbers() {
     assert_eq!(at(0, 0), [0, 114, 178]);
     assert_eq!(at(wide - 1, 0), [213, 94, 0]);
     assert!(at(0, high - 1).iter().all(|&c| c > 250), "the middle of the ramp is the page's colour");
-    assert_eq!(at(wide - 1, high - 1), [228, 231, 235]);
+    assert_eq!(at(wide - 1, high - 1), [172, 178, 185], "no number: the colour of a gap");
 }
 
 #[test]
@@ -237,4 +237,27 @@ fn degenerate_data_still_make_a_figure() {
         }
     }
     assert!(Figure::new("").svg()[0].contains("<svg"));
+}
+
+#[test]
+fn a_table_is_put_into_its_page_and_nowhere_else() {
+    let docs = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(docs.path().join(name), text).unwrap();
+    let read = |name: &str| fs::read_to_string(docs.path().join(name)).unwrap();
+    fs::create_dir(docs.path().join("tables")).unwrap();
+    write("page.md", "# A page\n\n<!-- tables/ways.md -->\nold\n<!-- end -->\n\nMore.\n");
+    write("other.md", "<!-- tables/others.md -->\n<!-- end -->\n");
+    let mut table = Table::new(&["way", "active"]);
+    table.row(["l1".to_owned(), "29.5".to_owned()]);
+    for _ in 0..2 {
+        table.publish(docs.path(), "ways").unwrap();
+        assert_eq!(read("tables/ways.md"), table.to_string());
+        let expected = format!("# A page\n\n<!-- tables/ways.md -->\n\n{table}\n<!-- end -->\n\nMore.\n");
+        assert_eq!(read("page.md"), expected);
+    }
+    assert_eq!(read("other.md"), "<!-- tables/others.md -->\n<!-- end -->\n");
+    write("page.md", "<!-- tables/ways.md -->\nno end\n");
+    let error = table.publish(docs.path(), "ways").unwrap_err();
+    assert!(error.to_string().contains("no end of ways"), "{error}");
+    assert_eq!(read("page.md"), "<!-- tables/ways.md -->\nno end\n");
 }

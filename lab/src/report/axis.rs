@@ -91,7 +91,7 @@ impl Axis {
         let inside =
             |x: &f64| self.place(*x) >= self.place(lo) - slack && self.place(*x) <= self.place(hi) + slack;
         let numbers: Vec<f64> = chosen.into_iter().filter(inside).collect();
-        let powers = self.log && numbers.iter().any(|&x| !(0.9e-3..=1.1e4).contains(&x));
+        let powers = self.log && !self.percent && numbers.iter().any(|&x| !(0.9e-3..=1.1e4).contains(&x));
         let digits = if self.log { None } else { Some(digits(&numbers, self.percent)) };
         numbers.iter().map(|&x| (x, self.word(x, powers, digits))).collect()
     }
@@ -101,7 +101,8 @@ impl Axis {
             return self.names.get(x as usize).cloned().unwrap_or_default();
         }
         let number = match (self.percent, digits) {
-            (true, digits) => format!("{:.*} %", digits.unwrap_or(0), 100.0 * x),
+            (true, Some(digits)) => format!("{:.digits$} %", 100.0 * x),
+            (true, None) => format!("{} %", (x * 1e11).round() / 1e9),
             (false, _) if powers && x > 0.0 => power(x),
             (false, _) if x.abs() >= 1e7 => format!("{x:e}"),
             (false, Some(digits)) => format!("{x:.digits$}"),

@@ -52,7 +52,8 @@ pub(crate) fn panel(page: &mut Page, panel: &Panel, (x, mut y): (f64, f64), (wid
             for (i, mosaic) in mosaics.iter().enumerate() {
                 let left = x + (w + SLIT) * i as f64;
                 // A frame, so that a tile ends where the page's colour begins in it.
-                page.rectangle((left - 1.0, y - 1.0), (left + w + 1.0, y + h + 1.0), page.theme.grid, 1.0);
+                let frame = ((left - 1.0, y - 1.0), (left + w + 1.0, y + h + 1.0));
+                page.rectangle(frame.0, frame.1, page.theme.gap(), 1.0);
                 page.image((left, y), (left + w, y + h), mosaic);
                 if let Some(words) = captions.get(i) {
                     let at = (left + w / 2.0, y + h + 6.0);
@@ -158,7 +159,7 @@ impl<'a> Frame<'a> {
         }
         page.line(&[(self.left, self.bottom), (self.right, self.bottom)], quiet, 1.0);
         page.line(&[(self.left, self.top), (self.left, self.bottom)], quiet, 1.0);
-        let below = ((self.left + self.right) / 2.0, self.bottom + 29.0);
+        let below = (f64::midpoint(self.left, self.right), self.bottom + 29.0);
         page.text(below, &self.across.label, SMALL, false, quiet, anchor(HPos::Center, VPos::Top));
         let above = (self.left, self.top - 24.0);
         page.text(above, &self.up.label, SMALL, false, quiet, anchor(HPos::Left, VPos::Top));
@@ -218,7 +219,7 @@ impl<'a> Frame<'a> {
                 }
             }
             Layer::Rule { vertical, at, text } => self.rule(page, *vertical, *at, text),
-            Layer::Words { at, text, ink, side } => self.words(page, self.at(*at), text, *ink, *side),
+            Layer::Words { at, text, ink, side } => words(page, self.at(*at), text, *ink, *side),
         }
     }
 
@@ -239,18 +240,6 @@ impl<'a> Frame<'a> {
         page.text(at, text, SMALL, false, page.theme.quiet, anchor(h, v));
     }
 
-    fn words(&self, page: &Page, (x, y): (f64, f64), text: &str, ink: Ink, side: Side) {
-        let (at, h, v) = match side {
-            Side::Above => ((x, y - 8.0), HPos::Center, VPos::Bottom),
-            Side::Below => ((x, y + 8.0), HPos::Center, VPos::Top),
-            Side::Left => ((x - 9.0, y), HPos::Right, VPos::Center),
-            Side::Right => ((x + 9.0, y), HPos::Left, VPos::Center),
-            Side::On => ((x, y), HPos::Center, VPos::Center),
-        };
-        let color = if ink == Ink::Muted { page.theme.quiet } else { page.theme.ink(ink) };
-        page.text(at, text, SMALL, ink != Ink::Muted, color, anchor(h, v));
-    }
-
     /// The names of the layers: beside a chosen point, or in the right margin, where they make room for each other.
     fn names(&self, page: &Page, layers: &[Layer]) {
         let mut margin = Vec::new();
@@ -263,11 +252,11 @@ impl<'a> Frame<'a> {
                     let nearest =
                         seen().min_by(|a, b| (a.1.0 - wanted).abs().total_cmp(&(b.1.0 - wanted).abs()));
                     if let Some((_, at)) = nearest {
-                        self.words(page, self.clamp(at), &label.text, ink, side);
+                        words(page, self.clamp(at), &label.text, ink, side);
                     }
                 }
                 None => {
-                    if let Some((_, at)) = seen().last() {
+                    if let Some((_, at)) = seen().next_back() {
                         margin.push((self.clamp(at).1, ink, &label.text));
                     }
                 }
@@ -331,6 +320,19 @@ impl<'a> Frame<'a> {
         };
         (from <= to).then(|| (point(from), point(to)))
     }
+}
+
+/// Words beside a place on the page.
+fn words(page: &Page, (x, y): (f64, f64), text: &str, ink: Ink, side: Side) {
+    let (at, h, v) = match side {
+        Side::Above => ((x, y - 8.0), HPos::Center, VPos::Bottom),
+        Side::Below => ((x, y + 8.0), HPos::Center, VPos::Top),
+        Side::Left => ((x - 9.0, y), HPos::Right, VPos::Center),
+        Side::Right => ((x + 9.0, y), HPos::Left, VPos::Center),
+        Side::On => ((x, y), HPos::Center, VPos::Center),
+    };
+    let color = if ink == Ink::Muted { page.theme.quiet } else { page.theme.ink(ink) };
+    page.text(at, text, SMALL, ink != Ink::Muted, color, anchor(h, v));
 }
 
 /// Places from the top, each at least `gap` below the one before it, as near to the wanted ones as the space lets them be.

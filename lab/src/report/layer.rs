@@ -39,6 +39,9 @@ pub enum Side {
     On,
 }
 
+/// Points beside which a name may stand, its colour, and the name.
+type Named<'a> = (Vec<(f64, f64)>, Ink, &'a Label);
+
 impl Layer {
     /// The numbers that a layer needs the axes to span.
     pub fn extent(&self, xs: &mut Vec<f64>, ys: &mut Vec<f64>) {
@@ -73,14 +76,16 @@ impl Layer {
     }
 
     /// The points beside which a layer's name may stand, its colour and its name.
-    pub fn named(&self) -> Option<(Vec<(f64, f64)>, Ink, &Label)> {
+    pub fn named(&self) -> Option<Named<'_>> {
         match self {
             Layer::Line { points, ink, label: Some(label) }
             | Layer::Area { points, ink, label: Some(label) }
             | Layer::Dots { points, ink, label: Some(label), .. } => Some((points.clone(), *ink, label)),
-            Layer::Rects { rects, ink, label: Some(label), .. } => {
-                Some((rects.iter().map(|&[x0, x1, _, y1]| ((x0 + x1) / 2.0, y1)).collect(), *ink, label))
-            }
+            Layer::Rects { rects, ink, label: Some(label), .. } => Some((
+                rects.iter().map(|&[x0, x1, _, y1]| (f64::midpoint(x0, x1), y1)).collect(),
+                *ink,
+                label,
+            )),
             _ => None,
         }
     }

@@ -44,6 +44,7 @@ mod panel;
 mod raster;
 mod sparkline;
 mod style;
+mod table;
 
 pub use axis::Axis;
 pub use figure::Figure;
@@ -51,3 +52,4 @@ pub use layer::Side;
 pub use panel::{Panel, front};
 pub use sparkline::sparkline;
 pub use style::{Ink, Ramp};
+pub use table::Table;

@@ -262,10 +262,10 @@ impl Panel {
 
     /// The radius of the dots that were added last, in pixels; 4 otherwise.
     pub fn size(mut self, radius: f64) -> Self {
-        if let Content::Plot { layers, .. } = &mut self.content {
-            if let Some(Layer::Dots { size, .. }) = layers.last_mut() {
-                *size = radius;
-            }
+        if let Content::Plot { layers, .. } = &mut self.content
+            && let Some(Layer::Dots { size, .. }) = layers.last_mut()
+        {
+            *size = radius;
         }
         self
     }

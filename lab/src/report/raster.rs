@@ -19,7 +19,7 @@ impl Raster {
         self.values.len() / self.width
     }
 
-    /// A PNG file with `zoom` x `zoom` pixels a number, as a data URI. NaN has the colour of the grid.
+    /// A PNG file with `zoom` x `zoom` pixels a number, as a data URI. NaN has the colour of a gap.
     pub fn uri(&self, theme: &Theme, zoom: usize) -> String {
         let (lo, hi) = self.range;
         let index = |x: &f64| {

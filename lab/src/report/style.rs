@@ -77,7 +77,7 @@ pub(crate) const THEMES: [Theme; 2] = [
     },
 ];
 
-/// Colours of a ramp. Behind the last of them stands the grid's, for what is no number.
+/// Colours of a ramp. Behind the last of them stands the gap's, for what is no number.
 pub(crate) const STEPS: usize = 128;
 
 impl Theme {
@@ -85,7 +85,12 @@ impl Theme {
         self.inks[ink as usize]
     }
 
-    /// The colours of a ramp, from its lower end to its upper one, and the grid's.
+    /// What lies between tiles.
+    pub fn gap(&self) -> RGBColor {
+        mix(self.grid, self.quiet, 0.4)
+    }
+
+    /// The colours of a ramp, from its lower end to its upper one, and the gap's.
     pub fn palette(&self, ramp: Ramp) -> Vec<RGBColor> {
         let [low, high, amount] = self.ends;
         let color = |i: usize| {
@@ -98,7 +103,7 @@ impl Theme {
                 Ramp::Pale => mix(self.page, high, 0.45 * (2.0 * at - 1.0)),
             }
         };
-        (0..STEPS).map(color).chain([self.grid]).collect()
+        (0..STEPS).map(color).chain([self.gap()]).collect()
     }
 }
 
