@@ -24,7 +24,7 @@ impl Digits {
         let pixels = &include_bytes!("../../../examples/data/digits-images.idx3-ubyte")[16..];
         let labels = &include_bytes!("../../../examples/data/digits-labels.idx1-ubyte")[8..];
         let all = Tensor::from_fn([labels.len(), PIXELS], |i| f32::from(pixels[i]));
-        let order = Random::new(1000 + seed).permutation(labels.len()).to_vec();
+        let order = Random::new(1000 + seed).permutation(labels.len());
         let (train, test) = order.split_at(labels.len() / 2);
         let labels = |rows: &[usize]| rows.iter().map(|&row| usize::from(labels[row])).collect();
         Digits {

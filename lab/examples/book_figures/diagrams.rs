@@ -103,7 +103,9 @@ fn passes() -> [String; 2] {
 
 /// The tape of y = a b + sin a filled, and swept.
 fn film() -> [String; 2] {
-    let frames: [(&str, [&str; 5], &[usize], &[usize]); 6] = [
+    /// Title, adjoints, the nodes whose adjoint changes, and the arrows along which.
+    type Frame = (&'static str, [&'static str; 5], &'static [usize], &'static [usize]);
+    let frames: [Frame; 6] = [
         ("1  forward: values", ["", "", "", "", ""], &[], &[]),
         ("2  seed: ȳ = 1", ["0", "0", "0", "0", "1"], &[4], &[]),
         ("3  y passes 1 · 1 to p and s", ["0", "0", "1", "1", "1"], &[2, 3], &[2, 3]),
@@ -239,7 +241,9 @@ fn vjp_shapes() -> [String; 2] {
             let below = if size.0 < 70.0 { y + size.1 + 17.0 } else { y + size.1 / 2.0 + 18.0 };
             d.words((x + size.0 / 2.0, below), shape, 14.0, Ink::Quiet, At::Middle);
         };
-        let rows: [(f64, &str, [(&str, &str, Point, Ink); 3]); 3] = [
+        /// Name, shape, size, and how it is drawn.
+        type Matrix = (&'static str, &'static str, Point, Ink);
+        let rows: [(f64, &str, [Matrix; 3]); 3] = [
             (
                 70.0,
                 "forward",
@@ -360,11 +364,11 @@ fn five_products() -> [String; 2] {
                 d.words((20.0, y + 48.0 + 20.0 * line as f64), words, 14.0, Ink::Quiet, At::Left);
             }
             for (x, (name, size, zeros)) in [330.0, 500.0, 665.0].into_iter().zip(operands) {
-                if !zeros {
-                    d.box_((x, y), size, Ink::Quiet, 0.5);
-                } else {
+                if zeros {
                     d.box_((x, y), size, Ink::Faint, 0.0);
                     spots(d, (x, y), size.1 > size.0);
+                } else {
+                    d.box_((x, y), size, Ink::Quiet, 0.5);
                 }
                 d.words((x - 8.0, y + 18.0), name, 15.0, Ink::Text, At::Right);
             }

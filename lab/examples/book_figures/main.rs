@@ -37,7 +37,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             std::fs::write(folder.join(format!("{name}-dark.svg")), dark::dark(&light))?;
         }
     }
-    let formulas: [(&str, fn() -> Figure); 6] = [
+    /// A picture of formulas alone, and its name.
+    type Formula = (&'static str, fn() -> Figure);
+    let formulas: [Formula; 6] = [
         ("bump", plots::bump),
         ("error_over_h", plots::error_over_h),
         ("circles_moments", plots::circles_moments),

@@ -29,7 +29,7 @@ pub fn bump() -> Figure {
             .line(&[(0.7, tangent(0.7)), (4.2, tangent(4.2))], Ink::Muted)
             .line(&[(at, y(at)), (at + h, y(at)), (at + h, tangent(at + h))], Ink::Story)
             .words((at + h / 2.0, y(at)), "h", Ink::Story, Side::Below)
-            .words((at + h, (y(at) + tangent(at + h)) / 2.0), "2.584 h", Ink::Story, Side::Right)
+            .words((at + h, f64::midpoint(y(at), tangent(at + h))), "2.584 h", Ink::Story, Side::Right)
             .dots(&[(at, y(at))], Ink::Text)
             .words((at, y(at)), "a = 2", Ink::Text, Side::Above),
     )
@@ -68,7 +68,7 @@ pub fn circles_moments() -> Figure {
         let (hidden, output) = w.split_at(3 * UNITS);
         let mut sum = output[UNITS];
         for (unit, &out) in hidden.chunks(3).zip(output) {
-            sum = sum + (unit[0] * x + unit[1] * y + unit[2]).tanh() * out;
+            sum += (unit[0] * x + unit[1] * y + unit[2]).tanh() * out;
         }
         sum
     }
@@ -83,7 +83,7 @@ pub fn circles_moments() -> Figure {
         points.iter().filter(|(_, side)| *side == wanted).map(|([x, y], _)| (*x, *y)).collect()
     };
     let mut random = Random::new(1);
-    let mut weights: Vec<f64> = (0..4 * UNITS + 1).map(|_| random.normal()).collect();
+    let mut weights: Vec<f64> = (0..=4 * UNITS).map(|_| random.normal()).collect();
     let (mut tape, mut gradient) = (scalar::Tape::new(), Gradient::default());
     let mut figure = Figure::new("Learned on plain numbers: inner or outer circle?").height(250.0);
     for step in 0..=300 {
