@@ -1,6 +1,6 @@
 //! What a penalty on activations does to a network, and what one on its weights does: a sparse autoencoder of handwritten
-//! digits, trained from the same seed each time. `docs/activity-or-weight.md` explains the table that is printed.
-//! `QUIETGRAD_QUICK=1` cuts the training short.
+//! digits, trained from one seed each time: 0, or the one that is given (`-- 1`). `docs/activity-or-weight.md` explains the
+//! table that is printed. `QUIETGRAD_QUICK=1` cuts the training short.
 
 #[path = "data/digits.rs"]
 mod digits;
@@ -32,66 +32,55 @@ struct Way {
     decay: f64,
     /// The coefficient of the proximal step for the encoder's weights.
     proximal: f64,
+    /// Whether the encoder's bias is learned. Else it stays 0.
+    bias: bool,
 }
 
-const WAYS: [Way; 9] = [
-    Way { name: "no penalty", penalty: |_| None, decay: 0.0, proximal: 0.0 },
-    Way {
-        name: "l1 on activations",
-        penalty: |layer| Some(reg::l1(layer.h).per_sample() * 1e-2),
-        decay: 0.0,
-        proximal: 0.0,
-    },
-    Way {
-        name: "l1 before the relu",
-        penalty: |layer| Some(reg::l1(layer.z).per_sample() * 1e-2),
-        decay: 0.0,
-        proximal: 0.0,
-    },
-    Way {
-        name: "l1 on weights",
-        penalty: |layer| Some(reg::l1(layer.w).summed() * 1e-3),
-        decay: 0.0,
-        proximal: 0.0,
-    },
-    Way { name: "proximal l1 on weights", penalty: |_| None, decay: 0.0, proximal: 0.3 },
-    Way {
-        name: "l2 on weights",
-        penalty: |layer| Some(reg::l2(layer.w).summed() * 1e-3),
-        decay: 0.0,
-        proximal: 0.0,
-    },
-    Way { name: "decoupled decay", penalty: |_| None, decay: 1.0, proximal: 0.0 },
-    Way {
-        name: "l1 on activations, decay",
-        penalty: |layer| Some(reg::l1(layer.h).per_sample() * 1e-2),
-        decay: 1.0,
-        proximal: 0.0,
-    },
-    Way {
-        name: "both, proximal",
-        penalty: |layer| Some(reg::l1(layer.h).per_sample() * 1e-2),
-        decay: 1.0,
-        proximal: 0.1,
-    },
+/// Plain training. A [`Way`] says what it changes.
+const PLAIN: Way = Way { name: "no penalty", penalty: |_| None, decay: 0.0, proximal: 0.0, bias: true };
+
+const WAYS: [Way; 12] = [
+    PLAIN,
+    Way { name: "l1 on activations", penalty: on_activations, ..PLAIN },
+    Way { name: "l1 before the relu", penalty: |layer| Some(reg::l1(layer.z).per_sample() * 1e-2), ..PLAIN },
+    Way { name: "l1 on weights", penalty: on_weights, ..PLAIN },
+    Way { name: "proximal l1 on weights", proximal: 0.3, ..PLAIN },
+    Way { name: "l2 on weights", penalty: |layer| Some(reg::l2(layer.w).summed() * 1e-3), ..PLAIN },
+    Way { name: "decoupled decay", decay: 1.0, ..PLAIN },
+    Way { name: "l1 on activations, decay", penalty: on_activations, decay: 1.0, ..PLAIN },
+    Way { name: "both, proximal", penalty: on_activations, decay: 1.0, proximal: 0.1, ..PLAIN },
+    Way { name: "no penalty, bias 0", bias: false, ..PLAIN },
+    Way { name: "l1 on activations, bias 0", penalty: on_activations, bias: false, ..PLAIN },
+    Way { name: "l1 on weights, bias 0", penalty: on_weights, bias: false, ..PLAIN },
 ];
+
+fn on_activations<'r>(layer: Layer<'r>) -> Option<Var<'r, f32>> {
+    Some(reg::l1(layer.h).per_sample() * 1e-2)
+}
+
+fn on_weights<'r>(layer: Layer<'r>) -> Option<Var<'r, f32>> {
+    Some(reg::l1(layer.w).summed() * 1e-3)
+}
 
 fn main() {
     let epochs = if std::env::var_os("QUIETGRAD_QUICK").is_some() { 1 } else { 60 };
+    let seed = std::env::args().nth(1).map_or(0, |seed| seed.parse().expect("a seed: a whole number"));
     let digits = digits::standardized();
-    println!("                                        activations               encoder weights    decoder");
     println!(
-        "way                      unexplained   active   mean of |h|      zeros   mean of |w|   mean of |w|"
+        "                                        activations               encoder weights    decoder     encoder bias"
+    );
+    println!(
+        "way                      unexplained   active   mean of |h|      zeros   mean of |w|   mean of |w|   mean   > 0"
     );
     for way in &WAYS {
-        let (params, [encoder, decoder]) = train(&digits, way, epochs);
+        let (params, [encoder, decoder]) = train(&digits, way, epochs, seed);
         let mut tape = Tape::new();
         let r = tape.record(&params);
         let x = r.constant(&digits);
         let h = encoder.forward(x).relu();
         let unexplained = loss::mse(decoder.forward(h), x).item() / x.square().mean().item();
         println!(
-            "{:24} {:9.1} % {:8.1} {:13.4} {:8.1} % {:13.4} {:13.4}",
+            "{:25} {:8.1} % {:8.1} {:13.4} {:8.1} % {:13.4} {:13.4} {:6.2} {:5}",
             way.name,
             100.0 * unexplained,
             h.density() * UNITS as f64,
@@ -99,16 +88,19 @@ fn main() {
             100.0 * (1.0 - r.param(encoder.w).density()),
             r.param(encoder.w).abs().mean().item(),
             r.param(decoder.w).abs().mean().item(),
+            r.param(encoder.b).mean().item(),
+            params.get(encoder.b).iter().filter(|&&b| b > 0.0).count(),
         );
     }
 }
 
-fn train(digits: &Tensor<f32>, way: &Way, epochs: usize) -> (Params<f32>, [Dense; 2]) {
-    let mut random = Random::new(0);
+fn train(digits: &Tensor<f32>, way: &Way, epochs: usize, seed: u64) -> (Params<f32>, [Dense; 2]) {
+    let mut random = Random::new(seed);
     let mut params = Params::new();
     let encoder = Dense::new(&mut params, "encoder", [PIXELS, UNITS], Init::HeNormal, &mut random);
     let decoder = Dense::new(&mut params, "decoder", [UNITS, PIXELS], Init::GlorotNormal, &mut random);
     let groups = Groups::new(&params, |name, _| Factors {
+        lr: if name == "encoder.b" && !way.bias { 0.0 } else { 1.0 },
         weight_decay: if name == "encoder.w" || name == "decoder.w" { 1.0 } else { 0.0 },
         ..Factors::default()
     });

@@ -154,7 +154,8 @@ fn draw(history: &[Epoch]) -> String {
     let mut svg = String::new();
     let mut line = |text: std::fmt::Arguments| writeln!(svg, "{text}").expect("a string takes all");
     line(format_args!(
-        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} 450" font-family="sans-serif" font-size="13">
+        r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} 450" width="{WIDTH}" height="450" font-family="DejaVu Sans, Helvetica, Arial, sans-serif" font-size="14">
+<title>A step gets faster as fewer units fire</title>
 <rect width="{WIDTH}" height="450" fill="#ffffff"/>
 <text x="{LEFT}" y="28" font-size="16" fill="#222222">A step gets faster as fewer units fire</text>"##
     ));
@@ -197,8 +198,8 @@ fn draw(history: &[Epoch]) -> String {
     curve(&|e| fires(share(e)), "#d9730d", "units that fire");
     let mut line = |text: std::fmt::Arguments| writeln!(svg, "{text}").expect("a string takes all");
     line(format_args!(
-        r##"<text transform="translate(24 150) rotate(-90)" text-anchor="middle" fill="#555555">ms a step</text>
-<text transform="translate(24 345) rotate(-90)" text-anchor="middle" fill="#555555">share</text>"##
+        r##"<text transform="translate(16 150) rotate(-90)" text-anchor="middle" fill="#555555">ms a step</text>
+<text transform="translate(16 345) rotate(-90)" text-anchor="middle" fill="#555555">units that fire</text>"##
     ));
     let every = history.len().div_ceil(6).max(1);
     for epoch in (0..history.len()).step_by(every) {

@@ -48,9 +48,9 @@
 //!
 //! # The book
 //!
-//! [`book`] has pages to read, the repository's folder `docs`. Begin with [A whole training program](book::training), from the
-//! table of data to the confusion matrix; [Coming from PyTorch, Keras, JAX or candle](book::coming_from), with their calls and
-//! ours; [Generic code](book::generic_code), about bounds and lifetimes; or the [derivative of every op](book::math).
+//! [`book`] has pages to read, the repository's folder `docs`. To learn, begin with [A slope is a bump](book::slope). To train,
+//! with [A whole training program](book::training), from the table of data to the confusion matrix. From another library, with
+//! [its calls beside ours](book::coming_from). To look something up: the [derivative of every op](book::math).
 //!
 //! Tensors hold `f32` or `f64`, or [`Dual`] numbers for forward mode. Shapes that do not fit are a mistake in the program:
 //! methods panic, and name the op, the shapes and the caller's line.
@@ -100,11 +100,102 @@ mod readme {}
 #[allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)] // brackets that are no links, in pages for another reader
 pub mod book {
 
+    // Learn, in the order of docs/SUMMARY.md.
+
+    #[doc = include_str!("../docs/slope.md")]
+    pub mod slope {}
+
+    #[doc = include_str!("../docs/paths.md")]
+    pub mod paths {}
+
+    #[doc = include_str!("../docs/forward-or-reverse.md")]
+    pub mod forward_or_reverse {}
+
     #[doc = include_str!("../docs/scalar.md")]
     pub mod scalar {}
 
+    #[doc = include_str!("../docs/tape-bugs.md")]
+    pub mod tape_bugs {}
+
+    #[doc = include_str!("../docs/is-it-right.md")]
+    pub mod is_it_right {}
+
+    #[doc = include_str!("../docs/network-on-numbers.md")]
+    pub mod network_on_numbers {}
+
+    #[doc = include_str!("../docs/tensors.md")]
+    pub mod tensors {}
+
+    #[doc = include_str!("../docs/vjp.md")]
+    pub mod vjp {}
+
+    #[doc = include_str!("../docs/descent.md")]
+    pub mod descent {}
+
+    #[doc = include_str!("../docs/memory.md")]
+    pub mod memory {}
+
+    #[doc = include_str!("../docs/second-derivatives.md")]
+    pub mod second_derivatives {}
+
+    #[doc = include_str!("../docs/training.md")]
+    pub mod training {}
+
+    #[doc = include_str!("../docs/generic-code.md")]
+    pub mod generic_code {}
+
+    #[doc = include_str!("../docs/overfit.md")]
+    pub mod overfit {}
+
+    #[doc = include_str!("../docs/one-number.md")]
+    pub mod one_number {}
+
+    #[doc = include_str!("../docs/activity-or-weight.md")]
+    pub mod activity_or_weight {}
+
+    #[doc = include_str!("../docs/before-or-after.md")]
+    pub mod before_or_after {}
+
+    #[doc = include_str!("../docs/which-norm.md")]
+    pub mod which_norm {}
+
+    #[doc = include_str!("../docs/standardize.md")]
+    pub mod standardize {}
+
+    #[doc = include_str!("../docs/overcomplete.md")]
+    pub mod overcomplete {}
+
+    #[doc = include_str!("../docs/how-strong.md")]
+    pub mod how_strong {}
+
+    #[doc = include_str!("../docs/features.md")]
+    pub mod features {}
+
+    #[doc = include_str!("../docs/use-them.md")]
+    pub mod use_them {}
+
+    #[doc = include_str!("../docs/other-networks.md")]
+    pub mod other_networks {}
+
+    #[doc = include_str!("../docs/layers.md")]
+    pub mod layers {}
+
+    #[doc = include_str!("../docs/recurrence.md")]
+    pub mod recurrence {}
+
     #[doc = include_str!("../docs/math.md")]
     pub mod math {}
+
+    #[doc = include_str!("../docs/coming-from.md")]
+    pub mod coming_from {}
+
+    // Engineer.
+
+    #[doc = include_str!("../docs/pay-for-what-fires.md")]
+    pub mod pay_for_what_fires {}
+
+    #[doc = include_str!("../docs/screening.md")]
+    pub mod screening {}
 
     #[doc = include_str!("../docs/matmul.md")]
     pub mod matmul {}
@@ -116,35 +207,8 @@ pub mod book {
     pub mod numerics {}
 
     #[doc = include_str!("../docs/numbers-at-the-edges.md")]
-    mod numbers_at_the_edges {}
-
-    #[doc = include_str!("../docs/screening.md")]
-    pub mod screening {}
-
-    #[doc = include_str!("../docs/pay-for-what-fires.md")]
-    pub mod pay_for_what_fires {}
+    pub mod numbers_at_the_edges {}
 
     #[doc = include_str!("../docs/seeing.md")]
     pub mod seeing {}
-
-    #[doc = include_str!("../docs/activity-or-weight.md")]
-    pub mod activity_or_weight {}
-
-    #[doc = include_str!("../docs/which-norm.md")]
-    pub mod which_norm {}
-
-    #[doc = include_str!("../docs/coming-from.md")]
-    pub mod coming_from {}
-
-    #[doc = include_str!("../docs/recurrence.md")]
-    pub mod recurrence {}
-
-    #[doc = include_str!("../docs/training.md")]
-    pub mod training {}
-
-    #[doc = include_str!("../docs/layers.md")]
-    pub mod layers {}
-
-    #[doc = include_str!("../docs/generic-code.md")]
-    pub mod generic_code {}
 }

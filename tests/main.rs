@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use quietgrad::kernels::isa::Isa;
 
 mod architecture;
+mod book;
 mod chains;
 mod checkpoint;
 mod conv;

@@ -3,8 +3,8 @@
 //! A sparse autoencoder of handwritten digits, 64 pixels to 256 units and back, is trained with each of them at several
 //! strengths, and then at the strength at which 10 % of the pixels' variance stay unexplained, so that they can be
 //! compared. Prints a table and writes `docs/figures/which_norm_*.svg`, which `docs/which-norm.md` explains:
-//! `cargo run --release -p quietgrad-lab --example which_norm`. With `QUIETGRAD_QUICK=1` the training is cut short and
-//! nothing is written.
+//! `cargo run --release -p quietgrad-lab --example which_norm`. A seed other than 0 is an argument (`-- 1`): then only
+//! the table is printed. With `QUIETGRAD_QUICK=1` the training is cut short and nothing is written.
 
 #[path = "../../examples/data/digits.rs"]
 mod digits;
@@ -80,20 +80,34 @@ struct Outcome {
 }
 
 impl Outcome {
-    /// The strength in words. From 1 on it is a number of units, and whole.
+    /// The strength in words. From 2 on it is a number of units, and whole.
     fn strength(&self) -> String {
-        let digits = if self.strength < 1.0 { 4 } else { 0 };
-        format!("{:.digits$}", if self.strength < 1.0 { self.strength } else { self.strength.floor() })
+        let whole = self.strength >= 2.0 || self.strength == 1.0;
+        if whole { self.strength.floor().to_string() } else { format!("{:.4}", self.strength) }
     }
 
     /// Codes of a digit that are not 0.
     fn active(&self) -> f64 {
         (1.0 - self.zeros) * UNITS as f64
     }
+
+    /// A row of the table.
+    fn print(&self, name: &str) {
+        println!(
+            "{name:15} {:>9} {:11.1} % {:13.1} {:11.1} % {:16.1} % {:6}",
+            self.strength(),
+            100.0 * self.unexplained,
+            self.active(),
+            100.0 * self.zeros,
+            100.0 * (self.zeros + self.small),
+            self.dead,
+        );
+    }
 }
 
 fn main() -> quietgrad_lab::Result<()> {
     let quick = std::env::var_os("QUIETGRAD_QUICK").is_some();
+    let seed = std::env::args().nth(1).map_or(0, |seed| seed.parse().expect("a seed: a whole number"));
     let (epochs, points) = if quick { (1, 2) } else { (60, 7) };
     // With one scale for all, so that the mean square length of a digit is 1.
     let pixels = digits::standardized();
@@ -103,25 +117,20 @@ fn main() -> quietgrad_lab::Result<()> {
     println!("way              strength   unexplained   active (L0)   exact zeros   < 1 % of largest   dead");
     let mut results = Vec::new();
     for method in methods() {
-        let (weak, strong) = method.range;
-        let points = if weak == strong { 1 } else { points };
-        let strengths =
-            (0..points).map(|i| weak * (strong / weak).powf(i as f64 / (points - 1).max(1) as f64));
-        let sweep: Vec<_> = strengths.map(|strength| train(&pixels, &method, strength, epochs)).collect();
-        let compared = meet_goal(&sweep, |strength| train(&pixels, &method, strength, epochs));
-        println!(
-            "{:15} {:>9} {:11.1} % {:13.1} {:11.1} % {:16.1} % {:6}",
-            method.name,
-            compared.strength(),
-            100.0 * compared.unexplained,
-            compared.active(),
-            100.0 * compared.zeros,
-            100.0 * (compared.zeros + compared.small),
-            compared.dead,
-        );
+        let (sweep, compared) = try_out(&method, points, |strength| {
+            train(&pixels, &method, strength, Training { epochs, seed, bias: true })
+        });
+        compared.print(method.name);
         results.push((method, sweep, compared));
     }
-    if !quick {
+    println!("\nwith the encoder's bias held at 0");
+    for method in methods().into_iter().filter(|method| ["no penalty", "l2", "l1"].contains(&method.name)) {
+        let (_, compared) = try_out(&method, points, |strength| {
+            train(&pixels, &method, strength, Training { epochs, seed, bias: false })
+        });
+        compared.print(method.name);
+    }
+    if !quick && seed == 0 {
         let figures = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/figures"));
         cost(&results).write(figures.join("which_norm_cost"))?;
         pull(&results).write(figures.join("which_norm_pull"))?;
@@ -135,8 +144,28 @@ wrote {}/which_norm_*.svg",
     Ok(())
 }
 
-fn train(pixels: &Tensor<f32>, method: &Method, strength: f64, epochs: usize) -> Outcome {
-    let mut random = Random::new(0);
+/// The outcomes over a method's range of strengths, and the one at the strength that leaves the goal unexplained.
+fn try_out(method: &Method, points: usize, train: impl Fn(f64) -> Outcome) -> (Vec<Outcome>, Outcome) {
+    let (weak, strong) = method.range;
+    let points = if weak == strong { 1 } else { points };
+    let strengths = (0..points).map(|i| weak * (strong / weak).powf(i as f64 / (points - 1).max(1) as f64));
+    let sweep: Vec<_> = strengths.map(&train).collect();
+    let compared = meet_goal(&sweep, train);
+    (sweep, compared)
+}
+
+/// How to train.
+#[derive(Clone, Copy)]
+struct Training {
+    epochs: usize,
+    seed: u64,
+    /// Whether the encoder's bias is learned. Else it stays 0.
+    bias: bool,
+}
+
+fn train(pixels: &Tensor<f32>, method: &Method, strength: f64, training: Training) -> Outcome {
+    let Training { epochs, seed, bias } = training;
+    let mut random = Random::new(seed);
     let mut params = Params::new();
     let encoder = Dense::new(&mut params, "encoder", [PIXELS, UNITS], Init::HeNormal, &mut random);
     let decoder = Dense::new(&mut params, "decoder", [UNITS, PIXELS], Init::HeNormal, &mut random);
@@ -157,6 +186,9 @@ fn train(pixels: &Tensor<f32>, method: &Method, strength: f64, epochs: usize) ->
             total.backward(&mut grads);
             adam.set_lr(rate.at(step));
             adam.step(&mut params, &grads);
+            if !bias {
+                params.get_mut(encoder.b).fill(0.0);
+            }
             step += 1;
         }
     }

@@ -32,6 +32,8 @@ impl Rule for Softmax {
         }
     }
 
+    /// Forward, y = e^x / Σ e^x, so that dy = y (dx − Σ y dx). Of the logarithm, y = x − ln Σ e^x and dy = dx − Σ e^y dx. So:
+    ///
     /// gx = y (gy − Σ y gy), of the logarithm gx = gy − e^y Σ gy
     fn vjp<T: Element>(&self, _: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let cols = y.shape[y.shape.len() - 1];

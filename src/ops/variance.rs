@@ -54,6 +54,8 @@ impl Rule for Variance {
         Variance { along: true, ..*self }
     }
 
+    /// Forward, y = Σ (x − mean)² / (n − correction), or its root. A change of the mean drops out, since Σ (x − mean) = 0. So:
+    ///
     /// gx = 2 gy (x − mean) / (n − correction), of the root gy (x − mean) / (y (n − correction)), and 0 where y = 0
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let divisor = self.divisor::<T>(x[0].shape[x[0].shape.len() - 1]);

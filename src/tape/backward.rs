@@ -116,14 +116,14 @@ impl<T: Real> Sweep<'_, T> {
         }
     }
 
-    /// [`pull_back`](Self::pull_back) with an eye on entries, and under that of the watch. Out of line, so that nothing of it
-    /// stands in the way of the plain path (`docs/adr/0015`).
+    /// As [`pull_back`](Self::pull_back), but passes on gradients at non-zero positions alone, and reports to the profiler and the
+    /// search for NaN. Out of line, so that the plain path stays short (`docs/adr/0015`).
     #[inline(never)]
     fn pull_back_attended(&mut self, op: &Op, i: usize, place: &Place, watch: Option<&mut Watch>) {
         self.pull_back::<true>(op, i, place, watch);
     }
 
-    /// Hands a node's cotangent, which stands in a place, on to its inputs. What is not `ATTENDED` is compiled away.
+    /// Passes a node's cotangent, which is at `place` in the arena, on to its inputs. What is not `ATTENDED` is compiled away.
     #[inline]
     fn pull_back<const ATTENDED: bool>(
         &mut self,

@@ -11,14 +11,14 @@ use crate::tensor::{Shape, ViewMut};
 pub(crate) enum Flow {
     #[default]
     Nothing,
-    /// It stands where the node says.
+    /// It is where the node says.
     Whole,
     /// Values at the entries of a support, in the sweep's list under this number. At other elements it is zero, or is not
     /// read by the op that made the node.
     Entries(usize),
 }
 
-/// An input's cotangent: where it stands, and whose it is.
+/// An input's cotangent: where its memory is, and which node it belongs to.
 #[derive(Clone, Debug)]
 pub(crate) struct Slot {
     /// The number of the input's node.
@@ -37,7 +37,7 @@ pub(crate) enum Wanted<'a, T> {
 
 /// The cotangents of an op's inputs, to be contributed to by its vjp.
 ///
-/// The first contribution to a cotangent replaces what stands there, later ones add to it; the vjp is handed the
+/// The first contribution to a cotangent replaces what is there, later ones add to it; the vjp is handed the
 /// right [`Accum`] each time and never asks which it is.
 pub struct Cotangents<'a, T> {
     pub(crate) slots: &'a [Slot],
@@ -68,7 +68,7 @@ pub(crate) struct Receivers<'a, T> {
 /// How a contribution to one input is made and received.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
-    /// The support at whose entries alone the vjp writes it, as if they were all elements.
+    /// The support whose entries are all that the vjp writes: it sees them as a tensor of one axis.
     pub made_at: Option<usize>,
     /// The number of the entry values that it goes to if it is the first, and only entries are wanted.
     pub first: Option<usize>,
@@ -119,8 +119,8 @@ impl<T: Element> Cotangents<'_, T> {
         }
     }
 
-    /// Contributes g · sign(x) to the cotangent of input `k`, whose value is `x`. Where that is another op's cotangent, g
-    /// waits beside it, and is added when it is read.
+    /// `gx += g sign(x)`, the slope of an l1 penalty, for input `k`, whose value is `x`. If x is a parameter, it is added at
+    /// once. Else only the number g is kept beside the cotangent, and added when the vjp of x's op reads it: no array is written.
     pub(crate) fn add_signs(&mut self, k: usize, g: T, x: &[T]) {
         match &self.slots[k].place {
             Place::Nowhere => {}
@@ -254,7 +254,7 @@ fn disjoint<'m, T>(memories: [&'m mut [T]; 3], [a, b]: [&Place; 2]) -> Option<[&
     Some([&mut memory_of_a[a], &mut memories[of_b].take()?[b]])
 }
 
-/// A contribution is made to a cotangent, which flows in this way if it is the first: what it does to what stands there.
+/// A contribution is made to a cotangent, which flows in this way if it is the first: what it does to what is there.
 #[inline]
 fn touch(flow: &mut Flow, first: Flow) -> Accum {
     if *flow == Flow::Nothing {

@@ -1,9 +1,10 @@
-//! How cotangents flow that consist of entries: what of its output's cotangent a vjp is given, and where its
-//! contributions go. Asked only on a tape that has found entries, keeps a gradient, or is watched.
+//! How compact cotangents are passed back: those of which only the values at non-zero positions, the *entries*, are stored.
+//! This file decides what of its output's cotangent a vjp is given, and where its contributions are written. It is used
+//! only on a tape that has found entries, keeps a gradient, or is watched.
 //!
 //! Where y and gy are given at entries, they are given at the entries of one support, so that what has the same index in
-//! both belongs together. Whoever wants them at a support gets them from [`Sweep::values_at`], which looks which entries
-//! a node has and, if they are others, picks the values.
+//! both belongs together. [`Sweep::values_at`] gives a node's values at a support: as they are, if they are stored at its
+//! entries, and else picked from those that are.
 
 use super::cotangents::{Flow, Plan};
 use super::memory::{EntryValues, Place};
@@ -20,7 +21,7 @@ pub(super) enum RunOn {
     /// All elements.
     #[default]
     All,
-    /// The entries of this support, in x, y and gy alike, as if they were all elements.
+    /// The entries of this support: the vjp is given x, y and gy as tensors of one axis, with one element an entry.
     Entries(usize),
     /// The terms of a sum at the entries of this support; y and gy are numbers.
     Terms(usize),
@@ -53,7 +54,7 @@ impl<T> Lent<T> {
 /// What a vjp is given, and how its contributions go.
 pub(super) struct Incoming<T> {
     pub on: RunOn,
-    /// gy, if it does not stand in the arena.
+    /// gy, if it is not in the arena.
     pub gy: Option<Lent<T>>,
     /// Whether gy is a copy: what the vjp does to it leaves the cotangent as it was.
     pub gy_is_copy: bool,

@@ -1,4 +1,4 @@
-//! What a user holds: the tape, a recording, a value. The types alone; what can be done with a tape stands in `mod.rs`, with a
+//! What a user holds: the tape, a recording, a value. The types alone; what can be done with a tape is in `mod.rs`, with a
 //! recording in `recording.rs`, with a value in `var.rs`.
 
 use std::cell::RefCell;

@@ -23,7 +23,7 @@ impl<T: Element> Arena<T> {
     }
 
     /// Makes memory of what was taken; says whether there was as much. (The first memory is the system's zeroed pages, of
-    /// which those that nobody writes to are never made: cotangents of which there are only entries.)
+    /// which those that are not written are never made: cotangents of which there are only entries.)
     #[must_use]
     pub fn back(&mut self) -> bool {
         let missing = self.used.saturating_sub(self.data.len());
@@ -32,7 +32,7 @@ impl<T: Element> Arena<T> {
         }
         if self.data.is_empty() {
             // Zeroed pages cannot be asked for without an abort if there are none: so ask for others first, and give
-            // them back. The compiler must not think that nobody looks at them.
+            // them back. The compiler must not think that they are unused.
             let mut asked = Vec::<T>::new();
             if asked.try_reserve_exact(missing).is_err() {
                 return false;
@@ -72,7 +72,7 @@ pub(crate) fn extent(shape: &[usize], strides: Option<&[usize]>) -> usize {
     }
 }
 
-/// The memory that a value stands in.
+/// The memory that a value is in.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Memory {
     /// The tape's arena.
@@ -98,7 +98,7 @@ impl Memory {
 /// The memory of one cotangent.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Place {
-    /// Nobody wants it.
+    /// Its cotangent is not wanted.
     Nowhere,
     /// In the tape's arena of cotangents.
     Arena(Range<usize>),
@@ -167,7 +167,7 @@ impl<P: Default> Pool<P> {
         self.used == 0
     }
 
-    /// Takes all of them back; what stands in them stays until they are handed out again.
+    /// Takes all of them back; their contents stay until they are handed out again.
     pub fn clear(&mut self) {
         self.used = 0;
     }

@@ -1,5 +1,5 @@
 //! The tape: ops run as they are recorded, onto memory that is reused from one recording to the next. No op is named
-//! here, and nothing is computed with a number: what an op is asked stands in [`ops::Rule`](crate::ops::Rule).
+//! here, and nothing is computed with a number: what an op is asked is in [`ops::Rule`](crate::ops::Rule).
 
 mod backward;
 mod checkpoint;

@@ -126,7 +126,7 @@ impl Node {
         !matches!(self.cotangent, Place::Nowhere)
     }
 
-    /// Its op, and where the result stands in the arena, with what the op keeps behind it; `None` if nothing is to be
+    /// Its op, and where the result is in the arena, with what the op keeps behind it; `None` if nothing is to be
     /// computed.
     #[inline]
     pub(crate) fn computed(&self) -> Option<(&Op, Range<usize>)> {

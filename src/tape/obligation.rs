@@ -1,4 +1,5 @@
-//! What was built to be part of the loss, and must not be forgotten.
+//! The "must be used" check: a penalty that was built, but of which no form is in the loss, makes `backward` panic and name the
+//! line that built it.
 
 use std::panic::Location;
 

@@ -12,7 +12,7 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A value or a number: what stands on the right of `+ - * /`, or is handed to [`maximum`](Var::maximum) and the other
+/// A value or a number: what is on the right of `+ - * /`, or is handed to [`maximum`](Var::maximum) and the other
 /// elementwise functions of two arguments.
 ///
 /// ```
@@ -133,7 +133,7 @@ macro_rules! operator {
     };
 }
 
-// Expressions, not closures: a closure would stand between the op and the caller's line.
+// Expressions, not closures: a closure would come between the op and the caller's line.
 operator!(Add, add, AddAssign, add_assign, (x, c) x.shift(c), x.shift(c));
 operator!(Sub, sub, SubAssign, sub_assign, (x, c) x.shift(-c), Var::neg(x).shift(c));
 operator!(Mul, mul, MulAssign, mul_assign, (x, c) x.scale(c), x.scale(c));

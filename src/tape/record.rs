@@ -3,6 +3,10 @@
 //! A training loop records the same program again and again. As long as a recording is the same, node for node, as the
 //! one before it, its nodes are found in place and only their values are computed; at the first difference the rest of
 //! the old list is dropped, and nodes are made as in a first recording.
+//!
+//! `apply` (ops), `leaf` and `param` record a node. `repeat` finds the one that the last recording had here. If there is none,
+//! `enter` copies inputs whose strides the op does not take, `derive` infers the shape and takes memory, and `push` appends
+//! the node (the first time, `depart` drops the rest of the old list). Then `compute` runs the op.
 
 use std::ops::Range;
 use std::panic::Location;
@@ -118,7 +122,7 @@ impl<T: Real> Record<T> {
         self.segments.start();
     }
 
-    /// The node that the last recording had in this place, if all before it were the same and it passes the test.
+    /// The node that the last recording had here, if the two are alike so far and this node passes the test `same`.
     #[inline]
     pub fn repeat(
         &mut self,
@@ -135,7 +139,7 @@ impl<T: Real> Record<T> {
         Some(NodeId(self.recorded as u32 - 1))
     }
 
-    /// From here on this recording is not as the last one was.
+    /// Called at the first difference from the last recording: drops the rest of its list.
     pub fn depart(&mut self) {
         if self.repeating {
             self.repeating = false;
@@ -241,8 +245,8 @@ impl<T: Real> Record<T> {
         }
     }
 
-    /// [`run`](Self::run) with an eye on zeros, and under that of the watch. Out of line, so that nothing of it stands in the
-    /// way of the plain path (`docs/adr/0015`).
+    /// As [`run`](Self::run), but looks for zeros and reports to the profiler and the search for NaN. Out of line, so that the
+    /// plain path stays short (`docs/adr/0015`).
     #[inline(never)]
     fn run_attended(&mut self, id: NodeId, params: &[T]) {
         self.run::<true>(id, params);

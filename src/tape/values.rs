@@ -10,7 +10,7 @@ use crate::tensor::View;
 /// As many inputs of an op as are listed without allocating.
 pub(crate) const MOST_LISTED: usize = 64;
 
-/// Where values stand: in the tape's arena, among the parameters, or in the memory of a segment.
+/// Where values are: in the tape's arena, among the parameters, or in the memory of a segment.
 #[derive(Clone, Copy)]
 pub(crate) struct Values<'a, T> {
     pub arena: &'a [T],
@@ -59,7 +59,7 @@ impl<'a, T: Element> Values<'a, T> {
         self.view(&nodes[id.index()])
     }
 
-    /// Calls `f` with the values of some nodes. (A list of references cannot be kept between calls: it stands on the
+    /// Calls `f` with the values of some nodes. (A list of references cannot be kept between calls: it is on the
     /// stack.)
     #[inline(always)]
     pub fn with_views(self, nodes: &'a [Node], ids: &[NodeId], f: impl FnOnce(&[View<T>])) {

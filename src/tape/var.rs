@@ -255,7 +255,7 @@ impl<'r, T: Real> Var<'r, T> {
     ///
     /// Meant for [`input`](Recording::input)s; parameters have theirs in [`Grads`]. The gradient of a value in the middle
     /// is at hand as well, but for those that are zero in many places: of a relu's output, or of what a product skips the
-    /// zeros of, it is computed only where somebody needs it, unless [`keep_gradient`](Var::keep_gradient) asks for all of it.
+    /// zeros of, it is computed only where a vjp reads it, unless [`keep_gradient`](Var::keep_gradient) asks for all of it.
     ///
     /// # Panics
     /// If not all of it was computed.

@@ -22,7 +22,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Changes what is watched; who has nothing to do goes.
+    /// Applies `change`; drops the watch if it then has neither a profile nor a search for NaN.
     pub fn change(watch: &mut Option<Box<Watch>>, change: impl FnOnce(&mut Watch)) {
         change(watch.get_or_insert_default());
         watch.take_if(|watch| watch.profile.is_none() && !watch.anomalies);

@@ -1,9 +1,8 @@
 //! The matrix product: `c (=, +=) epilogue(a b)` for any strides.
 //!
-//! The operands are checked by now, and the product is turned so that the columns of c are contiguous if
-//! possible. [`five_loops`] is the algorithm of Goto and van de Geijn ("Anatomy of
-//! high-performance matrix multiplication", 2008) as the BLIS project lays it out (Van Zee and van de Geijn,
-//! "BLIS: a framework for rapidly instantiating BLAS functionality", 2015), whose names it keeps:
+//! The operands are checked by now, and the product is turned so that the columns of c are contiguous if possible.
+//! [`five_loops`] is the algorithm of Goto and van de Geijn ("Anatomy of high-performance matrix multiplication", 2008) as
+//! BLIS lays it out (Van Zee and van de Geijn, "BLIS: a framework for rapidly instantiating BLAS functionality", 2015):
 //!
 //! | loop | over | in steps of | and then |
 //! | --- | --- | --- | --- |
@@ -15,8 +14,7 @@
 //!
 //! Small operands are not packed: the same loops then read them where they are.
 //!
-//! Every element's sum runs over k in the same order and in the same blocks, whatever tile it is in, so the
-//! result does not depend on how the work is split.
+//! Every element's sum runs over k in one order and one set of blocks, whatever tile it is in: the split changes no result.
 
 use super::cache::{L1, L3, l2};
 use super::pack::{packed_len, with_buffers};
@@ -113,7 +111,7 @@ macro_rules! float {
 float!(f32, F32);
 float!(f64, F64);
 
-/// How a product is computed. The same for every part of a split product: paths add in different orders.
+/// How a product is computed. All parts of a split product take one path, since paths add in different orders.
 #[derive(Clone, Copy)]
 enum Path {
     /// Tiles over operands where they are.
@@ -194,7 +192,7 @@ unsafe fn run_on_many<K: Microkernel<Element: Float>>(p: &Product<K::Element>, p
         let Product { m, n, a, a_row, b, b_col, c, c_row, c_col, finish, .. } = *p.get();
         let (i, j) = (part % rows * height, part / rows * width);
         if i < m && j < n {
-            // SAFETY: the part stands within the product, and no two parts share an element of c.
+            // SAFETY: the part lies within the product, and no two parts share an element of c.
             unsafe {
                 let part = Product {
                     m: height.min(m - i),
@@ -240,7 +238,7 @@ unsafe fn matvec<K: Microkernel>(p: &Product<K::Element>) {
     let gather = p.b_row != 1;
     let len = if gather { p.k } else { 0 };
     with_buffers([0, len], |[_, column]: [*mut K::Element; 2]| {
-        // SAFETY: the caller vouches for the product, the buffer has k elements.
+        // SAFETY: the caller guarantees the product, the buffer has k elements.
         unsafe {
             if gather {
                 for i in 0..p.k {
@@ -252,7 +250,8 @@ unsafe fn matvec<K: Microkernel>(p: &Product<K::Element>) {
     });
 }
 
-/// The product as five loops around the micro-kernel.
+/// The product as five loops around the micro-kernel: loops 5, 4 and 3 here, 2 and 1 in [`macro_kernel`]. a is [m, k], b is
+/// [k, n], c is [m, n]; `docs/matmul.md` draws the loops.
 unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
     let blocks = Blocks::of::<K>();
     // Columns of b that are contiguous can be read where they are, unless there are too many of them. Others make the
@@ -269,14 +268,17 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
     let a_len = if pack_a { packed_len(K::MR, mc, pitch) } else { 0 };
     let b_len = if pack_b { packed_len(K::NR, nc, pitch) } else { 0 };
     with_buffers([a_len, b_len], |[a_packed, b_packed]| {
+        // Loop 5: NC columns of b and c, from column jc on.
         for jc in (0..p.n).step_by(nc) {
             let n = nc.min(p.n - jc);
+            // Loop 4: KC of the summed index, from pc on. At least one round, so that c is written for k = 0 as well.
             let mut pc = 0;
             loop {
                 let k = kc.min(p.k - pc);
                 let last = pc + k == p.k;
-                // SAFETY: each block stands within its operand, and the buffers have room for one block each.
+                // SAFETY: each block lies within its operand, and the buffers have room for one block each.
                 unsafe {
+                    // From here on b is its block [k, n]: where it is, or packed, for the L3 cache.
                     let mut b = p.b.add(pc * p.b_row + jc * p.b_col);
                     let [mut b_row, mut b_col] = [p.b_row, p.b_col];
                     if pack_b {
@@ -287,8 +289,10 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
                         );
                         (b, b_row, b_col) = (b_packed, K::NR, pitch);
                     }
+                    // Loop 3: MC rows of a and c, from row ic on.
                     for ic in (0..p.m).step_by(mc) {
                         let m = mc.min(p.m - ic);
+                        // And a is its block [m, k]: where it is, or packed, for the L2 cache.
                         let mut a = p.a.add(ic * p.a_row + pc * p.a_col);
                         let [mut a_row, mut a_col] = [p.a_row, p.a_col];
                         if pack_a {
@@ -299,7 +303,7 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
                             );
                             (a, a_row, a_col) = (a_packed, pitch, K::MR);
                         }
-                        let finish = if last { p.finish.below(ic) } else { Finish::REPLACE };
+                        let finish = if last { p.finish.below(ic) } else { Finish::REPLACE }; // bias, relu: last
                         let block = Product {
                             m,
                             k,
@@ -327,8 +331,8 @@ unsafe fn five_loops<K: Microkernel>(p: &Product<K::Element>, pack_a: bool) {
     });
 }
 
-/// The two loops around the micro-kernel. A packed operand's step between panels is `a_row`, `b_col` a row or
-/// column: a panel of MR rows begins at `a + ir * a_row` either way.
+/// Loops 2 and 1 around the micro-kernel: block [m, k] of a times block [k, n] of b. A packed operand's step between panels is
+/// `a_row`, `b_col` a row or column: a panel of MR rows begins at `a + ir * a_row` either way.
 pub(in crate::kernels) unsafe fn macro_kernel<K: Microkernel>(
     p: &Product<K::Element>,
     pack_a: bool,
@@ -337,13 +341,13 @@ pub(in crate::kernels) unsafe fn macro_kernel<K: Microkernel>(
     let [mr, nr] = if pack_a || pack_b { [K::MR, K::NR] } else { tile_shape::<K>(p) };
     // The columns split evenly, unless packing has fixed the panels: a narrow tile keeps the units less busy.
     let step = if pack_b { nr } else { even_step(p.n, nr) };
-    let mut jr = 0;
+    let mut jr = 0; // loop 2: NR columns, whose panel of b stays in L1
     while jr < p.n {
         let cols = step.min(p.n - jr);
-        let mut ir = 0;
+        let mut ir = 0; // loop 1: MR rows, whose panel of a comes from L2
         while ir < p.m {
             let rows = mr.min(p.m - ir);
-            // SAFETY: the tile stands within the block.
+            // SAFETY: the tile lies within the block.
             unsafe {
                 let tile = Product {
                     m: rows,

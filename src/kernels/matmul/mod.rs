@@ -12,7 +12,7 @@ use crate::matrix::size::{check_no_overlap, check_operand, product};
 use crate::matrix::{Accum, Epilogue, Mat, MatMut};
 use blocked::Float;
 
-/// See [`Products::gemm`](crate::matrix::Products::gemm).
+/// `c = a b` for `size` [m, k, n]: a is [m, k], b [k, n], c [m, n]. See [`Products::gemm`](crate::matrix::Products::gemm).
 #[inline(always)]
 pub(in crate::kernels) fn gemm<T: Float>(
     size: [usize; 3],
@@ -28,7 +28,8 @@ pub(in crate::kernels) fn gemm<T: Float>(
     }
 }
 
-/// See [`Products::gemm_batch`](crate::matrix::Products::gemm_batch).
+/// `c = a b`, `count` times: a is [m, k], b [k, n], c [m, n], and `steps` are the distances from one a, b and c to the next. See
+/// [`Products::gemm_batch`](crate::matrix::Products::gemm_batch).
 pub(in crate::kernels) fn gemm_batch<T: Float>(
     count: usize,
     size: [usize; 3],

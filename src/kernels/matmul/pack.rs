@@ -1,7 +1,7 @@
 //! Packing: copying a block of an operand into the order in which the micro-kernel reads it.
 //!
 //! A block becomes panels, MR rows (of `a`) or NR columns (of `b`) wide; in a panel the numbers of one k step
-//! stand side by side. The micro-kernel then walks through memory in a straight line, whatever the strides of
+//! are side by side. The micro-kernel then walks through memory in a straight line, whatever the strides of
 //! the operand were, touching few pages, and no two of its streams compete for the same cache set.
 
 use std::cell::Cell;
@@ -22,7 +22,7 @@ impl Buffer {
         Buffer(Vec::new())
     }
 
-    /// Room for `len` numbers, and for what packing may scribble after them. What stands there is anything.
+    /// Room for `len` numbers, and for what packing may write after them. Its contents are arbitrary.
     pub fn room<T>(&mut self, len: usize) -> *mut T {
         let lines = lines::<T>(len.saturating_add(MAX_LANES));
         if self.0.len() < lines {
@@ -89,7 +89,7 @@ pub(in crate::kernels) fn with_scratch<T, R>(len: usize, f: impl FnOnce(*mut T) 
     result
 }
 
-/// Hands `f` this thread's buffers for `lens` packed elements, with room for what packing may scribble.
+/// Hands `f` this thread's buffers for `lens` packed elements, with room for what packing may write.
 pub(in crate::kernels) fn with_buffers<T, R>(lens: [usize; 2], f: impl FnOnce([*mut T; 2]) -> R) -> R {
     if lens == [0, 0] {
         return f([std::ptr::null_mut(); 2]);

@@ -11,7 +11,7 @@ use super::{MAX_LANES, Vector};
 pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, const DOT: bool>(
     p: &Columns<V::Element>,
 ) {
-    // SAFETY: the caller vouches for the instruction set and for the memory that the panel describes.
+    // SAFETY: the caller guarantees the instruction set and for the memory that the panel describes.
     unsafe {
         let last = p.cols - (VECS - 1) * V::LANES;
         let (whole, head) = (last == V::LANES, V::head(last));
@@ -160,7 +160,7 @@ pub(super) unsafe fn turn<V: Vector>(
     (c, c_col): (*mut V::Element, usize),
     add: bool,
 ) {
-    // SAFETY: the caller vouches for the instruction set, for whole vectors of the tile and for `c`.
+    // SAFETY: the caller guarantees the instruction set, for whole vectors of the tile and for `c`.
     unsafe {
         for col in (0..cols).step_by(V::LANES) {
             for unit in (0..units).step_by(V::LANES) {
@@ -185,13 +185,13 @@ pub(super) unsafe fn turn<V: Vector>(
     }
 }
 
-/// How many units ahead `columns` asks for b and c.
+/// How many units ahead `columns` prefetches b and c.
 const PREFETCH_UNITS: usize = 8;
 
 /// The row of g of a later entry.
 #[inline(always)]
 unsafe fn row_ahead<T>(p: &Columns<T>, e: usize) -> *const T {
-    // SAFETY: the caller vouches for the entries up to the last.
+    // SAFETY: the caller guarantees the entries up to the last.
     let row = unsafe { *p.row_of.add((e + PREFETCH_ENTRIES).min(p.last)) };
     p.g.wrapping_add(row as usize * p.g_row)
 }

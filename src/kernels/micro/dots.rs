@@ -10,7 +10,7 @@ use crate::element::Element;
 #[inline(always)]
 pub(super) unsafe fn dots<V: Vector>(p: &Product<V::Element>) {
     let Product { m: rows, k, a, a_row, b, c, finish, .. } = *p;
-    // SAFETY: the caller vouches for the instruction set and the memory.
+    // SAFETY: the caller guarantees the instruction set and the memory.
     unsafe {
         let mut i = 0;
         while i + V::LANES <= rows {
@@ -60,7 +60,7 @@ unsafe fn strands_of<V: Vector, const ROWS: usize>(
     a_row: usize,
     b: *const V::Element,
 ) {
-    // SAFETY: the caller vouches for the instruction set, `rows` rows of k elements, and k elements of `b`.
+    // SAFETY: the caller guarantees the instruction set, `rows` rows of k elements, and k elements of `b`.
     unsafe {
         let whole = k / V::LANES * V::LANES;
         for p in (0..whole).step_by(V::LANES) {

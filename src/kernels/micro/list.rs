@@ -14,12 +14,12 @@ pub(in crate::kernels) struct Listing<T, I> {
     pub range: std::ops::Range<usize>,
     /// `starts[i]` becomes the first place after row i.
     pub starts: *mut u32,
-    /// Of each place: where in its row the element stands, and its value.
+    /// Of each place: where in its row the element is, and its value.
     pub index_of: *mut I,
     pub values: *mut T,
 }
 
-/// A number that tells where in a row an element stands.
+/// A number that tells where in a row an element is.
 pub(in crate::kernels) trait Index: Copy + Default {
     fn new(at: u32) -> Self;
 }
@@ -41,7 +41,7 @@ impl Index for u32 {
 pub(super) unsafe fn list<V: Vector, I: Index>(p: &Listing<V::Element, I>) -> usize {
     let Listing { size: [rows, cols], x, x_row, ref range, starts, index_of, values } = *p;
     let (mut at, end) = (range.start, range.end);
-    // SAFETY: the caller vouches for the instruction set, for the rows, for a start after each, and for the range.
+    // SAFETY: the caller guarantees the instruction set, for the rows, for a start after each, and for the range.
     unsafe {
         for i in 0..rows {
             let row = x.add(i * x_row);
@@ -71,7 +71,7 @@ pub(super) unsafe fn list<V: Vector, I: Index>(p: &Listing<V::Element, I>) -> us
     at
 }
 
-/// How many rows ahead `list` asks for.
+/// How many rows ahead `list` prefetches.
 const PREFETCH_ROWS: usize = 2;
 
 /// Lists the bits of a mask of LANES bits, counted from `base`, and anything in the rest of LANES.

@@ -5,7 +5,7 @@
 //! one an instruction set, are the only ones with intrinsics: they implement `Vector` and say
 //! `microkernel!(…)`.
 //!
-//! The tile stands in the registers as NR columns of MR elements. Each step of the k loop loads a column of `a`
+//! The tile is kept in the registers as NR columns of MR elements. Each step of the k loop loads a column of `a`
 //! (MR elements, a few vectors) and adds its products with NR single elements of a row of `b`, each spread over
 //! a register: MR + NR loaded elements for MR · NR multiply-adds, which is why the tile is large and about
 //! square in units of loads.
@@ -154,7 +154,7 @@ pub(super) trait Microkernel {
     unsafe fn packed(tile: &Product<Self::Element>);
 
     /// Copies a block of `a` in panels of MR rows: element (w, p) of `width x k`, at `from[w * step_w + p * step_p]`, goes
-    /// to `to[w / MR * MR * pitch + p * MR + w % MR]`. May scribble over unused rows of the last panel, and over
+    /// to `to[w / MR * MR * pitch + p * MR + w % MR]`. May overwrite unused rows of the last panel, and
     /// [`MAX_LANES`] elements after it.
     unsafe fn pack_a(block: &Block<Self::Element>, to: *mut Self::Element, pitch: usize);
 
@@ -167,7 +167,7 @@ pub(super) trait Microkernel {
     /// Pulls a relu layer back that has from 1 to [`THIN`] inputs.
     unsafe fn thin_vjp(layer: &ThinLayer<Self::Element>);
 
-    /// Copies a block as one panel of any width: element (w, p) goes to `to[p * panel + w]`. May scribble over what follows
+    /// Copies a block as one panel of any width: element (w, p) goes to `to[p * panel + w]`. May overwrite what follows
     /// the elements of one p, up to [`MAX_LANES`] of them, but not over those of a later one.
     unsafe fn pack_panel(block: &Block<Self::Element>, to: *mut Self::Element, panel: usize);
 

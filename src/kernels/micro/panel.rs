@@ -10,7 +10,7 @@ pub(super) unsafe fn pack<V: Vector, const PANEL: usize>(
     pitch: usize,
 ) {
     let Block { width, k, from, step_w, step_p } = *block;
-    // SAFETY: the caller vouches for the instruction set, for `from` and for `to` with its margin.
+    // SAFETY: the caller guarantees the instruction set, for `from` and for `to` with its margin.
     unsafe {
         if step_w == 1 {
             return pack_columns::<V>([width, k], from, step_p, to, [PANEL, pitch]);
@@ -78,10 +78,10 @@ unsafe fn pack_columns<V: Vector>(
     }
 }
 
-/// How many columns ahead `pack_columns` asks for.
+/// How many columns ahead `pack_columns` prefetches.
 const PREFETCH_COLUMNS: usize = 4;
 
-/// How many squares ahead `pack_transposed` asks for.
+/// How many squares ahead `pack_transposed` prefetches.
 const PREFETCH_SQUARES: usize = 4;
 
 /// Packs a panel whose rows are contiguous: square by square, transposed in registers.

@@ -34,7 +34,7 @@ impl<T: Element, const N: usize> Vector for Lanes<T, N> {
     }
     #[inline(always)]
     unsafe fn load(from: *const T) -> Self {
-        // SAFETY: the caller vouches for N elements; the read needs no alignment beyond T's.
+        // SAFETY: the caller guarantees N elements; the read needs no alignment beyond T's.
         Lanes(unsafe { from.cast::<[T; N]>().read() })
     }
     #[inline(always)]
@@ -48,14 +48,14 @@ impl<T: Element, const N: usize> Vector for Lanes<T, N> {
     }
     #[inline(always)]
     unsafe fn load_head(from: *const T, head: usize) -> Self {
-        // SAFETY: the caller vouches for the first `head` elements.
+        // SAFETY: the caller guarantees the first `head` elements.
         Lanes::of(|l| if l < head { unsafe { *from.add(l) } } else { T::ZERO })
     }
     #[inline(always)]
     unsafe fn store_head(self, to: *mut T, head: usize) {
         for (l, &x) in self.0.iter().enumerate() {
             if l < head {
-                // SAFETY: the caller vouches for the first `head` elements.
+                // SAFETY: the caller guarantees the first `head` elements.
                 unsafe { *to.add(l) = x }
             }
         }

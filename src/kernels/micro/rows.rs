@@ -7,7 +7,7 @@ use super::sparse::Rows;
 /// `c = finish(a b)`: a row of c stays in registers while its entries pass.
 #[inline(always)]
 pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
-    // SAFETY: the caller vouches for the instruction set and for the memory that the panel describes.
+    // SAFETY: the caller guarantees the instruction set and for the memory that the panel describes.
     unsafe {
         let last = p.cols - (VECS - 1) * V::LANES;
         let (whole, head) = (last == V::LANES, V::head(last));
@@ -48,10 +48,10 @@ pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// How many rows ahead `rows` asks for c.
+/// How many rows ahead `rows` prefetches c.
 const PREFETCH_ROWS: usize = 8;
 
-/// How many entries ahead rows of b or g are asked for: what out-of-order execution sees by itself does not cover the
+/// How many entries ahead rows of b or g are prefetched: what out-of-order execution sees by itself does not cover the
 /// L2 cache's latency.
 pub(super) const PREFETCH_ENTRIES: usize = 12;
 
@@ -59,7 +59,7 @@ pub(super) const PREFETCH_ENTRIES: usize = 12;
 #[inline(always)]
 pub(super) unsafe fn prefetch<V: Vector, const VECS: usize>(at: *const V::Element) {
     for v in (0..VECS).step_by((LINE / size_of::<V>()).max(1)) {
-        // SAFETY: the caller vouches for the instruction set; any address will do.
+        // SAFETY: the caller guarantees the instruction set; any address will do.
         unsafe { V::prefetch(at.wrapping_add(v * V::LANES)) }
     }
 }
@@ -71,7 +71,7 @@ pub(super) unsafe fn store_row<V: Vector, const VECS: usize>(
     whole: bool,
     head: V::Head,
 ) {
-    // SAFETY: the caller vouches for VECS vectors at `to`, of the last one for `head` or, if `whole`, all lanes.
+    // SAFETY: the caller guarantees VECS vectors at `to`, of the last one for `head` or, if `whole`, all lanes.
     unsafe {
         for v in 0..VECS {
             store(sums[v], to.add(v * V::LANES), v + 1 < VECS || whole, head);

@@ -47,7 +47,7 @@ pub(super) trait Quads: Vector<Element = f32> {
 
 /// What is known of a quantized vector v besides its integers: `v = scale * integers + residual`.
 ///
-/// For a panel these stand as three arrays of the panel's width, one after the other.
+/// For a panel these are three arrays of the panel's width, one after the other.
 #[derive(Clone, Copy)]
 pub(in crate::kernels) struct Bounds {
     pub scale: f32,
@@ -144,7 +144,7 @@ pub(super) use screener;
 pub(super) unsafe fn tile<V: Quads, const VECS: usize, const COLS: usize>(t: &Tile, candidates: &mut [u32]) {
     let rows = VECS * V::LANES;
     let candidates = &mut candidates[..COLS];
-    // SAFETY: the caller vouches for the instruction set and for the memory that the tile describes.
+    // SAFETY: the caller guarantees the instruction set and for the memory that the tile describes.
     unsafe {
         let mut sums = [[V::no_sums(); VECS]; COLS];
         let (mut x, mut w) = (t.x, t.w);
@@ -202,7 +202,7 @@ pub(super) unsafe fn dots<V: Vector<Element = f32>, const COUNT: usize>(
     b: [*const f32; COUNT],
 ) -> [f32; COUNT] {
     let mut sums = [[0.0; super::MAX_LANES]; COUNT];
-    // SAFETY: the caller vouches for the instruction set and for k elements of each vector.
+    // SAFETY: the caller guarantees the instruction set and for k elements of each vector.
     unsafe {
         let mut strands = [[V::zero(); STRANDS]; COUNT];
         let step = STRANDS * V::LANES;
@@ -246,7 +246,7 @@ const CHUNK: usize = 4 * RUN;
 /// product of two.
 const MOST: f32 = (1u64 << 40) as f32;
 
-/// Added to a float below 2²² in size, rounds it: the integer then stands in the last bits of the sum.
+/// Added to a float below 2²² in size, rounds it: the integer is then in the last bits of the sum.
 const ROUNDER: f32 = 12582912.0; // 1.5 * 2²³
 
 /// Quantizes a row of x, or a `COLUMN` of w, with its corrections.

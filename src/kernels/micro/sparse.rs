@@ -9,7 +9,8 @@ use super::list::{Index, Listing};
 /// AVX2's sixteen registers for what streams through.
 pub(in crate::kernels) const VECS: usize = 8;
 
-/// Rows of `c = finish(a b)` in one panel of columns, from one tile of b.
+/// Rows of `c = finish(a b)` in one panel of columns, from one tile of b: a is [count, rows of the tile] and sparse, the tile
+/// [rows, cols], c [count, cols].
 pub(in crate::kernels) struct Rows<T> {
     pub count: usize,
     /// Columns of the panel.
@@ -24,14 +25,15 @@ pub(in crate::kernels) struct Rows<T> {
     /// Rows of whole vectors.
     pub b: *const T,
     pub b_row: usize,
-    /// Whether to ask for rows of b ahead of their use.
+    /// Whether to prefetch rows of b.
     pub far: bool,
     pub c: *mut T,
     pub c_row: usize,
     pub finish: Finish<T>,
 }
 
-/// Columns of `c (=, +=) aᵀ g` in one panel of columns of g, and `values (=, +=) g bᵀ` summed over that panel.
+/// Columns of `c (=, +=) aᵀ g` in one panel of columns of g, and `values (=, +=) g bᵀ` summed over that panel: a is [rows, units]
+/// and sparse, g [rows, cols], c and b [units, cols], and there is one of the values an entry of a.
 pub(in crate::kernels) struct Columns<T> {
     pub units: usize,
     /// Columns of the panel.
@@ -53,7 +55,7 @@ pub(in crate::kernels) struct Columns<T> {
     pub values_add: bool,
     /// The last entry of all.
     pub last: usize,
-    /// Whether to ask for rows of g ahead of their use.
+    /// Whether to prefetch rows of g.
     pub far: bool,
 }
 

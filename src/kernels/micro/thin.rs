@@ -26,7 +26,7 @@ unsafe fn columns<V: Vector, const K: usize, const ADD: bool, const BIAS: bool, 
     p: &Product<V::Element>,
 ) {
     let whole = p.m / V::LANES * V::LANES;
-    // SAFETY: the caller vouches for the instruction set and for the memory that the product describes.
+    // SAFETY: the caller guarantees the instruction set and for the memory that the product describes.
     unsafe {
         let head = V::head(p.m - whole);
         for j in 0..p.n {
@@ -45,7 +45,7 @@ unsafe fn columns<V: Vector, const K: usize, const ADD: bool, const BIAS: bool, 
     }
 }
 
-/// The vector of a column of c that begins in row i, `WHOLE` or as far as `head` goes.
+/// The vector of a column of c that begins in row i, `WHOLE` or as far as `head` says.
 #[inline(always)]
 unsafe fn vector<
     V: Vector,
@@ -81,7 +81,7 @@ unsafe fn vector<
 /// See [`Microkernel::thin_vjp`](super::Microkernel::thin_vjp), with `K` inputs and `VECS` vectors of columns at a time.
 #[inline(always)]
 pub(super) unsafe fn vjp<V: Vector, const K: usize, const VECS: usize>(layer: &ThinLayer<V::Element>) {
-    // SAFETY: the caller vouches for the instruction set and for the memory that the layer describes.
+    // SAFETY: the caller guarantees the instruction set and for the memory that the layer describes.
     unsafe {
         let mut j = 0;
         while j + VECS * V::LANES <= layer.cols {
@@ -95,7 +95,7 @@ pub(super) unsafe fn vjp<V: Vector, const K: usize, const VECS: usize>(layer: &T
     }
 }
 
-/// The sums over the rows in the vectors of columns that begin at j, `WHOLE` or as far as `head` goes.
+/// The sums over the rows in the vectors of columns that begin at j, `WHOLE` or as far as `head` says.
 #[inline(always)]
 unsafe fn sums<V: Vector, const K: usize, const VECS: usize, const WHOLE: bool>(
     layer: &ThinLayer<V::Element>,

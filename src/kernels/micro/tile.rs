@@ -7,7 +7,7 @@ use crate::element::Element;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// How many steps of k ahead `sum` asks for a packed panel of a: a hundred cycles, some latencies of L2.
+/// How many steps of k ahead `sum` prefetches a packed panel of a: a hundred cycles, some latencies of L2.
 const PREFETCH_STEPS: usize = 16;
 
 /// The tile product. `VECS` vectors make a column, the last one partial unless the operands are `PACKED`.
@@ -15,7 +15,7 @@ const PREFETCH_STEPS: usize = 16;
 pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const PACKED: bool>(
     t: &Product<V::Element>,
 ) {
-    // SAFETY: the caller vouches for the instruction set and for the memory that the tile describes.
+    // SAFETY: the caller guarantees the instruction set and for the memory that the tile describes.
     unsafe {
         let lanes = t.m - (VECS - 1) * V::LANES;
         let head = V::head(lanes);
@@ -135,7 +135,7 @@ pub(super) unsafe fn finish<V: Vector, const VECS: usize, const COLS: usize>(
 /// One element's way to memory, in the same order as a tile's.
 #[inline(always)]
 pub(in crate::kernels) unsafe fn store_one<T: Element>(c: *mut T, mut sum: T, finish: Finish<T>) {
-    // SAFETY: the caller vouches for `c` and the bias.
+    // SAFETY: the caller guarantees `c` and the bias.
     unsafe {
         if finish.add {
             sum += *c;

@@ -149,7 +149,7 @@ impl Panels {
         quantize: unsafe fn(&[f32], &mut [u8]) -> Bounds,
     ) {
         let Panels { width, quads, .. } = *self;
-        // SAFETY: the caller's. Packing may scribble over the panel after this one, unless `width` is a multiple of
+        // SAFETY: the caller's. Packing may overwrite the panel after this one, unless `width` is a multiple of
         // a register's lanes.
         unsafe {
             let bounds = self.bounds.add(first * 3);
@@ -210,7 +210,7 @@ unsafe fn run<S: Screener, K: Microkernel<Element = f32>>(p: &Product) -> usize 
 /// Computes some rows of a group of columns; returns the number of candidates.
 ///
 /// # Safety
-/// As [`run`]; `x` holds the rows, and nobody else writes to these columns.
+/// As [`run`]; `x` holds the rows, and no other thread writes to these columns.
 unsafe fn columns<S: Screener, K: Microkernel<Element = f32>>(
     p: &Product,
     rows: Range<usize>,
@@ -228,7 +228,7 @@ unsafe fn columns<S: Screener, K: Microkernel<Element = f32>>(
                 Vectors { data, count, len: p.k, step: p.w.col_stride }
             } else {
                 let to: *mut f32 = floats.room(count * p.k);
-                // From the last strip to the first: packing may scribble over what comes after a strip's columns.
+                // From the last strip to the first: packing may overwrite what comes after a strip's columns.
                 for strip in (0..p.k).step_by(STRIP).rev() {
                     let height = STRIP.min(p.k - strip);
                     let from = data.add(strip * p.w.row_stride);

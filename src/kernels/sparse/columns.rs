@@ -9,8 +9,8 @@ use crate::kernels::threads::{Shared, parallel, share};
 use crate::matrix::size::{check_no_overlap, check_operand, product};
 use crate::matrix::{Accum, Mat, MatMut, Support};
 
-/// Rows of a larger panel of g (in bytes) are asked for ahead of their use. In a smaller one, those that are missed in the
-/// L1 cache cost less than asking for all.
+/// Rows of a larger panel of g (in bytes) are prefetched. In a smaller one, those that are missed in the
+/// L1 cache cost less than prefetching all.
 const NEAR: usize = 40 << 10;
 
 /// Bytes of a cache line.
@@ -44,6 +44,9 @@ struct Dots<T> {
 // SAFETY: what its pointers point to is only read, but for c and the values, of which each thread writes its own.
 unsafe impl<T: Sync> Sync for ColumnProduct<'_, T> {}
 
+/// a is [rows, cols] and sparse: its support, and in `sums` its values. g is [rows, n]. `sums` makes c, [cols, n]; `dots` makes
+/// one number an entry of a, from g and b, [cols, n].
+///
 /// See [`Products::spmm_t`](crate::matrix::Products::spmm_t), [`Products::sddmm`](crate::matrix::Products::sddmm) and
 /// [`Element::spmm_t_sddmm`](crate::matrix::Products::spmm_t_sddmm).
 pub(in crate::kernels) fn columns<T: SparseFloat>(
@@ -91,7 +94,7 @@ pub(super) unsafe fn column_product<K: SparseKernel<Element: Float>>(p: &ColumnP
         parallel(parts, &|part| {
             for panel in share(panels.count, part, parts) {
                 let (from, cols) = panels.get(panel);
-                // SAFETY: the panel stands within g, and there is room for the panels one after the other.
+                // SAFETY: the panel lies within g, and there is room for the panels one after the other.
                 unsafe { p.g.pack::<K>((0, rows), (from, cols), shared.get().add(rows * from)) }
             }
         });
@@ -131,7 +134,7 @@ unsafe fn column_panel<K: SparseKernel>(
     with_buffers([room(pack_b), room(turn_c)], |[b_packed, c_tile]| {
         for unit in units.clone().step_by(step) {
             let count = step.min(units.end - unit);
-            // SAFETY: the units stand within the operands, and the buffers have room for a line of them.
+            // SAFETY: the units lie within the operands, and the buffers have room for a line of them.
             unsafe {
                 let mut part = Columns {
                     units: count,
@@ -190,7 +193,7 @@ unsafe fn put_tile<K: SparseKernel>(
     sums: Sums<K::Element>,
     at: usize,
 ) {
-    // SAFETY: the caller vouches for the tile and for its place in c.
+    // SAFETY: the caller guarantees the tile and for its place in c.
     unsafe {
         let c = sums.c.add(at);
         if sums.row == 1 {

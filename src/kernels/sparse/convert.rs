@@ -128,7 +128,7 @@ pub fn scatter<T: Element>(a: Sparse<T>, x: &mut [T], accum: Accum) {
     let parts = parts(values.len(), panels);
     parallel(parts, &|part| {
         for panel in share(panels, part, parts) {
-            // SAFETY: an entry stands within the matrix, and belongs to one panel.
+            // SAFETY: an entry lies within the matrix, and belongs to one panel.
             for_each_by_row(a.support, panel, |_, entry, i, j| unsafe {
                 *x.get().add(i * cols + j) += values[entry];
             });

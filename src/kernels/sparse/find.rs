@@ -123,7 +123,7 @@ pub(super) unsafe fn list_panel<K: SparseKernel>(
     let pitch = rows.next_multiple_of(LINE) + LINE;
     with_buffers([columns.len() * pitch, 0], |[turned, _]: [*mut K::Element; 2]| {
         let mut at = range.start;
-        // SAFETY: the panel stands within the matrix, and in the buffer; the caller has room in the lists.
+        // SAFETY: the panel lies within the matrix, and in the buffer; the caller has room in the lists.
         unsafe {
             for i in (0..rows).step_by(ROWS) {
                 let (count, x) = (ROWS.min(rows - i), x.add(i * lists.cols).wrapping_add(columns.start));

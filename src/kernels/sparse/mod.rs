@@ -104,7 +104,7 @@ impl<T> Dense<T> {
         let width = cols.next_multiple_of(K::LANES);
         // Of no rows, columns may begin anywhere.
         let at = self.at.wrapping_add(above * self.row + from * self.col);
-        // SAFETY: the caller vouches for the rows, the columns and room for them.
+        // SAFETY: the caller guarantees the rows, the columns and room for them.
         unsafe {
             let block = Block { width: cols, k: rows, from: at, step_w: self.col, step_p: self.row };
             K::pack_panel(&block, to, width);

@@ -26,7 +26,7 @@ pub(in crate::kernels) struct RowProduct<'a, T> {
 // SAFETY: what its pointers point to is only read, but for c, of which each thread writes its own elements.
 unsafe impl<T: Sync> Sync for RowProduct<'_, T> {}
 
-/// See [`Products::spmm`](crate::matrix::Products::spmm).
+/// `c = a b`: a is [m, k] and sparse, b is [k, n], c is [m, n]. See [`Products::spmm`](crate::matrix::Products::spmm).
 pub(in crate::kernels) fn spmm<T: SparseFloat + Products>(
     a: Sparse<T>,
     b: Mat<T>,
@@ -106,7 +106,7 @@ unsafe fn row_panel<K: SparseKernel>(
         for panel in 0..support.panels() {
             let above = panel * support.width;
             let last = panel + 1 == support.panels();
-            // SAFETY: the rows, the tile and the panel stand within the operands; the buffer has room for a tile.
+            // SAFETY: the rows, the tile and the panel lie within the operands; the buffer has room for a tile.
             unsafe {
                 let (b, b_row) = if small {
                     (p.b.at.wrapping_add(above * p.b.row + from), p.b.row)

@@ -76,7 +76,7 @@ impl Rule for Linear {
         gy.read(y, |gy| self.vjp(x, y, gy, gx));
     }
 
-    /// gx = gy wᵀ, gw = xᵀ gy, gb = Σ gy over all rows
+    /// gx = gy wᵀ, gw = xᵀ gy, gb = Σ gy over all rows. With relu, `vjp_in_place` has made gy 0 where y is.
     fn vjp<T: Real>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         Product::new(x[0], x[1]).vjp(gy, gx);
         gx.add(2, |g, accum| match gy.sparse {
