@@ -3,7 +3,6 @@
 use super::{Penalty, Sum, or_infinity, sequence};
 use crate::ops::Real;
 use crate::ops::map::Map;
-use crate::pointwise::{Abs, Square, Unary};
 use crate::tape::Var;
 
 impl<'r, T: Real> Penalty<'r, T> {
@@ -101,10 +100,10 @@ fn weights<'r, T: Real>(sum: Sum<'r, T>, mask: Var<'r, T>) -> Var<'r, T> {
 /// The sum over the steps that count.
 #[track_caller]
 pub(super) fn total<'r, T: Real>(of: Var<'r, T>, sum: Sum<'r, T>, mask: Var<'r, T>) -> Var<'r, T> {
-    let of_each = |f: Unary| of.recording().apply(Map(f).into(), &[of]);
+    let r = of.recording();
     let terms = match sum {
-        Sum::OfEach(f) => of_each(f),
-        Sum::Elastic([l1, l2]) => of_each(Unary::Abs(Abs {})) * l1 + of_each(Unary::Square(Square {})) * l2,
+        Sum::OfEach(f) => r.apply(Map(f).into(), &[of]),
+        Sum::Elastic([l1, l2]) => of.abs() * l1 + of.square() * l2,
         Sum::Differences { time } => {
             let [later, earlier] = sequence::neighbours(of, time);
             (later - earlier).square()

@@ -185,11 +185,12 @@ impl<'r, T: Real> Penalty<'r, T> {
         if let Some(mask) = self.mask {
             return mask::total(self.of, self.sum, mask);
         }
-        let of_each = |f| self.of.map_sum(f, Reduction::Sum);
+        let (abs, square) = (Unary::Abs(Abs {}), Unary::Square(Square {}));
+        // No closures, since they would not know the caller's line.
         match self.sum {
-            Sum::OfEach(f) => of_each(f),
+            Sum::OfEach(f) => self.of.map_sum(f, Reduction::Sum),
             Sum::Elastic([l1, l2]) => {
-                of_each(Unary::Abs(Abs {})) * l1 + of_each(Unary::Square(Square {})) * l2
+                self.of.map_sum(abs, Reduction::Sum) * l1 + self.of.map_sum(square, Reduction::Sum) * l2
             }
             Sum::Differences { time } => {
                 let [later, earlier] = sequence::neighbours(self.of, time);
