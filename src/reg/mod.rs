@@ -185,6 +185,7 @@ impl<'r, T: Real> Penalty<'r, T> {
         if let Some(mask) = self.mask {
             return mask::total(self.of, self.sum, mask);
         }
+        // No closures: they would not know the caller's line.
         let (of, sum) = (self.of, Reduction::Sum);
         match self.sum {
             Sum::OfEach(f) => of.map_sum(f, sum),
