@@ -53,9 +53,9 @@ pub fn error_over_h() -> Figure {
                 Axis::log("error").range(1e-13, 1.0).ticks(&[1e-12, 1e-9, 1e-6, 1e-3, 1.0]),
             )
             .line(&two, Ink::Second)
-            .label_at(3e-3, "both sides", Side::Right)
+            .words((7e-3, 4e-7), "both sides", Ink::Second, Side::Right)
             .line(&one, Ink::Story)
-            .label_at(1e-4, "one side", Side::Left)
+            .words((4e-5, 2e-4), "one side", Ink::Story, Side::Left)
             .words((1e-13, 3e-2), "digits cancel", Ink::Muted, Side::Right)
             .words((3e-2, 1.5e-1), "the curve bends", Ink::Muted, Side::Left),
         )
@@ -198,9 +198,9 @@ pub fn shrinkage() -> Figure {
     .line(&[(-1.0, -1.0), (1.0, 1.0)], Ink::Muted)
     .line(&curve(-1.0, 1.0, l2), Ink::Second)
     .line(&curve(-1.0, 1.0, l1), Ink::Story)
-    .words((-0.62, -0.3), "l1", Ink::Story, Side::Above)
-    .words((-0.75, -0.5), "l2", Ink::Second, Side::Below)
-    .words((0.0, -0.06), "exactly 0", Ink::Story, Side::Below);
+    .words((0.66, 0.3), "l1", Ink::Story, Side::Below)
+    .words((-0.75, -0.42), "l2", Ink::Second, Side::Above)
+    .words((-0.35, 0.04), "exactly 0", Ink::Story, Side::Above);
     // The fit's ellipses around (1, 0.3); the least l1 and l2 prices at the same misfit.
     let ellipse = |size: f64| -> Vec<(f64, f64)> {
         span(0.0, std::f64::consts::TAU, 2000)
@@ -274,7 +274,7 @@ pub fn overfit(effort: Effort) -> Figure {
 
 pub fn sums(ways: &[(&'static str, Vec<f32>); 3]) -> Figure {
     let mut figure = Figure::new("After the relu the penalty moves the hill, before it, narrows it")
-        .note("sums z of all units and training digits; the line is 0, right of which a unit is on")
+        .note("sums z of all units and digits; right of the line, 0, a unit is on. The third hill is cut off above")
         .height(230.0);
     for (i, (name, sums)) in ways.iter().enumerate() {
         let sums: Vec<f64> = sums.iter().map(|&z| f64::from(z)).collect();
@@ -337,7 +337,7 @@ pub fn overcomplete(rows: &[Point]) -> Figure {
         .panel(panel("active for a digit", Axis::log("units").ticks(&[10.0, 30.0, 100.0, 300.0]), |p| {
             p.active.mean
         }))
-        .panel(panel("unexplained", Axis::linear("%").range(0.0, 25.0), |p| p.unexplained.mean))
+        .panel(panel("unexplained", Axis::linear("%").range(0.0, 30.0), |p| p.unexplained.mean))
 }
 
 pub fn strength(rows: &[Point]) -> Figure {
