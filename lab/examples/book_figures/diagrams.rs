@@ -14,6 +14,7 @@ pub fn all() -> Vec<Named> {
         ("vjp_shapes", vjp_shapes()),
         ("arenas", arenas()),
         ("five_products", five_products()),
+        ("what_is_summed", what_is_summed()),
     ]
 }
 
@@ -379,6 +380,40 @@ fn five_products() -> [String; 2] {
             d.words((470.0, y + 45.0), "=", 18.0, Ink::Text, At::Middle);
             y += height + 24.0;
         }
+    })
+}
+
+/// Two samples of a dense layer, of feature maps and of sequences: what a penalty adds up, and what it divides by.
+fn what_is_summed() -> [String; 2] {
+    const CELL: f64 = 17.0;
+    both("All of a sample is summed", (760.0, 360.0), |d| {
+        let grid = |d: &mut Drawing, (x, y): Point, [columns, rows]: [usize; 2], counts: usize| {
+            for i in 0..columns * rows {
+                let at = (x + CELL * (i % columns) as f64, y + CELL * (i / columns) as f64);
+                let (ink, opacity) = if i < counts { (Ink::Story, 0.35) } else { (Ink::Faint, 0.0) };
+                d.box_(at, (CELL - 3.0, CELL - 3.0), ink, opacity);
+            }
+        };
+        for (sample, y) in [(1, 118.0), (2, 208.0)] {
+            d.words((20.0, y + 24.0), &format!("sample {sample}"), 15.0, Ink::Text, At::Left);
+            grid(d, (110.0, y + 11.0), [8, 1], 8);
+            for channel in 0..3 {
+                grid(d, (300.0 + 62.0 * f64::from(channel), y), [3, 3], 9);
+            }
+            grid(d, (540.0, y + 11.0), [5, 1], if sample == 1 { 5 } else { 2 });
+        }
+        for (x, name, shape, divisor) in [
+            (110.0, "dense", "[2, 8]: units", ["per sample: / 2", ""]),
+            (300.0, "feature maps", "[2, 3, 3, 3]: channels, pixels", ["per sample: / 2", ""]),
+            (540.0, "sequences", "[2, 5, n]: steps of n units", ["per sample: / 2", "per step: / 7, those that count"]),
+        ] {
+            d.words((x, 76.0), name, 16.0, Ink::Text, At::Left);
+            d.words((x, 98.0), shape, 14.0, Ink::Quiet, At::Left);
+            d.words((x, 300.0), divisor[0], 15.0, Ink::Text, At::Left);
+            d.words((x, 324.0), divisor[1], 14.0, Ink::Text, At::Left);
+        }
+        d.words((20.0, 300.0), "divided", 15.0, Ink::Text, At::Left);
+        d.words((540.0, 262.0), "empty: padding, masked", 14.0, Ink::Quiet, At::Left);
     })
 }
 
