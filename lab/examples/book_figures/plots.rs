@@ -265,7 +265,7 @@ pub fn overfit(effort: Effort) -> Figure {
             .line(&losses(|row| row.2, &learned[1]), Ink::Story)
             .label_at(3000.0, "λ = 0.1", Side::Above);
     Figure::new("Learned by heart, or not")
-        .note("30 points of two noisy circles, 500 units; one draw of twelve")
+        .note("30 points, 500 units, one draw of twelve. Right: on new points, and gray on the 30 (λ = 0)")
         .height(240.0)
         .panel(boundary(&learned[0], "λ = 0"))
         .panel(boundary(&learned[1], "λ = 0.1"))
