@@ -219,7 +219,13 @@ fn numbers_and_arrays() -> [String; 2] {
         d.words((60.0, 110.0), "x₁", 14.0, Ink::Quiet, At::Middle);
         d.words((60.0, 160.0), "x₂", 14.0, Ink::Quiet, At::Middle);
         d.words((60.0, 210.0), "x₃", 14.0, Ink::Quiet, At::Middle);
-        d.words((20.0, 270.0), "9 nodes: these, w, b, x and y, however many points", 15.0, Ink::Story, At::Left);
+        d.words(
+            (20.0, 270.0),
+            "9 nodes: these, w, b, x and y, however many points",
+            15.0,
+            Ink::Story,
+            At::Left,
+        );
         let ops = ["w x", "+ b", "− y", "square", "mean"];
         for (i, op) in ops.iter().enumerate() {
             let at = (120.0 + 125.0 * i as f64, 330.0);
@@ -405,7 +411,12 @@ fn what_is_summed() -> [String; 2] {
         for (x, name, shape, divisor) in [
             (110.0, "dense", "[2, 8]: units", ["per sample: / 2", ""]),
             (300.0, "feature maps", "[2, 3, 3, 3]: channels, pixels", ["per sample: / 2", ""]),
-            (540.0, "sequences", "[2, 5, n]: steps of n units", ["per sample: / 2", "per step: / 7, those that count"]),
+            (
+                540.0,
+                "sequences",
+                "[2, 5, n]: steps of n units",
+                ["per sample: / 2", "per step: / 7, those that count"],
+            ),
         ] {
             d.words((x, 76.0), name, 16.0, Ink::Text, At::Left);
             d.words((x, 98.0), shape, 14.0, Ink::Quiet, At::Left);

@@ -434,7 +434,9 @@ pub fn features(effort: Effort) -> [Figure; 2] {
 pub fn probe(rows: &[Probe]) -> Figure {
     let names: Vec<&str> = rows.iter().map(|row| row.name.trim_start_matches("code, ")).collect();
     let mut figure = Figure::new("A classifier of codes, from ten labelled digits a class")
-        .note("from pixels or a code with this λ: right on held-out digits; mean and standard error, 10 seeds")
+        .note(
+            "from pixels or a code with this λ: right on held-out digits; mean and standard error, 10 seeds",
+        )
         .height(260.0)
         .columns(3);
     let panels = [
@@ -453,7 +455,11 @@ pub fn probe(rows: &[Probe]) -> Figure {
             .collect();
         let y = if i == 0 { Axis::names("", &names) } else { Axis::linear("").ticks(&[]) };
         let y = y.range(names.len() as f64 - 0.5, -0.5);
-        figure = figure.panel(Panel::new(Axis::linear("%").range(lo, hi).ticks(&ticks), y).title(title).whiskers(&bars, Ink::Story));
+        figure = figure.panel(
+            Panel::new(Axis::linear("%").range(lo, hi).ticks(&ticks), y)
+                .title(title)
+                .whiskers(&bars, Ink::Story),
+        );
     }
     figure
 }
