@@ -441,7 +441,7 @@ pub fn probe(rows: &[Probe]) -> Figure {
         .columns(3);
     let panels = [
         ("plain", (88.0, 92.0), [88.0, 90.0, 92.0]),
-        ("with noise", (64.0, 82.0), [65.0, 72.0, 80.0]),
+        ("with noise", (64.0, 82.0), [64.0, 72.0, 80.0]),
         ("moved by a pixel", (32.0, 41.0), [32.0, 36.0, 40.0]),
     ];
     for (i, (title, (lo, hi), ticks)) in panels.into_iter().enumerate() {
