@@ -275,7 +275,7 @@ fn cost(results: &Results) -> Figure {
                 panel.label_at(0.2, method.name, if method.name == "l2" { Side::Right } else { Side::Left });
         }
     }
-    panel = panel.words((0.055, 256.0), "KL, and l1 without a relu", Ink::Muted, Side::Below);
+    panel = panel.words((0.25, 256.0), "KL, and l1 without a relu", Ink::Muted, Side::Below);
     Figure::new("For one error, l2 keeps many units active, l1 fewer, top-k the fewest")
         .note("Each dot is a training at one strength. Gray: the others of the table.")
         .panel(panel)
