@@ -14,6 +14,7 @@ pub fn all() -> Vec<Named> {
         ("vjp_shapes", vjp_shapes()),
         ("arenas", arenas()),
         ("five_products", five_products()),
+        ("what_is_summed", what_is_summed()),
     ]
 }
 
@@ -189,8 +190,8 @@ fn two_visits() -> [String; 2] {
 fn numbers_and_arrays() -> [String; 2] {
     both("A circle for each number, or one for each array", (760.0, 400.0), |d| {
         let ops = ["w x", "+ b", "− y", "square"];
-        d.words((20.0, 72.0), "17 nodes", 15.0, Ink::Quiet, At::Left);
-        let sums: [Point; 3] = [(560.0, 105.0), (610.0, 155.0), (665.0, 155.0)];
+        d.words((20.0, 66.0), "17 nodes: these, w and b", 15.0, Ink::Quiet, At::Left);
+        let sums: [Point; 3] = [(555.0, 130.0), (610.0, 180.0), (665.0, 180.0)];
         for row in 0..3 {
             let y = 105.0 + 50.0 * f64::from(row);
             for (i, _) in ops.iter().enumerate() {
@@ -200,7 +201,7 @@ fn numbers_and_arrays() -> [String; 2] {
                 }
             }
             let last = (120.0 + 315.0, y);
-            let to = if row == 0 { sums[0] } else { sums[1] };
+            let to = if row == 2 { sums[1] } else { sums[0] };
             d.arrow(last, to, 14.0, Ink::Quiet, 1.2);
             for (i, op) in ops.iter().enumerate() {
                 let at = (120.0 + 105.0 * i as f64, y);
@@ -218,7 +219,13 @@ fn numbers_and_arrays() -> [String; 2] {
         d.words((60.0, 110.0), "x₁", 14.0, Ink::Quiet, At::Middle);
         d.words((60.0, 160.0), "x₂", 14.0, Ink::Quiet, At::Middle);
         d.words((60.0, 210.0), "x₃", 14.0, Ink::Quiet, At::Middle);
-        d.words((20.0, 270.0), "9 nodes, however many points", 15.0, Ink::Story, At::Left);
+        d.words(
+            (20.0, 270.0),
+            "9 nodes: these, w, b, x and y, however many points",
+            15.0,
+            Ink::Story,
+            At::Left,
+        );
         let ops = ["w x", "+ b", "− y", "square", "mean"];
         for (i, op) in ops.iter().enumerate() {
             let at = (120.0 + 125.0 * i as f64, 330.0);
@@ -233,7 +240,7 @@ fn numbers_and_arrays() -> [String; 2] {
 
 /// The shapes of a product and of its two vjps.
 fn vjp_shapes() -> [String; 2] {
-    both("Each cotangent has the shape of its value", (760.0, 520.0), |d| {
+    both("Each cotangent has the shape of its value", (760.0, 535.0), |d| {
         let (m, k, n) = (100.0, 60.0, 140.0);
         let matrix = |d: &mut Drawing, (x, y): Point, size: Point, name: &str, shape: &str, ink: Ink| {
             d.box_((x, y), size, ink, 0.16);
@@ -263,7 +270,7 @@ fn vjp_shapes() -> [String; 2] {
                 ],
             ),
             (
-                385.0,
+                402.0,
                 "back, for b",
                 [
                     ("gb", "[k, n]", (n, k), Ink::Story),
@@ -294,7 +301,11 @@ fn arenas() -> [String; 2] {
             for (name, width) in parts {
                 let wanted = prefix.is_empty() || name != "x";
                 d.box_((x, y), (width - 3.0, 40.0), if wanted { story } else { Ink::Faint }, 0.18);
-                let name = if wanted { format!("{prefix}{name}") } else { "not wanted".to_owned() };
+                let name = match (wanted, prefix, name) {
+                    (false, ..) => "not wanted".to_owned(),
+                    (true, "g", "loss") => "seed".to_owned(),
+                    _ => format!("{prefix}{name}"),
+                };
                 let ink = if wanted { Ink::Text } else { Ink::Quiet };
                 d.words((x + width / 2.0, y + 26.0), &name, 14.0, ink, At::Middle);
                 x += width;
@@ -375,6 +386,45 @@ fn five_products() -> [String; 2] {
             d.words((470.0, y + 45.0), "=", 18.0, Ink::Text, At::Middle);
             y += height + 24.0;
         }
+    })
+}
+
+/// Two samples of a dense layer, of feature maps and of sequences: what a penalty adds up, and what it divides by.
+fn what_is_summed() -> [String; 2] {
+    const CELL: f64 = 17.0;
+    both("All of a sample is summed", (760.0, 360.0), |d| {
+        let grid = |d: &mut Drawing, (x, y): Point, [columns, rows]: [usize; 2], counts: usize| {
+            for i in 0..columns * rows {
+                let at = (x + CELL * (i % columns) as f64, y + CELL * (i / columns) as f64);
+                let (ink, opacity) = if i < counts { (Ink::Story, 0.35) } else { (Ink::Faint, 0.0) };
+                d.box_(at, (CELL - 3.0, CELL - 3.0), ink, opacity);
+            }
+        };
+        for (sample, y) in [(1, 118.0), (2, 208.0)] {
+            d.words((20.0, y + 24.0), &format!("sample {sample}"), 15.0, Ink::Text, At::Left);
+            grid(d, (110.0, y + 11.0), [8, 1], 8);
+            for channel in 0..3 {
+                grid(d, (300.0 + 62.0 * f64::from(channel), y), [3, 3], 9);
+            }
+            grid(d, (540.0, y + 11.0), [5, 1], if sample == 1 { 5 } else { 2 });
+        }
+        for (x, name, shape, divisor) in [
+            (110.0, "dense", "[2, 8]: units", ["per sample: / 2", ""]),
+            (300.0, "feature maps", "[2, 3, 3, 3]: channels, pixels", ["per sample: / 2", ""]),
+            (
+                540.0,
+                "sequences",
+                "[2, 5, n]: steps of n units",
+                ["per sample: / 2", "per step: / 7, those that count"],
+            ),
+        ] {
+            d.words((x, 76.0), name, 16.0, Ink::Text, At::Left);
+            d.words((x, 98.0), shape, 14.0, Ink::Quiet, At::Left);
+            d.words((x, 300.0), divisor[0], 15.0, Ink::Text, At::Left);
+            d.words((x, 324.0), divisor[1], 14.0, Ink::Text, At::Left);
+        }
+        d.words((20.0, 300.0), "divided", 15.0, Ink::Text, At::Left);
+        d.words((540.0, 262.0), "empty: padding, masked", 14.0, Ink::Quiet, At::Left);
     })
 }
 

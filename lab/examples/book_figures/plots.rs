@@ -53,9 +53,9 @@ pub fn error_over_h() -> Figure {
                 Axis::log("error").range(1e-13, 1.0).ticks(&[1e-12, 1e-9, 1e-6, 1e-3, 1.0]),
             )
             .line(&two, Ink::Second)
-            .label_at(3e-3, "both sides", Side::Right)
+            .words((7e-3, 4e-7), "both sides", Ink::Second, Side::Right)
             .line(&one, Ink::Story)
-            .label_at(1e-4, "one side", Side::Left)
+            .words((4e-5, 2e-4), "one side", Ink::Story, Side::Left)
             .words((1e-13, 3e-2), "digits cancel", Ink::Muted, Side::Right)
             .words((3e-2, 1.5e-1), "the curve bends", Ink::Muted, Side::Left),
         )
@@ -198,9 +198,9 @@ pub fn shrinkage() -> Figure {
     .line(&[(-1.0, -1.0), (1.0, 1.0)], Ink::Muted)
     .line(&curve(-1.0, 1.0, l2), Ink::Second)
     .line(&curve(-1.0, 1.0, l1), Ink::Story)
-    .words((-0.62, -0.3), "l1", Ink::Story, Side::Above)
-    .words((-0.75, -0.5), "l2", Ink::Second, Side::Below)
-    .words((0.0, -0.06), "exactly 0", Ink::Story, Side::Below);
+    .words((0.66, 0.3), "l1", Ink::Story, Side::Below)
+    .words((-0.75, -0.42), "l2", Ink::Second, Side::Above)
+    .words((-0.35, 0.04), "exactly 0", Ink::Story, Side::Above);
     // The fit's ellipses around (1, 0.3); the least l1 and l2 prices at the same misfit.
     let ellipse = |size: f64| -> Vec<(f64, f64)> {
         span(0.0, std::f64::consts::TAU, 2000)
@@ -265,7 +265,7 @@ pub fn overfit(effort: Effort) -> Figure {
             .line(&losses(|row| row.2, &learned[1]), Ink::Story)
             .label_at(3000.0, "λ = 0.1", Side::Above);
     Figure::new("Learned by heart, or not")
-        .note("30 points of two noisy circles, 500 units; one draw of twelve")
+        .note("30 points, 500 units, one draw of twelve. Right: on new points, and gray on the 30 (λ = 0)")
         .height(240.0)
         .panel(boundary(&learned[0], "λ = 0"))
         .panel(boundary(&learned[1], "λ = 0.1"))
@@ -274,7 +274,7 @@ pub fn overfit(effort: Effort) -> Figure {
 
 pub fn sums(ways: &[(&'static str, Vec<f32>); 3]) -> Figure {
     let mut figure = Figure::new("After the relu the penalty moves the hill, before it, narrows it")
-        .note("sums z of all units and training digits; the line is 0, right of which a unit is on")
+        .note("sums z of all units and digits; right of the line, 0, a unit is on. The third hill is cut off above")
         .height(230.0);
     for (i, (name, sums)) in ways.iter().enumerate() {
         let sums: Vec<f64> = sums.iter().map(|&z| f64::from(z)).collect();
@@ -337,7 +337,7 @@ pub fn overcomplete(rows: &[Point]) -> Figure {
         .panel(panel("active for a digit", Axis::log("units").ticks(&[10.0, 30.0, 100.0, 300.0]), |p| {
             p.active.mean
         }))
-        .panel(panel("unexplained", Axis::linear("%").range(0.0, 25.0), |p| p.unexplained.mean))
+        .panel(panel("unexplained", Axis::linear("%").range(0.0, 30.0), |p| p.unexplained.mean))
 }
 
 pub fn strength(rows: &[Point]) -> Figure {
@@ -434,10 +434,17 @@ pub fn features(effort: Effort) -> [Figure; 2] {
 pub fn probe(rows: &[Probe]) -> Figure {
     let names: Vec<&str> = rows.iter().map(|row| row.name.trim_start_matches("code, ")).collect();
     let mut figure = Figure::new("A classifier of codes, from ten labelled digits a class")
-        .note("from pixels, or from a code with this λ; right on held-out digits; mean and standard error of 10 seeds")
+        .note(
+            "from pixels or a code with this λ: right on held-out digits; mean and standard error, 10 seeds",
+        )
         .height(260.0)
         .columns(3);
-    for (i, title) in ["plain", "with noise", "moved by a pixel"].into_iter().enumerate() {
+    let panels = [
+        ("plain", (88.0, 92.0), [88.0, 90.0, 92.0]),
+        ("with noise", (64.0, 82.0), [64.0, 72.0, 80.0]),
+        ("moved by a pixel", (32.0, 41.0), [32.0, 36.0, 40.0]),
+    ];
+    for (i, (title, (lo, hi), ticks)) in panels.into_iter().enumerate() {
         let bars: Vec<_> = rows
             .iter()
             .enumerate()
@@ -448,7 +455,11 @@ pub fn probe(rows: &[Probe]) -> Figure {
             .collect();
         let y = if i == 0 { Axis::names("", &names) } else { Axis::linear("").ticks(&[]) };
         let y = y.range(names.len() as f64 - 0.5, -0.5);
-        figure = figure.panel(Panel::new(Axis::linear("%"), y).title(title).whiskers(&bars, Ink::Story));
+        figure = figure.panel(
+            Panel::new(Axis::linear("%").range(lo, hi).ticks(&ticks), y)
+                .title(title)
+                .whiskers(&bars, Ink::Story),
+        );
     }
     figure
 }

@@ -66,7 +66,7 @@ pub fn curves(results: &Results) -> Figure {
             .collect();
         panel = panel.band(&band, INKS[i]).line(&curve, INKS[i]).label(SHORT[i]);
     }
-    panel = panel.horizontal(std::f64::consts::LN_2, "who guesses has 0.69");
+    panel = panel.horizontal(std::f64::consts::LN_2, "a guess has 0.69");
     Figure::new("The loss on new points falls for a few hundred epochs and then climbs; a penalty slows that")
         .note("l1 of 1e-4, summed over the batch of 30. Mean of the seeds; the bands hold all but the lowest and highest tenth.")
         .panel(panel)
