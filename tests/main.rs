@@ -10,6 +10,7 @@ mod chains;
 mod checkpoint;
 mod conv;
 mod derivatives;
+mod edges;
 mod golden;
 mod gradcheck;
 mod graphs;

@@ -1,6 +1,7 @@
 //! A classifier's loss, told what counts how much.
 
 use crate::loss::over_weights;
+use crate::ops::cross_entropy::check_smoothing;
 use crate::ops::{Real, Reduction};
 use crate::tape::{Indices, Var};
 
@@ -88,6 +89,7 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
     /// have another shape, or of a mean the weights sum to 0, as where all targets are ignored: a mean over nothing is no number.
     #[track_caller]
     pub fn of(self, logits: Var<'r, T>, classes: Indices<'r, T>) -> Var<'r, T> {
+        self.check(logits);
         let weights = self.weights_of(classes);
         let Some(of_classes) = self.class_weights.filter(|_| self.smoothing > 0.0) else {
             let losses = logits.cross_entropy_smoothed(classes, self.smoothing, Reduction::Each);
@@ -106,6 +108,7 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
     #[track_caller]
     pub fn nll(self, log_probabilities: Var<'r, T>, classes: Indices<'r, T>) -> Var<'r, T> {
         assert!(self.smoothing == 0.0, "nll: labels are smoothed where logits are given, by `of`");
+        self.check(log_probabilities);
         let weights = self.weights_of(classes);
         let losses = log_probabilities.nll(classes, Reduction::Each);
         self.reduce(weighted(losses, weights), weights, Some(classes))
@@ -115,13 +118,15 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
     /// the weights of samples alone.
     ///
     /// # Panics
-    /// If the shapes differ, the smoothing is not between 0 and 1, a class is to be ignored, or the weights of samples sum to 0.
+    /// If the shapes differ, weights have another shape, the smoothing is not between 0 and 1, a class is to be ignored, or the
+    /// weights of samples sum to 0.
     #[track_caller]
     pub fn soft(self, logits: Var<'r, T>, target: Var<'r, T>) -> Var<'r, T> {
         assert!(
             self.ignored.is_none(),
             "soft: targets that are probabilities are ignored by a sample weight of 0"
         );
+        self.check(logits);
         let Some(of_classes) = self.class_weights else {
             let losses = logits.cross_entropy_soft_smoothed(target, self.smoothing, Reduction::Each);
             return self.reduce(losses, None, None);
@@ -129,6 +134,16 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
         let spread = self.smoothing / target.shape().last().map_or(1.0, |&count| count as f64);
         let target = (target * (1.0 - self.smoothing) + spread) * of_classes;
         self.reduce(logits.cross_entropy_soft(target, Reduction::Each), None, None)
+    }
+
+    /// Panics if class weights are not one for each class, or the smoothing makes no sense.
+    #[track_caller]
+    fn check(self, logits: Var<'r, T>) {
+        check_smoothing(self.smoothing);
+        let Some(weights) = self.class_weights else { return };
+        let (given, shape) = (weights.shape(), logits.shape());
+        let fits = given.rank() == 1 && given.last() == shape.last();
+        assert!(fits, "cross_entropy: class weights {given} are not one for each class of logits {shape}");
     }
 
     /// The weight of each target's class.

@@ -101,7 +101,7 @@ pub fn bce_with_logits<'r, T: Real>(logits: Var<'r, T>, target: Var<'r, T>) -> V
 /// For another reduction, or weights of elements: [`bce_weighted`].
 ///
 /// # Panics
-/// If the shapes differ, there are no elements, or weights do not broadcast.
+/// If the shapes differ, there are no elements, or weights do not broadcast to them.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, loss};
@@ -126,7 +126,7 @@ pub fn bce_with_positives<'r, T: Real>(
 /// As [`bce_with_positives`], for each element: to be multiplied by weights of one's own, and reduced.
 ///
 /// # Panics
-/// If the shapes differ, or weights do not broadcast.
+/// If the shapes differ, or weights do not broadcast to them.
 #[track_caller]
 pub fn bce_weighted<'r, T: Real>(
     logits: Var<'r, T>,
@@ -136,7 +136,10 @@ pub fn bce_weighted<'r, T: Real>(
     let (own, given) = (logits.shape(), target.shape());
     assert!(own == given, "bce_weighted: {own} and {given} must be the same shape");
     // Both terms are positive: nothing cancels, whatever the logits are.
-    (1.0 - target) * logits.softplus() + target * positive * (-logits).softplus()
+    let losses = (1.0 - target) * logits.softplus() + target * positive * (-logits).softplus();
+    let shape = losses.shape();
+    assert!(shape == own, "bce_weighted: weights of positives broadcast {own} to {shape}");
+    losses
 }
 
 /// Σ w l / Σ w: the mean of losses that weigh more or less. The losses of a regression's samples are
@@ -178,7 +181,8 @@ fn over_weights<'r, T: Real>(losses: Var<'r, T>, weights: Var<'r, T>) -> Var<'r,
 
 /// The mean of errors over the elements that count: Σ m e / Σ m, for errors of each element, such as
 /// `(prediction - target).square()`, whose first axes are those of the mask m, 1 where they count and 0 where not. 0 if none
-/// counts.
+/// counts. An error that does not count may be NaN; but what made it has a slope of NaN there, and hands that on: where a
+/// target is NaN, choose with [`where_cond`](Var::where_cond) before.
 ///
 /// # Panics
 /// If the mask's axes are not the first ones of the errors.
@@ -206,7 +210,10 @@ pub fn masked_mean<'r, T: Real>(errors: Var<'r, T>, mask: Var<'r, T>) -> Var<'r,
         weights = weights.unsqueeze(weights.shape().rank());
     }
     let r = errors.recording();
-    (errors * weights).sum() / count.le(r.scalar(0.0)).where_cond(r.scalar(f64::INFINITY), count)
+    // A mask that is itself differentiated is a weight, and its slope is the error.
+    let counted =
+        if mask.is_active() { errors * weights } else { weights.where_cond(errors * weights, r.scalar(0.0)) };
+    counted.sum() / count.le(r.scalar(0.0)).where_cond(r.scalar(f64::INFINITY), count)
 }
 
 /// Cross-entropy of softmax(logits) with class numbers; classes lie along the last axis; the mean over samples.

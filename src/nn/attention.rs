@@ -12,7 +12,8 @@ use crate::tensor::Tensor;
 /// is [.., n, e].
 ///
 /// `mask` is 1 where a query may attend to a key and 0 elsewhere; it broadcasts to [.., n, m]. What is masked has the weight 0
-/// exactly. A query that may attend to nothing gets the zero vector, and hands no gradient on.
+/// exactly. A query that may attend to nothing gets the zero vector, and hands no gradient on. Keys and values must be finite also
+/// where nobody attends to them, since a weight of 0 multiplies: 0 · NaN is NaN.
 ///
 /// Source: A. Vaswani et al., Attention Is All You Need, 2017, section 3.2.1.
 ///

@@ -7,7 +7,7 @@ use crate::tape::Var;
 
 impl<'r, T: Real> Penalty<'r, T> {
     /// Leaves out the steps at which the mask, \[batch, time\], is 0 and not 1: of the sum and, in
-    /// [`per_step`](Penalty::per_step), of what it is divided by.
+    /// [`per_step`](Penalty::per_step), of what it is divided by. Such a step may hold anything, NaN included.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor, reg};
@@ -97,21 +97,31 @@ fn weights<'r, T: Real>(sum: Sum<'r, T>, mask: Var<'r, T>) -> Var<'r, T> {
     }
 }
 
-/// The sum over the steps that count.
+/// x at the steps that count, and 0 at the others, where a NaN is left out and not multiplied by 0. A mask that is itself
+/// differentiated is a weight, and its slope at a step is that step's term: then x is taken as it is.
+#[track_caller]
+fn counted<'r, T: Real>(x: Var<'r, T>, weights: Var<'r, T>) -> Var<'r, T> {
+    if weights.is_active() { x } else { weights.where_cond(x, x.recording().scalar(0.0)) }
+}
+
+/// The sum over the steps that count. Each penalty of 0 is 0.
 #[track_caller]
 pub(super) fn total<'r, T: Real>(of: Var<'r, T>, sum: Sum<'r, T>, mask: Var<'r, T>) -> Var<'r, T> {
+    let mut weights = weights(sum, mask);
+    while weights.shape().rank() < of.shape().rank() {
+        weights = weights.unsqueeze(weights.shape().rank());
+    }
     let terms = match sum {
-        Sum::OfEach(f) => of.recording().apply(Map(f).into(), &[of]),
-        Sum::Elastic([l1, l2]) => of.abs() * l1 + of.square() * l2,
+        Sum::OfEach(f) => of.recording().apply(Map(f).into(), &[counted(of, weights)]),
+        Sum::Elastic([l1, l2]) => {
+            let of = counted(of, weights);
+            of.abs() * l1 + of.square() * l2
+        }
         Sum::Differences { time } => {
             let [later, earlier] = sequence::neighbours(of, time);
-            (later - earlier).square()
+            counted(later - earlier, weights).square()
         }
         Sum::Total(total) | Sum::Mixed(total) => return total,
     };
-    let mut weights = weights(sum, mask);
-    while weights.shape().rank() < terms.shape().rank() {
-        weights = weights.unsqueeze(weights.shape().rank());
-    }
     (terms * weights).sum()
 }

@@ -63,6 +63,11 @@ impl<'r, T: Real> Var<'r, T> {
         self.recording.tape.record.borrow().nodes()[self.id.index()].shape.clone()
     }
 
+    /// Whether it takes part in differentiation.
+    pub(crate) fn is_active(self) -> bool {
+        self.recording.tape.record.borrow().nodes()[self.id.index()].is_active()
+    }
+
     /// A copy of its value.
     ///
     /// # Panics

@@ -30,8 +30,8 @@ pub struct Pooling<const D: usize> {
     /// What the image is surrounded with, less than a window: it never wins, and counts in a mean only if
     /// [`count_padding`](Pooling::count_padding()) says so.
     pub padding: Padding<D>,
-    /// Whether a last window may hang over the end of the padded image: `ceil_mode`. It must begin before the padding at the
-    /// end, and what hangs over does not count.
+    /// Whether a last window, or the only one, may hang over the end of the padded image by less than a stride: `ceil_mode`.
+    /// It must begin before the padding at the end, and what hangs over does not count.
     pub overhang: bool,
     /// Whether the padding counts in a mean, as zeros: `count_include_pad`.
     pub count_padding: bool,
@@ -114,18 +114,19 @@ impl Windows {
             let ([before, after], window, stride) =
                 (self.padding[axis], self.window[axis], self.stride[axis]);
             let padded = image[axis].saturating_add(before).saturating_add(after);
-            if window > padded || padded > LONGEST || before >= window || after >= window || image[axis] == 0
-            {
+            // Less than a stride may hang over: with a whole one there would be no window before the end.
+            let room = if self.overhang { padded.saturating_add(stride - 1) } else { padded };
+            if window > room || padded > LONGEST || before >= window || after >= window || image[axis] == 0 {
                 return error(format!(
                     "windows of {} do not fit an input {} with padding {}: a window is larger than its padding, and not larger \
-                     than the padded image",
+                     than the padded image (with overhang, by less than a stride)",
                     listed(self.axes, &self.window),
                     Show(x),
                     listed(self.axes, &self.padding)
                 ));
             }
             map[axis] = if self.overhang {
-                let last = (padded - window).div_ceil(stride);
+                let last = padded.saturating_sub(window).div_ceil(stride);
                 // It begins on the image, or before it.
                 last.min((image[axis] + before - 1) / stride) + 1
             } else {
@@ -178,6 +179,7 @@ impl Windows {
             of(Pooling::new(3).stride(2).padding(1), [1, 2, 5, 4]),
             of(Pooling::new(3).stride(2).padding(1).overhang().count_padding(), [1, 1, 6, 4]),
             of(Pooling::new(2).overhang(), [1, 1, 5, 3]),
+            of(Pooling::new(3).overhang(), [1, 2, 2, 1]),
             of(Pooling::new(2).stride(3), [1, 1, 6, 5]),
             of(Pooling::new(3).padding(Padding::SameAtEnd), [1, 1, 4, 5]),
             of(Pooling::new(2), [0, 2, 4, 4]),
