@@ -24,10 +24,13 @@ struct Layer<'r> {
     w: Var<'r, f32>,
 }
 
+/// What a way to train adds to the loss, if anything.
+type Penalty = for<'r> fn(Layer<'r>) -> Option<Var<'r, f32>>;
+
 /// A way to train.
 struct Way {
     name: &'static str,
-    penalty: for<'r> fn(Layer<'r>) -> Option<Var<'r, f32>>,
+    penalty: Penalty,
     /// The coefficient of the decoupled weight decay, for both matrices.
     decay: f64,
     /// The coefficient of the proximal step for the encoder's weights.
@@ -39,28 +42,23 @@ struct Way {
 /// Plain training. A [`Way`] says what it changes.
 const PLAIN: Way = Way { name: "no penalty", penalty: |_| None, decay: 0.0, proximal: 0.0, bias: true };
 
+const ON_ACTIVATIONS: Penalty = |layer| Some(reg::l1(layer.h).per_sample() * 1e-2);
+const ON_WEIGHTS: Penalty = |layer| Some(reg::l1(layer.w).summed() * 1e-3);
+
 const WAYS: [Way; 12] = [
     PLAIN,
-    Way { name: "l1 on activations", penalty: on_activations, ..PLAIN },
+    Way { name: "l1 on activations", penalty: ON_ACTIVATIONS, ..PLAIN },
     Way { name: "l1 before the relu", penalty: |layer| Some(reg::l1(layer.z).per_sample() * 1e-2), ..PLAIN },
-    Way { name: "l1 on weights", penalty: on_weights, ..PLAIN },
+    Way { name: "l1 on weights", penalty: ON_WEIGHTS, ..PLAIN },
     Way { name: "proximal l1 on weights", proximal: 0.3, ..PLAIN },
     Way { name: "l2 on weights", penalty: |layer| Some(reg::l2(layer.w).summed() * 1e-3), ..PLAIN },
     Way { name: "decoupled decay", decay: 1.0, ..PLAIN },
-    Way { name: "l1 on activations, decay", penalty: on_activations, decay: 1.0, ..PLAIN },
-    Way { name: "both, proximal", penalty: on_activations, decay: 1.0, proximal: 0.1, ..PLAIN },
+    Way { name: "l1 on activations, decay", penalty: ON_ACTIVATIONS, decay: 1.0, ..PLAIN },
+    Way { name: "both, proximal", penalty: ON_ACTIVATIONS, decay: 1.0, proximal: 0.1, ..PLAIN },
     Way { name: "no penalty, bias 0", bias: false, ..PLAIN },
-    Way { name: "l1 on activations, bias 0", penalty: on_activations, bias: false, ..PLAIN },
-    Way { name: "l1 on weights, bias 0", penalty: on_weights, bias: false, ..PLAIN },
+    Way { name: "l1 on activations, bias 0", penalty: ON_ACTIVATIONS, bias: false, ..PLAIN },
+    Way { name: "l1 on weights, bias 0", penalty: ON_WEIGHTS, bias: false, ..PLAIN },
 ];
-
-fn on_activations<'r>(layer: Layer<'r>) -> Option<Var<'r, f32>> {
-    Some(reg::l1(layer.h).per_sample() * 1e-2)
-}
-
-fn on_weights<'r>(layer: Layer<'r>) -> Option<Var<'r, f32>> {
-    Some(reg::l1(layer.w).summed() * 1e-3)
-}
 
 fn main() {
     let epochs = if std::env::var_os("QUIETGRAD_QUICK").is_some() { 1 } else { 60 };
@@ -99,8 +97,10 @@ fn train(digits: &Tensor<f32>, way: &Way, epochs: usize, seed: u64) -> (Params<f
     let mut params = Params::new();
     let encoder = Dense::new(&mut params, "encoder", [PIXELS, UNITS], Init::HeNormal, &mut random);
     let decoder = Dense::new(&mut params, "decoder", [UNITS, PIXELS], Init::GlorotNormal, &mut random);
+    if !way.bias {
+        params.freeze(encoder.b);
+    }
     let groups = Groups::new(&params, |name, _| Factors {
-        lr: if name == "encoder.b" && !way.bias { 0.0 } else { 1.0 },
         weight_decay: if name == "encoder.w" || name == "decoder.w" { 1.0 } else { 0.0 },
         ..Factors::default()
     });

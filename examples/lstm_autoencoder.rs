@@ -43,7 +43,7 @@ impl Net {
     }
 
     /// The code, and the sequence written from it.
-    fn forward<'r>(self, x: Var<'r, f32>) -> [Var<'r, f32>; 2] {
+    fn forward(self, x: Var<'_, f32>) -> [Var<'_, f32>; 2] {
         let code = self.code.forward_relu(self.encoder.forward(x).last.h);
         let h = self.decoder.run_repeated(code, TIME, Steps::all(), None).h;
         [code, self.output.forward(h)]

@@ -161,7 +161,7 @@ fn a_penalty_that_does_not_leave_its_segment_is_an_error() {
 }
 
 /// Records a segment and hands out what it did not return.
-fn escaped<'r>(r: Recording<'r, f64>) -> Var<'r, f64> {
+fn escaped(r: Recording<'_, f64>) -> Var<'_, f64> {
     let x = r.input(&Tensor::from([1.0, 2.0]));
     let mut inner = x;
     r.checkpoint(|| {

@@ -178,22 +178,7 @@ impl<'r> Draw<'r> {
                 };
                 h * 0.5 + total.unsqueeze(axis).broadcast_to([rows, width]) * 0.1
             }
-            25 => match self.below(3) {
-                0 => h.normalize(axis, 0.1) * 0.5,
-                1 => h.normalize_rms(axis, 0.1) * 0.5,
-                _ => {
-                    let mask = h.gt(self.value());
-                    h.masked_softmax(mask)
-                }
-            },
-            26 => {
-                let (scale, shift) = (self.param(1), self.param(1));
-                if axis == 0 {
-                    h.affine(1, scale, shift)
-                } else {
-                    h.affine_about(1, h.mean_axes(0), scale, shift)
-                }
-            }
+            25 | 26 => self.normalized(h, axis),
             27 | 28 => self.of_an_image(h),
             29 | 30 => self.recurrent(h),
             31 => {
@@ -202,6 +187,26 @@ impl<'r> Draw<'r> {
                 y
             }
             _ => h * 0.7,
+        }
+    }
+
+    /// A normalization along an axis, or what follows one.
+    fn normalized(&mut self, h: Var<'r, f64>, axis: usize) -> Var<'r, f64> {
+        match self.below(6) {
+            0 => h.normalize(axis, 0.1) * 0.5,
+            1 => h.normalize_rms(axis, 0.1) * 0.5,
+            2 => {
+                let mask = h.gt(self.value());
+                h.masked_softmax(mask)
+            }
+            _ => {
+                let (scale, shift) = (self.param(1), self.param(1));
+                if axis == 0 {
+                    h.affine(1, scale, shift)
+                } else {
+                    h.affine_about(1, h.mean_axes(0), scale, shift)
+                }
+            }
         }
     }
 

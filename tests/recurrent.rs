@@ -167,7 +167,7 @@ fn an_op_of_all_steps_is_its_steps_one_by_one() {
             weighed(r, h, &last).backward(&mut grads);
             (h.value(), grads.data().to_vec())
         };
-        let (whole, of_whole) = run(&[0..6]);
+        let (whole, of_whole) = run(std::slice::from_ref(&(0..6)));
         let (parts, of_parts) = run(&[0..1, 1..4, 4..4, 4..6]);
         assert_near(parts.data(), whole.data(), &format!("{kind:?}"));
         assert_near(&of_parts, &of_whole, &format!("{kind:?}"));
@@ -390,7 +390,7 @@ fn arrays_of_other_shapes_are_an_error_that_names_them() {
 }
 
 /// h = [1, 2, 9, 9] of one unit, of which two steps count.
-fn one_two<'r>(r: Recording<'r, f64>) -> [Var<'r, f64>; 2] {
+fn one_two(r: Recording<'_, f64>) -> [Var<'_, f64>; 2] {
     [r.input(&Tensor::from([[[1.0], [2.0], [9.0], [9.0]]])), r.mask(&[2], 4)]
 }
 

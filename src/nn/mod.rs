@@ -1,4 +1,4 @@
-//! Layers: parameters, and a forward pass written with the public methods of [`Var`](crate::Var). No vjp stands here, and no
+//! Layers: parameters, and a forward pass written with the public methods of [`Var`]. No vjp stands here, and no
 //! kernel.
 //!
 //! There is no trait of layers, and no container: a network is a struct of its layers and a function that calls them.

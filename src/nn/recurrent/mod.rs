@@ -290,7 +290,7 @@ impl Weights {
 
     /// z = x wx + b of all steps, and wh.
     #[track_caller]
-    fn of_steps<'r, T: Real>(self, x: Var<'r, T>) -> [Var<'r, T>; 2] {
+    fn of_steps<T: Real>(self, x: Var<'_, T>) -> [Var<'_, T>; 2] {
         self.expect_inputs(x, 3, "[batch, time, ");
         let r = x.recording();
         [x.linear(r.param(self.wx), r.param(self.b)), r.param(self.wh)]
@@ -298,7 +298,7 @@ impl Weights {
 
     /// z = x wx + b, the same at each of `time` steps, and wh.
     #[track_caller]
-    fn repeated<'r, T: Real>(self, x: Var<'r, T>, time: usize) -> [Var<'r, T>; 2] {
+    fn repeated<T: Real>(self, x: Var<'_, T>, time: usize) -> [Var<'_, T>; 2] {
         self.expect_inputs(x, 2, "[batch, ");
         let r = x.recording();
         let z = x.linear(r.param(self.wx), r.param(self.b));

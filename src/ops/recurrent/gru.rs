@@ -3,7 +3,8 @@
 use smallvec::SmallVec;
 
 use super::{
-    Course, Layout, Steps, columns, courses, outputs, parts, parts_of, strides_of, taken_apart, with_course,
+    Course, Layout, Steps, columns, courses, outputs, parts, parts_of, sizes, strides_of, taken_apart,
+    with_course,
 };
 use crate::element::Element;
 use crate::kernels::{copy, recurrent, sum_rows};
@@ -64,7 +65,7 @@ impl Rule for Gru {
     /// back the cotangents of what went into them, and the sums of those.
     fn room(&self, x: &[&[usize]]) -> Room {
         let room = self.layout().room(x, 4, 4);
-        let [batch, _, units] = self.layout().sizes(x);
+        let [batch, _, units] = sizes(x);
         Room { scratch: room.scratch.saturating_add((batch.saturating_add(3)).saturating_mul(units)), ..room }
     }
 
@@ -117,7 +118,7 @@ impl Rule for Gru {
         y[b * t * n..].copy_from_slice(&h[t * b * n..]);
     }
 
-    /// Step by step back, with the cotangents of the gates' arguments by [`recurrent::gru_vjp`]: the state before gets gh u,
+    /// Step by step back, with the cotangents of the gates' arguments by `recurrent::gru_vjp`: the state before gets gh u,
     /// and what comes through the products; then for all steps at once gwh = hᵀ gz, with the h, or r h, that was multiplied.
     fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
         let (of, wh, after) = (self.layout().sequences(x), x[1].data, self.after());
@@ -229,7 +230,7 @@ impl<'r, T: Real> Var<'r, T> {
         inputs.extend(bias);
         let course = with_course("gru", &mut inputs, initial.map(|h| [h]), steps);
         let y = self.apply(Gru { reset, course }, &inputs);
-        let (h, [last]) = outputs(y, Gru { reset, course }.layout().sizes(&[&self.shape(), &wh.shape()]));
+        let (h, [last]) = outputs(y, sizes(&[&self.shape(), &wh.shape()]));
         (h, last)
     }
 }

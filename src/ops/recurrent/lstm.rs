@@ -2,7 +2,9 @@
 
 use smallvec::SmallVec;
 
-use super::{Course, Layout, Steps, courses, outputs, parts, parts_of, strides_of, taken_apart, with_course};
+use super::{
+    Course, Layout, Steps, courses, outputs, parts, parts_of, sizes, strides_of, taken_apart, with_course,
+};
 use crate::element::Element;
 use crate::kernels::{copy, recurrent};
 use crate::matrix::{Accum, Epilogue, Mat, MatMut};
@@ -79,7 +81,7 @@ impl Rule for Lstm {
         last_c.copy_from_slice(&c[t * b * n..]);
     }
 
-    /// Step by step back, with gz by [`recurrent::lstm_vjp`]: gh = gz whᵀ for the step before; then for all steps at once
+    /// Step by step back, with gz by `recurrent::lstm_vjp`: gh = gz whᵀ for the step before; then for all steps at once
     /// gwh = hᵀ gz, with the h that each step began with.
     fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
         let (of, wh) = (self.layout().sequences(x), x[1].data);
@@ -160,6 +162,6 @@ impl<'r, T: Real> Var<'r, T> {
         let mut inputs = SmallVec::from_slice(&[self, wh]);
         let course = with_course("lstm", &mut inputs, initial, steps);
         let y = self.apply(Lstm { course }, &inputs);
-        outputs(y, Lstm { course }.layout().sizes(&[&self.shape(), &wh.shape()]))
+        outputs(y, sizes(&[&self.shape(), &wh.shape()]))
     }
 }

@@ -146,14 +146,9 @@ impl Layout {
         Ok(Shape::from([size::product(&[batch, time.saturating_add(self.states)]), units]))
     }
 
-    /// Batch, time and units.
-    fn sizes(self, x: &[&[usize]]) -> [usize; 3] {
-        [x[0][0], x[0][1], x[1][0]]
-    }
-
     /// Room for `kept` numbers for each unit of each step, `scratch` on the way back, and the states of all steps and the first.
     fn room(self, x: &[&[usize]], kept: usize, scratch: usize) -> Room {
-        let [batch, time, units] = self.sizes(x);
+        let [batch, time, units] = sizes(x);
         let steps = |count: usize| size::product(&[batch, time, units, count]);
         let states = |times: usize| size::product(&[batch, units, self.states, times]);
         Room {
@@ -164,7 +159,7 @@ impl Layout {
 
     /// The products with the recurrent weights, and some arithmetic on each unit.
     fn flops(self, x: &[&[usize]]) -> u64 {
-        let [batch, time, units] = self.sizes(x);
+        let [batch, time, units] = sizes(x);
         let per_unit = (units as u64).saturating_mul(2).saturating_add(4).saturating_mul(self.gates as u64);
         (size::product(&[batch, time, units]) as u64).saturating_mul(per_unit)
     }
@@ -214,12 +209,12 @@ fn courses() -> impl Iterator<Item = Course> {
 }
 
 /// Parts of these sizes, one after the other.
-fn parts<'a, T, const N: usize>(mut x: &'a mut [T], sizes: [usize; N]) -> [&'a mut [T]; N] {
+fn parts<T, const N: usize>(mut x: &mut [T], sizes: [usize; N]) -> [&mut [T]; N] {
     sizes.map(|size| x.split_off_mut(..size).expect("a rule's room holds all its parts"))
 }
 
 /// Parts of these sizes, one after the other.
-fn parts_of<'a, T, const N: usize>(mut x: &'a [T], sizes: [usize; N]) -> [&'a [T]; N] {
+fn parts_of<T, const N: usize>(mut x: &[T], sizes: [usize; N]) -> [&[T]; N] {
     sizes.map(|size| x.split_off(..size).expect("a rule's room holds all its parts"))
 }
 
@@ -262,12 +257,17 @@ fn with_course<'r, T: Real, const N: usize>(
     Course { reverse: steps.reverse, initial: initial.is_some(), masked: steps.mask.is_some() }
 }
 
+/// Batch, time and units.
+fn sizes(x: &[&[usize]]) -> [usize; 3] {
+    [x[0][0], x[0][1], x[1][0]]
+}
+
 /// The states of all steps, `[batch, time, units]`, and the final ones, from an op's output.
 #[track_caller]
-fn outputs<'r, T: Real, const N: usize>(
-    y: Var<'r, T>,
+fn outputs<T: Real, const N: usize>(
+    y: Var<'_, T>,
     [batch, time, units]: [usize; 3],
-) -> (Var<'r, T>, [Var<'r, T>; N]) {
+) -> (Var<'_, T>, [Var<'_, T>; N]) {
     let steps = batch * time;
     let h = y.slice(0, ..steps).reshape([batch, time, units]);
     let mut last = [y; N];

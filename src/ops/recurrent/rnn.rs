@@ -2,7 +2,9 @@
 
 use smallvec::SmallVec;
 
-use super::{Course, Layout, Steps, courses, outputs, parts, parts_of, strides_of, taken_apart, with_course};
+use super::{
+    Course, Layout, Steps, courses, outputs, parts, parts_of, sizes, strides_of, taken_apart, with_course,
+};
 use crate::element::Element;
 use crate::kernels::{copy, recurrent};
 use crate::matrix::{Accum, Epilogue, Mat, MatMut};
@@ -168,7 +170,7 @@ impl<'r, T: Real> Var<'r, T> {
         let mut inputs = SmallVec::from_slice(&[self, wh]);
         let course = with_course("rnn", &mut inputs, initial.map(|h| [h]), steps);
         let y = self.apply(Rnn { relu, course }, &inputs);
-        let (h, [last]) = outputs(y, Rnn { relu, course }.layout().sizes(&[&self.shape(), &wh.shape()]));
+        let (h, [last]) = outputs(y, sizes(&[&self.shape(), &wh.shape()]));
         (h, last)
     }
 }
