@@ -101,6 +101,53 @@ fn a_nan_in_a_window_is_its_maximum_and_gets_the_gradient() {
     }
 }
 
+/// Pooling by two of images whose elements are often equal, against its definition: long and short rows, odd sizes, and planes
+/// that several rounds of the kernel share.
+#[test]
+fn max_pooling_by_two_is_as_defined() {
+    fn check<T: Real>(shape: [usize; 4], random: &mut Random) {
+        let [batch, channels, height, width] = shape;
+        let [rows, cols] = [height / 2, width / 2];
+        let [x, weights] = [shape, [batch, channels, rows, cols]].map(|shape| {
+            let data = random.integers::<T>(shape.iter().product());
+            Tensor::new(shape, data).expect("as many as the shape says")
+        });
+        let (y, gradients) = value_and_gradients(&mut Tape::new(), &[&x, &weights], |x| {
+            x[0].max_pool2d(Pooling::new(2)) * x[1]
+        });
+        let mut gx = vec![T::ZERO; x.data().len()];
+        for (window, (&y, &weight)) in y.data().iter().zip(weights.data()).enumerate() {
+            let (plane, row, col) = (window / (rows * cols), window / cols % rows, window % cols);
+            let start = plane * height * width + 2 * row * width + 2 * col;
+            let mut first = start;
+            for place in [start + 1, start + width, start + width + 1] {
+                if x.data()[place] > x.data()[first] {
+                    first = place;
+                }
+            }
+            assert_eq!(y, x.data()[first] * weight, "{shape:?}, window {window}");
+            gx[first] = weight;
+        }
+        assert_eq!(gradients[0].data(), &gx[..], "{shape:?}");
+    }
+    on_every_isa(|_| {
+        let mut random = Random(0x1357_9bdf_2468_ace0);
+        for shape in [
+            [1, 1, 2, 2],
+            [3, 2, 7, 11],
+            [70, 3, 2, 3],
+            [5, 8, 26, 26],
+            [40, 9, 5, 4],
+            [2, 3, 5, 129],
+            [2, 1, 4, 128],
+            [1, 2, 7, 301],
+        ] {
+            check::<f32>(shape, &mut random);
+            check::<f64>(shape, &mut random);
+        }
+    });
+}
+
 #[test]
 fn an_empty_batch_gives_an_empty_map_and_no_gradient() {
     let (x, w, b) = (Tensor::zeros([0, 2, 5, 5]), Tensor::full([3, 2, 3, 3], 1.0), Tensor::zeros([3]));

@@ -161,8 +161,12 @@ fn check_bias<T>(bias: Option<&[T]>, groups: usize, channels: usize) {
     assert!(bias.is_none_or(|bias| bias.len() == wanted), "a convolution's bias has {wanted} elements");
 }
 
+/// What an element that is gathered, scattered or written costs, in multiply-adds of a product.
+const MOVED: usize = 16;
+
 /// Over how many threads to spread so many tasks.
-fn parts<T: Float>(size: &ConvSize, tasks: usize) -> usize {
-    let work = size.work();
+fn parts<T: Float>(s: &ConvSize, tasks: usize) -> usize {
+    let columns_and_map = size::product(&[s.batch, s.groups, s.pixels(), s.depth() + s.maps]);
+    let work = s.work().saturating_add(columns_and_map.saturating_mul(MOVED));
     if work < 2 * T::PART { 1 } else { threads().min(work / T::PART).min(tasks).max(1) }
 }

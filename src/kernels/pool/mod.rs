@@ -3,6 +3,8 @@
 //! A window is cut down to what of it lies on the image. What lies beside it never wins, and counts in a mean only if that is
 //! asked for.
 
+mod by_two;
+
 use std::ops::Range;
 
 use super::isa::vectorize;
@@ -63,12 +65,12 @@ impl PoolSize {
         start..end.max(start)
     }
 
-    /// Whether windows are pairs of pairs that lie side by side on the image.
+    /// Whether windows are pairs of pairs that lie side by side on the image, and cover it but for an odd row or column.
     fn is_by_two(&self) -> bool {
         self.window == [2, 2]
             && self.stride == [2, 2]
             && self.before == [0, 0]
-            && (0..2).all(|axis| 2 * self.map[axis] <= self.image[axis])
+            && (0..2).all(|axis| self.map[axis] == self.image[axis] / 2)
     }
 
     /// Calls `each` with the numbers of some planes, and what is to be written for them.
@@ -104,7 +106,7 @@ pub(crate) fn max<T: Element>(s: &PoolSize, x: &[T], y: &mut [T]) {
     }
     s.for_planes(y, |planes, y| {
         let x = &x[planes.start * s.area()..planes.end * s.area()];
-        if s.is_by_two() { max_by_two(s, x, y) } else { max_of(s, x, y) }
+        if s.is_by_two() { by_two::max(s, x, y) } else { max_of(s, x, y) }
     });
 }
 
@@ -144,22 +146,6 @@ vectorize! {
     }
 }
 
-vectorize! {
-    fn max_by_two [T: Element] (s: &PoolSize, x: &[T], y: &mut [T]) {
-        let (width, cols) = (s.image[1], s.map[1]);
-        for (x, y) in x.chunks_exact(s.area()).zip(y.chunks_exact_mut(s.windows())) {
-            for (x, y) in x.chunks_exact(2 * width).zip(y.chunks_exact_mut(cols)) {
-                let (above, below) = x.split_at(width);
-                let (above, below) = (&above[..2 * cols], &below[..2 * cols]);
-                for j in 0..cols {
-                    let upper = larger(above[2 * j], above[2 * j + 1]);
-                    y[j] = larger(larger(upper, below[2 * j]), below[2 * j + 1]);
-                }
-            }
-        }
-    }
-}
-
 /// `gx (=, +=) gy` at the first of each window, in row order, that is y; 0 elsewhere.
 pub(crate) fn max_vjp<T: Element>(s: &PoolSize, [x, y, gy]: [&[T]; 3], gx: &mut [T], accum: Accum) {
     s.check(x.len(), y.len());
@@ -174,7 +160,7 @@ pub(crate) fn max_vjp<T: Element>(s: &PoolSize, [x, y, gy]: [&[T]; 3], gx: &mut 
         let x = &x[planes.start * s.area()..planes.end * s.area()];
         let [y, gy] = [y, gy].map(|y| &y[planes.start * s.windows()..planes.end * s.windows()]);
         match (s.is_by_two(), accum) {
-            (true, Accum::Replace) => max_by_two_vjp(s, [x, y, gy], gx),
+            (true, Accum::Replace) => by_two::max_vjp(s, [x, y, gy], gx),
             (_, accum) => max_of_vjp(s, [x, y, gy], gx, accum),
         }
     });
@@ -212,39 +198,6 @@ pub(crate) fn for_each_largest<T: Element>(
 #[inline(always)]
 fn is_it<T: Element>(x: T, largest: T) -> bool {
     x == largest || x.is_nan()
-}
-
-vectorize! {
-    fn max_by_two_vjp [T: Element] (s: &PoolSize, operands: [&[T]; 3], gx: &mut [T]) {
-        let ([x, y, gy], width, cols) = (operands, s.image[1], s.map[1]);
-        let planes = x.chunks_exact(s.area()).zip(gx.chunks_exact_mut(s.area()));
-        let windows = y.chunks_exact(s.windows()).zip(gy.chunks_exact(s.windows()));
-        for ((x, gx), (y, gy)) in planes.zip(windows) {
-            let (gx, rest) = gx.split_at_mut(2 * width * s.map[0]);
-            rest.fill(T::ZERO);
-            let rows = x.chunks_exact(2 * width).zip(gx.chunks_exact_mut(2 * width));
-            for ((x, gx), (y, gy)) in rows.zip(y.chunks_exact(cols).zip(gy.chunks_exact(cols))) {
-                let (above, below) = x.split_at(width);
-                let (g_above, g_below) = gx.split_at_mut(width);
-                g_above[2 * cols..].fill(T::ZERO);
-                g_below[2 * cols..].fill(T::ZERO);
-                let (above, below) = (&above[..2 * cols], &below[..2 * cols]);
-                let (g_above, g_below) = (&mut g_above[..2 * cols], &mut g_below[..2 * cols]);
-                for j in 0..cols {
-                    let (y, gy) = (y[j], gy[j]);
-                    // What is left for those after it: each takes all or nothing, without a branch.
-                    let first = if is_it(above[2 * j], y) { gy } else { T::ZERO };
-                    let left = if is_it(above[2 * j], y) { T::ZERO } else { gy };
-                    let second = if is_it(above[2 * j + 1], y) { left } else { T::ZERO };
-                    let left = if is_it(above[2 * j + 1], y) { T::ZERO } else { left };
-                    let third = if is_it(below[2 * j], y) { left } else { T::ZERO };
-                    let left = if is_it(below[2 * j], y) { T::ZERO } else { left };
-                    (g_above[2 * j], g_above[2 * j + 1]) = (first, second);
-                    (g_below[2 * j], g_below[2 * j + 1]) = (third, left);
-                }
-            }
-        }
-    }
 }
 
 /// `y = Σ x / n` over each window. n is how many elements of the window lie on the image or, with `padding`, on the image and
