@@ -1,7 +1,6 @@
 //! A classifier's loss, told what counts how much.
 
 use crate::loss::over_weights;
-use crate::ops::cross_entropy::check_smoothing;
 use crate::ops::{Real, Reduction};
 use crate::tape::{Indices, Var};
 
@@ -139,7 +138,11 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
     /// Panics if class weights are not one for each class, or the smoothing makes no sense.
     #[track_caller]
     fn check(self, logits: Var<'r, T>) {
-        check_smoothing(self.smoothing);
+        let smoothing = self.smoothing;
+        assert!(
+            (0.0..=1.0).contains(&smoothing),
+            "cross_entropy: a smoothing of {smoothing} is not between 0 and 1"
+        );
         let Some(weights) = self.class_weights else { return };
         let (given, shape) = (weights.shape(), logits.shape());
         let fits = given.rank() == 1 && given.last() == shape.last();

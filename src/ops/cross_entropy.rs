@@ -197,7 +197,7 @@ impl Rule for CrossEntropy {
 }
 
 #[track_caller]
-pub(crate) fn check_smoothing(smoothing: f64) {
+fn check_smoothing(smoothing: f64) {
     assert!(
         (0.0..=1.0).contains(&smoothing),
         "cross_entropy: a smoothing of {smoothing} is not between 0 and 1"

@@ -63,8 +63,19 @@ impl<'r, T: Real> Var<'r, T> {
         self.recording.tape.record.borrow().nodes()[self.id.index()].shape.clone()
     }
 
-    /// Whether it takes part in differentiation.
-    pub(crate) fn is_active(self) -> bool {
+    /// Whether it takes part in differentiation: it is an input or a parameter that is not frozen, or was computed from one.
+    ///
+    /// ```
+    /// use quietgrad::{Params, Tape, Tensor};
+    ///
+    /// let (mut tape, params) = (Tape::<f64>::new(), Params::new());
+    /// let r = tape.record(&params);
+    /// let x = r.input(&Tensor::from([1.0, 2.0]));
+    /// assert!(x.is_active() && x.exp().is_active());
+    /// assert!(!x.detach().is_active() && !r.scalar(3.0).is_active());
+    /// ```
+    #[doc(alias = "requires_grad")]
+    pub fn is_active(self) -> bool {
         self.recording.tape.record.borrow().nodes()[self.id.index()].is_active()
     }
 
