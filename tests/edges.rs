@@ -277,7 +277,7 @@ fn a_frozen_parameter_of_a_layer_leaves_the_other_gradients_as_they_are() {
 }
 
 /// A convolution, pooling, dropout, and a masked LSTM over the rows of its maps, as one segment or as a part of the rest.
-fn mixed<'r>(r: Recording<'r, f32>, checkpoint: bool) -> Var<'r, f32> {
+fn mixed(r: Recording<'_, f32>, checkpoint: bool) -> Var<'_, f32> {
     let param = |name: &str| r.param(r.params().find(name).expect("a parameter of this name"));
     let mut random = Random::new(3);
     let x = r.constant(&noise(&[3, 2, 8, 8], 1));
@@ -346,8 +346,8 @@ fn penalties_on_feature_maps_are_what_their_formulas_say() {
         (reg::l1(h).per_sample(), l1 / 2.0),
         (reg::l1(h).per_step(), l1 / 6.0), // the second axis is that of time
         (reg::l1(h).masked(first).summed(), of_first),
-        ((reg::l1(h) + reg::l2(h)).per_sample(), (l1 + l2) / 2.0),
-        (reg::elastic_net(h, 0.5, 0.25).per_sample(), (0.5 * l1 + 0.25 * l2) / 2.0),
+        ((reg::l1(h) + reg::l2(h)).summed(), l1 + l2),
+        (reg::elastic_net(h, 0.5, 0.25).per_sample(), 0.25 * l1 + 0.125 * l2),
         (reg::hoyer(h).per_sample(), hoyer / 2.0),
     ] {
         assert!((ours.item() - formula).abs() <= 1e-13 * formula, "{} and {formula}", ours.item());
