@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Pictures that are drawn elsewhere, for a light page.
     for name in ["xor_hidden", "five_loops", "pay_for_what_fires"] {
         if wanted(name) && !effort.quick {
-            let light = std::fs::read_to_string(folder.join(format!("{name}.svg")))?;
+            let light = std::fs::read_to_string(folder.join(format!("{name}-light.svg")))?;
             std::fs::write(folder.join(format!("{name}-dark.svg")), dark::dark(&light))?;
         }
     }

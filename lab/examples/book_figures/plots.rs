@@ -202,8 +202,8 @@ pub fn shrinkage() -> Figure {
     .words((-0.75, -0.42), "l2", Ink::Second, Side::Above)
     .words((-0.35, 0.04), "exactly 0", Ink::Story, Side::Above);
     // The fit's ellipses around (1, 0.3); the least l1 and l2 prices at the same misfit.
-    let ellipse = |size: f64| -> Vec<(f64, f64)> {
-        span(0.0, std::f64::consts::TAU, 2000)
+    let ellipse = |size: f64, points: usize| -> Vec<(f64, f64)> {
+        span(0.0, std::f64::consts::TAU, points)
             .map(|t| (1.0 + 0.7 * size * t.cos(), 0.3 + 1.2 * size * t.sin()))
             .collect()
     };
@@ -215,15 +215,17 @@ pub fn shrinkage() -> Figure {
         .title(title)
     };
     let touch = |price: fn(f64, f64) -> f64, size: f64| {
-        ellipse(size).into_iter().min_by(|a, b| price(a.0, a.1).total_cmp(&price(b.0, b.1))).expect("points")
+        let points = ellipse(size, 2000).into_iter();
+        points.min_by(|a, b| price(a.0, a.1).total_cmp(&price(b.0, b.1))).expect("points")
     };
     let size = 0.5;
     let (a, b) = (touch(|x, y| x.abs() + y.abs(), size), touch(f64::hypot, size));
     let (s, r) = (a.0.abs() + a.1.abs(), b.0.hypot(b.1));
     let diamond = [(s, 0.0), (0.0, s), (-s, 0.0), (0.0, -s), (s, 0.0)];
     let disc: Vec<_> = span(0.0, std::f64::consts::TAU, 100).map(|t| (r * t.cos(), r * t.sin())).collect();
-    let rings =
-        |panel: Panel| [0.17, 0.33, size].into_iter().fold(panel, |p, s| p.line(&ellipse(s), Ink::Muted));
+    let rings = |panel: Panel| {
+        [0.17, 0.33, size].into_iter().fold(panel, |p, s| p.line(&ellipse(s, 200), Ink::Muted))
+    };
     Figure::new("l1 takes λ away, l2 divides")
         .note("right: the cheapest code of equal misfit (gray); the diamond is touched at a corner, where x₂ = 0")
         .height(250.0)
