@@ -92,7 +92,7 @@ fn save(
 }
 
 #[test]
-#[ignore = "run, and killed, by the next test"]
+#[ignore = "no test by itself: the process that the test of killed runs starts and kills a hundred times"]
 fn a_training_process() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
     let folder = Path::new(&folder);

@@ -213,7 +213,7 @@ fn what_makes_no_sense_panics() {
 }
 
 #[test]
-#[ignore = "run by no_bar_is_shown_where_there_is_no_terminal"]
+#[ignore = "no test by itself: the process without a terminal that the next test starts and listens to"]
 fn with_a_bar() {
     run(&mut Fit::new(3).progress(), &[1.0, 2.0, 3.0]).unwrap();
 }

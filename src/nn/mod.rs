@@ -20,7 +20,7 @@ pub use dense::Dense;
 pub use embedding::{Embedding, sinusoids};
 pub use init::Init;
 pub use norm::{GroupNorm, LayerNorm, RmsNorm};
-pub use recurrent::{Bidirectional, Gru, Lstm, LstmState, Recurrent, Rnn, Stack, Steps, Unrolled};
+pub use recurrent::{Bidirectional, Gru, Input, Lstm, LstmState, Recurrent, Rnn, Stack, Steps, Unrolled};
 
 pub use crate::ops::gru::Reset;
 

@@ -1,7 +1,7 @@
 //! The layer of long short-term memory.
 
 use super::layouts;
-use super::{Recurrent, Steps, Unrolled, Weights};
+use super::{Input, Recurrent, Steps, Unrolled, Weights};
 use crate::ops::Real;
 use crate::params::{ParamId, Params};
 use crate::random::Random;
@@ -109,39 +109,20 @@ impl Lstm {
     fn weights(self) -> Weights {
         Weights { wx: self.wx, wh: self.wh, b: self.b }
     }
-
-    #[track_caller]
-    fn unroll<'r, T: Real>(
-        [z, wh]: [Var<'r, T>; 2],
-        steps: Steps<'r, T>,
-        initial: Option<LstmState<'r, T>>,
-    ) -> Unrolled<'r, T, LstmState<'r, T>> {
-        let (h, [last_h, last_c]) = z.lstm(wh, initial.map(|state| [state.h, state.c]), steps);
-        Unrolled { h, last: LstmState { h: last_h, c: last_c } }
-    }
 }
 
 impl Recurrent for Lstm {
     type State<'r, T: Real> = LstmState<'r, T>;
 
     #[track_caller]
-    fn run<'r, T: Real>(
+    fn unroll<'r, T: Real>(
         &self,
-        x: Var<'r, T>,
+        input: Input<'r, T>,
         steps: Steps<'r, T>,
         initial: Option<LstmState<'r, T>>,
     ) -> Unrolled<'r, T, LstmState<'r, T>> {
-        Lstm::unroll(self.weights().of_steps(x), steps, initial)
-    }
-
-    #[track_caller]
-    fn run_repeated<'r, T: Real>(
-        &self,
-        x: Var<'r, T>,
-        time: usize,
-        steps: Steps<'r, T>,
-        initial: Option<LstmState<'r, T>>,
-    ) -> Unrolled<'r, T, LstmState<'r, T>> {
-        Lstm::unroll(self.weights().repeated(x, time), steps, initial)
+        let [z, wh] = self.weights().read(input);
+        let (h, [last_h, last_c]) = z.lstm(wh, initial.map(|state| [state.h, state.c]), steps);
+        Unrolled { h, last: LstmState { h: last_h, c: last_c } }
     }
 }

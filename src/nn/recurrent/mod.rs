@@ -42,23 +42,37 @@ pub trait Recurrent {
     /// What it remembers from one step to the next, of all sequences: [batch, units] for each of its parts.
     type State<'r, T: Real>: Copy;
 
-    /// Goes through some steps of x, [batch, time, features], from these states, or from 0.
+    /// Goes through some steps of what it reads, from these states, or from 0.
     ///
     /// # Panics
     /// If the shapes do not fit, or a mask holds anything but 0 and 1.
+    #[track_caller]
+    fn unroll<'r, T: Real>(
+        &self,
+        input: Input<'r, T>,
+        steps: Steps<'r, T>,
+        initial: Option<Self::State<'r, T>>,
+    ) -> Unrolled<'r, T, Self::State<'r, T>>;
+
+    /// [`unroll`](Recurrent::unroll) on x, [batch, time, features].
+    ///
+    /// # Panics
+    /// As `unroll`.
     #[track_caller]
     fn run<'r, T: Real>(
         &self,
         x: Var<'r, T>,
         steps: Steps<'r, T>,
         initial: Option<Self::State<'r, T>>,
-    ) -> Unrolled<'r, T, Self::State<'r, T>>;
+    ) -> Unrolled<'r, T, Self::State<'r, T>> {
+        self.unroll(Input::Steps(x), steps, initial)
+    }
 
-    /// As [`run`](Recurrent::run) on x, [batch, features], given again at each of `time` steps, as to a decoder. The
+    /// [`unroll`](Recurrent::unroll) on x, [batch, features], given again at each of `time` steps, as to a decoder. The
     /// product of x with the first layer's weights is made once.
     ///
     /// # Panics
-    /// As `run`.
+    /// As `unroll`.
     #[track_caller]
     fn run_repeated<'r, T: Real>(
         &self,
@@ -66,7 +80,9 @@ pub trait Recurrent {
         time: usize,
         steps: Steps<'r, T>,
         initial: Option<Self::State<'r, T>>,
-    ) -> Unrolled<'r, T, Self::State<'r, T>>;
+    ) -> Unrolled<'r, T, Self::State<'r, T>> {
+        self.unroll(Input::Repeated(x, time), steps, initial)
+    }
 
     /// Goes through all steps of x, [batch, time, features], from 0.
     ///
@@ -76,6 +92,15 @@ pub trait Recurrent {
     fn forward<'r, T: Real>(&self, x: Var<'r, T>) -> Unrolled<'r, T, Self::State<'r, T>> {
         self.run(x, Steps::all(), None)
     }
+}
+
+/// What a recurrent layer reads.
+#[derive(Clone, Copy)]
+pub enum Input<'r, T> {
+    /// What each step has, [batch, time, features].
+    Steps(Var<'r, T>),
+    /// What all steps have, [batch, features], and how many they are.
+    Repeated(Var<'r, T>, usize),
 }
 
 /// What a recurrent layer made of its sequences.
@@ -119,39 +144,17 @@ impl<L: Recurrent> Recurrent for Bidirectional<L> {
     type State<'r, T: Real> = [L::State<'r, T>; 2];
 
     #[track_caller]
-    fn run<'r, T: Real>(
+    fn unroll<'r, T: Real>(
         &self,
-        x: Var<'r, T>,
+        input: Input<'r, T>,
         steps: Steps<'r, T>,
         initial: Option<Self::State<'r, T>>,
     ) -> Unrolled<'r, T, Self::State<'r, T>> {
-        let [first, second] = each_of(initial);
-        beside(self.forward.run(x, steps, first), self.backward.run(x, steps.reversed(), second))
+        let (first, second) = (initial.map(|[first, _]| first), initial.map(|[_, second]| second));
+        let there = self.forward.unroll(input, steps, first);
+        let back = self.backward.unroll(input, steps.reversed(), second);
+        Unrolled { h: Var::concat(&[there.h, back.h], 2), last: [there.last, back.last] }
     }
-
-    #[track_caller]
-    fn run_repeated<'r, T: Real>(
-        &self,
-        x: Var<'r, T>,
-        time: usize,
-        steps: Steps<'r, T>,
-        initial: Option<Self::State<'r, T>>,
-    ) -> Unrolled<'r, T, Self::State<'r, T>> {
-        let [first, second] = each_of(initial);
-        let there = self.forward.run_repeated(x, time, steps, first);
-        beside(there, self.backward.run_repeated(x, time, steps.reversed(), second))
-    }
-}
-
-/// The states of several layers, apart.
-fn each_of<S: Copy, const N: usize>(states: Option<[S; N]>) -> [Option<S>; N] {
-    states.map_or([None; N], |states| states.map(Some))
-}
-
-/// Two runs over the same steps, side by side.
-#[track_caller]
-fn beside<'r, T: Real, S>(one: Unrolled<'r, T, S>, other: Unrolled<'r, T, S>) -> Unrolled<'r, T, [S; 2]> {
-    Unrolled { h: Var::concat(&[one.h, other.h], 2), last: [one.last, other.last] }
 }
 
 /// Layers one upon the other: each takes the outputs of the one below for its input.
@@ -191,33 +194,28 @@ impl<L: Recurrent, const N: usize> Stack<L, N> {
         rate: f64,
         random: &mut Random,
     ) -> Unrolled<'r, T, [L::State<'r, T>; N]> {
-        let first = self.lowest().run(x, steps, initial.map(|states| states[0]));
-        self.above(first, steps, initial, Some((rate, random)))
+        self.through(Input::Steps(x), steps, initial, Some((rate, random)))
     }
 
+    /// Through all layers, with dropout between them if there is a rate.
     #[track_caller]
-    fn lowest(&self) -> &L {
-        self.0.first().expect("a stack has a layer")
-    }
-
-    /// The layers above the first, on its outputs.
-    #[track_caller]
-    fn above<'r, T: Real>(
+    fn through<'r, T: Real>(
         &self,
-        first: Unrolled<'r, T, L::State<'r, T>>,
+        input: Input<'r, T>,
         steps: Steps<'r, T>,
         initial: Option<[L::State<'r, T>; N]>,
         mut dropout: Option<(f64, &mut Random)>,
     ) -> Unrolled<'r, T, [L::State<'r, T>; N]> {
-        let Unrolled { mut h, last } = first;
+        let (lowest, above) = self.0.split_first().expect("a stack has a layer");
+        let Unrolled { mut h, last } = lowest.unroll(input, steps, initial.map(|states| states[0]));
         let mut all = [last; N];
         // A loop, since a closure would not know the caller's line.
-        for (k, layer) in self.0.iter().enumerate().skip(1) {
+        for (k, layer) in above.iter().enumerate() {
             if let Some((rate, random)) = &mut dropout {
                 h = h.dropout(*rate, random);
             }
-            let run = layer.run(h, steps, initial.map(|states| states[k]));
-            (h, all[k]) = (run.h, run.last);
+            let run = layer.run(h, steps, initial.map(|states| states[k + 1]));
+            (h, all[k + 1]) = (run.h, run.last);
         }
         Unrolled { h, last: all }
     }
@@ -227,26 +225,13 @@ impl<L: Recurrent, const N: usize> Recurrent for Stack<L, N> {
     type State<'r, T: Real> = [L::State<'r, T>; N];
 
     #[track_caller]
-    fn run<'r, T: Real>(
+    fn unroll<'r, T: Real>(
         &self,
-        x: Var<'r, T>,
+        input: Input<'r, T>,
         steps: Steps<'r, T>,
         initial: Option<Self::State<'r, T>>,
     ) -> Unrolled<'r, T, Self::State<'r, T>> {
-        let first = self.lowest().run(x, steps, initial.map(|states| states[0]));
-        self.above(first, steps, initial, None)
-    }
-
-    #[track_caller]
-    fn run_repeated<'r, T: Real>(
-        &self,
-        x: Var<'r, T>,
-        time: usize,
-        steps: Steps<'r, T>,
-        initial: Option<Self::State<'r, T>>,
-    ) -> Unrolled<'r, T, Self::State<'r, T>> {
-        let first = self.lowest().run_repeated(x, time, steps, initial.map(|states| states[0]));
-        self.above(first, steps, initial, None)
+        self.through(input, steps, initial, None)
     }
 }
 
@@ -290,20 +275,19 @@ impl Weights {
 
     /// z = x wx + b of all steps, and wh.
     #[track_caller]
-    fn of_steps<T: Real>(self, x: Var<'_, T>) -> [Var<'_, T>; 2] {
-        self.expect_inputs(x, 3, "[batch, time, ");
-        let r = x.recording();
-        [x.linear(r.param(self.wx), r.param(self.b)), r.param(self.wh)]
-    }
-
-    /// z = x wx + b, the same at each of `time` steps, and wh.
-    #[track_caller]
-    fn repeated<T: Real>(self, x: Var<'_, T>, time: usize) -> [Var<'_, T>; 2] {
-        self.expect_inputs(x, 2, "[batch, ");
+    fn read<T: Real>(self, input: Input<'_, T>) -> [Var<'_, T>; 2] {
+        let (Input::Steps(x) | Input::Repeated(x, _)) = input;
+        match input {
+            Input::Steps(_) => self.expect_inputs(x, 3, "[batch, time, "),
+            Input::Repeated(..) => self.expect_inputs(x, 2, "[batch, "),
+        }
         let r = x.recording();
         let z = x.linear(r.param(self.wx), r.param(self.b));
-        let (batch, wide) = (z.shape()[0], z.shape()[1]);
-        [z.unsqueeze(1).broadcast_to([batch, time, wide]), r.param(self.wh)]
+        let z = match input {
+            Input::Steps(_) => z,
+            Input::Repeated(_, time) => z.unsqueeze(1).broadcast_to([z.shape()[0], time, z.shape()[1]]),
+        };
+        [z, r.param(self.wh)]
     }
 
     /// Panics in the layer's name if x has another rank, or another number of inputs than the layer.

@@ -1,7 +1,7 @@
 //! The plain recurrent layer.
 
 use super::layouts;
-use super::{Recurrent, Steps, Unrolled, Weights};
+use super::{Input, Recurrent, Steps, Unrolled, Weights};
 use crate::ops::Real;
 use crate::params::{ParamId, Params};
 use crate::random::Random;
@@ -88,40 +88,20 @@ impl Rnn {
     fn weights(self) -> Weights {
         Weights { wx: self.wx, wh: self.wh, b: self.b }
     }
-
-    #[track_caller]
-    fn unroll<'r, T: Real>(
-        self,
-        [z, wh]: [Var<'r, T>; 2],
-        steps: Steps<'r, T>,
-        initial: Option<Var<'r, T>>,
-    ) -> Unrolled<'r, T, Var<'r, T>> {
-        let (h, last) = z.rnn(self.relu, wh, initial, steps);
-        Unrolled { h, last }
-    }
 }
 
 impl Recurrent for Rnn {
     type State<'r, T: Real> = Var<'r, T>;
 
     #[track_caller]
-    fn run<'r, T: Real>(
+    fn unroll<'r, T: Real>(
         &self,
-        x: Var<'r, T>,
+        input: Input<'r, T>,
         steps: Steps<'r, T>,
         initial: Option<Var<'r, T>>,
     ) -> Unrolled<'r, T, Var<'r, T>> {
-        self.unroll(self.weights().of_steps(x), steps, initial)
-    }
-
-    #[track_caller]
-    fn run_repeated<'r, T: Real>(
-        &self,
-        x: Var<'r, T>,
-        time: usize,
-        steps: Steps<'r, T>,
-        initial: Option<Var<'r, T>>,
-    ) -> Unrolled<'r, T, Var<'r, T>> {
-        self.unroll(self.weights().repeated(x, time), steps, initial)
+        let [z, wh] = self.weights().read(input);
+        let (h, last) = z.rnn(self.relu, wh, initial, steps);
+        Unrolled { h, last }
     }
 }
