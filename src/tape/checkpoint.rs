@@ -10,8 +10,7 @@ use super::handles::{Recording, Var};
 use super::memory::Segments;
 use super::node::{Kind, Node, NodeId};
 use super::record::Record;
-use crate::ops::Real;
-use crate::ops::checkpoint::Checkpoint;
+use crate::ops::{Op, Real};
 
 impl<T> Record<T> {
     /// Whether a node's value stands where it was written: not if it was computed in a segment that has been closed.
@@ -114,7 +113,7 @@ impl<'r, T: Real> Recording<'r, T> {
                 record.is_at_hand(&record.nodes()[result.id.index()])
             };
             if !kept {
-                *result = self.run(&Checkpoint.into(), &[*result], at);
+                *result = self.run(&Op::kept(), &[*result], at);
             }
         }
         self.tape.record.borrow_mut().segments.leaving = false;
