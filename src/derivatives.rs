@@ -58,7 +58,7 @@ pub fn jvp(
     direction: &Grads<f64>,
     f: impl for<'r> Fn(Recording<'r, f64>) -> Var<'r, f64>,
 ) -> (Tensor<f64>, Tensor<f64>) {
-    check_direction("jvp", params, direction);
+    params.expect_gradients("jvp", direction);
     let mut tape = Tape::new();
     let y = f(tape.record(params));
     let moving = lifted(params, direction.data());
@@ -92,7 +92,7 @@ pub fn hvp(
     direction: &Grads<f64>,
     f: impl for<'r> Fn(Recording<'r, f64>) -> Var<'r, f64>,
 ) -> (Grads<f64>, Grads<f64>) {
-    check_direction("hvp", params, direction);
+    params.expect_gradients("hvp", direction);
     let mut tape = Tape::new();
     let y = f(tape.record(params));
     let (mut gradient, mut product) = (params.zeros(), params.zeros());
@@ -180,9 +180,4 @@ pub fn hessian(x: &Tensor<f64>, f: impl for<'r> Fn(Var<'r, f64>) -> Var<'r, f64>
         direction[column] = 0.0;
     }
     hessian
-}
-
-#[track_caller]
-fn check_direction(method: &str, params: &Params<f64>, direction: &Grads<f64>) {
-    params.expect_gradients(method, direction);
 }

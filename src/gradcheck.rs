@@ -327,7 +327,7 @@ fn nodes_with_inputs(r: Recording<f64>) -> Vec<(Node, Vec<Tensor<f64>>)> {
 }
 
 /// The smooth piece that each element of each op is on, for the ops that have kinks.
-fn pieces(r: Recording<f64>) -> Vec<(&'static str, Vec<i64>)> {
+fn pieces(r: Recording<f64>) -> Pieces {
     let record = r.tape.record.borrow();
     let nodes = record.nodes();
     let mut pieces = Vec::new();

@@ -3,7 +3,7 @@
 use crate::element::Element;
 use crate::kernels::{OneByOne, map, put, softmax::for_each_log_sum, sum, sum_each, sum_pairs};
 use crate::matrix::size;
-use crate::ops::{Real, Reduction, Rule, Sample, SampleInput, index, no_mean};
+use crate::ops::{Real, Reduction, Rule, Sample, index, no_mean};
 use crate::tape::{Cotangents, Indices, Var};
 use crate::tensor::shape::Show;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
@@ -178,13 +178,7 @@ impl Rule for CrossEntropy {
                     let op = CrossEntropy { target: Target::Probability, smoothing, reduction };
                     samples.push(Sample::within(op, [(shape, (-2.0, 2.0)), (shape, (0.1, 1.0))]));
                     let op = CrossEntropy { target: Target::Index, ..op };
-                    samples.push(Sample {
-                        op: op.into(),
-                        inputs: vec![
-                            SampleInput::Real(shape.into(), (-2.0, 2.0)),
-                            SampleInput::Index(rows.clone(), shape[shape.len() - 1]),
-                        ],
-                    });
+                    samples.push(Sample::indexed(op, [shape, &rows], shape[shape.len() - 1]));
                 }
             }
         }
@@ -226,8 +220,8 @@ impl<'r, T: Real> Var<'r, T> {
         self.cross_entropy_smoothed(classes, 0.0, reduction)
     }
 
-    /// As [`cross_entropy`](Var::cross_entropy), with label smoothing: each class has the target probability
-    /// `smoothing` / classes, and the named one 1 − `smoothing` more.
+    /// [`cross_entropy`](Var::cross_entropy) with label smoothing: each class has the target probability `smoothing` /
+    /// classes, and the named one 1 − `smoothing` more.
     ///
     /// Source: C. Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2016, section 7.
     ///
@@ -275,7 +269,7 @@ impl<'r, T: Real> Var<'r, T> {
         self.cross_entropy_soft_smoothed(target, 0.0, reduction)
     }
 
-    /// As [`cross_entropy_soft`](Var::cross_entropy_soft), with label smoothing: the target probabilities are
+    /// [`cross_entropy_soft`](Var::cross_entropy_soft) with label smoothing: the target probabilities are
     /// (1 − `smoothing`) t + `smoothing` / classes.
     ///
     /// # Panics

@@ -181,7 +181,7 @@ pub struct Stack<L, const N: usize>(
 );
 
 impl<L: Recurrent, const N: usize> Stack<L, N> {
-    /// As [`run`](Recurrent::run), with [dropout](Var::dropout) between the layers: of all outputs but the last layer's.
+    /// [`run`](Recurrent::run) with [dropout](Var::dropout) between the layers: of all outputs but the last layer's.
     ///
     /// # Panics
     /// As `run`, or if the rate is not in [0, 1).
@@ -235,7 +235,7 @@ impl<L: Recurrent, const N: usize> Recurrent for Stack<L, N> {
     }
 }
 
-/// What of a layer does not depend on its kind: z = x wx + b, and wh.
+/// The parameters that every kind of recurrent layer has: wx and b, for z = x wx + b, and the recurrent weights wh.
 #[derive(Clone, Copy)]
 struct Weights {
     wx: ParamId,
@@ -266,6 +266,7 @@ impl Weights {
         Weights::add(params, name, [wx, wh, Tensor::zeros([wide])])
     }
 
+    /// Adds `name.wx`, `name.wh` and `name.b` with these values.
     #[track_caller]
     fn add<T: Real>(params: &mut Params<T>, name: &str, [wx, wh, b]: [Tensor<T>; 3]) -> Weights {
         let wx = params.add(format!("{name}.wx"), wx);
