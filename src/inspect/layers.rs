@@ -21,7 +21,7 @@ pub struct LayerSummary {
     pub frozen: usize,
     /// Floating-point operations forward, of the ops that read its parameters.
     pub forward_flops: u64,
-    /// The same backward: none for the gradient of what is frozen.
+    /// Floating-point operations backward, of the same ops: none for the gradient of what is frozen.
     pub backward_flops: u64,
 }
 

@@ -105,7 +105,7 @@ vectorize! {
         let rows = x.chunks_exact(cols).zip(gx.chunks_exact_mut(cols));
         for ((x, gx), (&y, &gy)) in rows.zip(y.iter().zip(gy)) {
             if root && y == T::ZERO {
-                // Nothing, but for what forward mode found along its direction.
+                // The gradient is 0; its tangent is what forward mode found along its direction.
                 let (d, along) = (centered(x, |x| x), y.tangent());
                 let slope = if along == T::ZERO { T::ZERO } else { gy.tangent() / (along * divisor) };
                 put(gx, x.iter().map(|&x| (slope * d(x).tangent()).times_epsilon()), accum);

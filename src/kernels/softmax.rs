@@ -49,6 +49,7 @@ fn shift<T: Element>(x: &[T]) -> T {
     if max.to_f64().is_finite() { max } else { T::ZERO }
 }
 
+/// `y = x − shift`
 #[inline(always)]
 fn subtract<T: Element>(x: &[T], shift: T, y: &mut [T]) {
     for (y, &x) in y.iter_mut().zip(x) {

@@ -190,6 +190,7 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
     }
 }
 
+/// Each number times its weight, or as it is if there are no weights.
 #[track_caller]
 fn weighted<'r, T: Real>(x: Var<'r, T>, weights: Option<Var<'r, T>>) -> Var<'r, T> {
     if let Some(weights) = weights { x * weights } else { x }

@@ -7,7 +7,7 @@
 //!
 //! A prediction and its target have one shape, here and in those methods: nothing is broadcast, since a prediction \[n\]
 //! against a target [n, 1] would quietly compare all pairs. A mean over no samples is no number: a loss of an empty batch
-//! panics, with the line that asked for it.
+//! panics, with the line that asked for it. No vjp stands here, and no kernel: a loss is a formula on the methods of [`Var`].
 
 mod classes;
 
@@ -123,7 +123,7 @@ pub fn bce_with_positives<'r, T: Real>(
     bce_weighted(logits, target, positive).mean()
 }
 
-/// As [`bce_with_positives`], for each element: to be multiplied by weights of one's own, and reduced.
+/// The loss of each element that [`bce_with_positives`] takes the mean of: to be multiplied by weights of one's own, and reduced.
 ///
 /// # Panics
 /// If the shapes differ, or weights do not broadcast to them.

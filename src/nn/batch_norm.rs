@@ -11,10 +11,10 @@ use crate::tensor::{Axes, Tensor};
 /// running ones.
 ///
 /// Both are functions to be called, and there is no mode to be in. [`train`](BatchNorm::train) normalizes by the mean and the
-/// biased variance of all samples (and places) of a channel; the gradient flows through both. It leaves them in a
+/// biased variance of a channel over all samples (and pixels, or steps); the gradient flows through both. It leaves them in a
 /// [`BatchStatistics`], from which [`follow`](BatchNorm::follow) moves the running statistics after the step.
-/// [`forward`](BatchNorm::forward) reads the running ones. They are [frozen](Params::freeze) parameters, `name.mean` and `name.variance`, so that they are
-/// saved, loaded and averaged with the model.
+/// [`forward`](BatchNorm::forward) reads the running ones. They are [frozen](Params::freeze) parameters, `name.mean` and
+/// `name.variance`, so that they are saved, loaded and averaged with the model.
 ///
 /// Source: S. Ioffe and C. Szegedy, Batch Normalization, 2015.
 ///
@@ -100,7 +100,7 @@ pub struct BatchStatistics<T> {
 }
 
 impl<T: Element> BatchStatistics<T> {
-    /// Of no batch yet.
+    /// Statistics of no batch yet.
     pub fn new() -> Self {
         BatchStatistics { mean: Vec::new(), variance: Vec::new(), count: 0 }
     }
@@ -231,6 +231,7 @@ pub fn normalize_batch<'r, T: Real>(
     (normalize(x, axis, eps, [mean, variance], learned), [mean, variance])
 }
 
+/// (x − mean) / √(variance + ε) · scale + shift, with a number of each for every index of an axis.
 #[track_caller]
 fn normalize<'r, T: Real>(
     x: Var<'r, T>,

@@ -18,7 +18,7 @@ pub struct Affine {
 }
 
 impl Affine {
-    /// Of a vector along the axis, in a tensor of this rank.
+    /// The strides of a vector along the axis, repeated to a tensor of this rank: 1 along the axis, 0 along the others.
     fn strides(&self, rank: usize) -> Strides {
         (0..rank).map(|axis| usize::from(axis == self.axis)).collect()
     }
@@ -66,6 +66,8 @@ impl Rule for Affine {
         }
     }
 
+    /// Forward, y = (x − c) s + b with s, b and c the same for all elements of an index of the axis, over which the sums go. So:
+    ///
     /// gx = gy s, gs = Σ gy (x − c), gb = Σ gy, gc = −Σ gy s
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let shape = gy.shape;

@@ -15,7 +15,7 @@ pub(in crate::kernels) struct Rows<T> {
     pub count: usize,
     /// Columns of the panel.
     pub cols: usize,
-    /// Places `starts[i]..starts[i + 1]` are the entries of row i.
+    /// Entries `starts[i]..starts[i + 1]`, counted by row, are those of row i.
     pub starts: *const u32,
     /// Of each entry, by row: the value, and the row of b that it multiplies.
     pub values: *const T,

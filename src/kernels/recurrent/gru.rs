@@ -1,6 +1,7 @@
 //! The steps of gated recurrent units.
 
-#![allow(clippy::needless_range_loop)] // as beside
+// An index runs through all parts of a row at once.
+#![allow(clippy::needless_range_loop)]
 
 use super::{
     Sequences, row, row_mut, sigmoid_in_place, slope_of_sigmoid, slope_of_tanh, tanh_in_place, three,
