@@ -12,7 +12,8 @@ use crate::tape::{Recording, Tape, Var};
 use crate::tensor::Tensor;
 
 /// Runs everything that was recorded up to `y` again, over dual numbers; a parameter's tangent is its element of
-/// `direction`. For second derivatives the tangents at tips are those along the direction ([`along_direction`](crate::ops::Rule::along_direction)).
+/// `direction`. For second derivatives the tangents where a function has a tip are those along the direction
+/// ([`along_direction`](crate::ops::Rule::along_direction)).
 #[inline] // as what computes with dual numbers: compiled where it is called
 fn replay<'d>(y: Var<'_, f64>, onto: Recording<'d, Dual<f64>>, second: bool) -> Var<'d, Dual<f64>> {
     let mut again: Vec<Var<Dual<f64>>> = Vec::new();

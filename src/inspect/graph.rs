@@ -6,7 +6,8 @@ use crate::tape::{Node, NodeId, Recording};
 /// Everything that was recorded since the tape's last [`record`](crate::Tape::record): a Wengert list.
 ///
 /// Printed, it is a line a node: number, what it is, inputs, shape, density if it was measured, the line of the program
-/// that made it, and for a product which of its parts skipped zeros. [`to_dot`](Graph::to_dot) and [`to_mermaid`](Graph::to_mermaid) draw it.
+/// that made it, and for a product which of its parts skipped zeros. [`to_dot`](Graph::to_dot) and
+/// [`to_mermaid`](Graph::to_mermaid) draw it.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor};

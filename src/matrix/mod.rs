@@ -92,8 +92,8 @@ pub struct ReluLayer<'a, T> {
     pub plus: T,
 }
 
-/// The matrix products of a number type. The provided methods are the [`reference`](mod@reference); `f32` and `f64` override them with
-/// the fast kernels, and [`Dual`] inherits them, so that every product differentiates forward as well.
+/// The matrix products of a number type. The provided methods are the [`reference`](mod@reference); `f32` and `f64` override
+/// them with the fast kernels, and [`Dual`] inherits them, so that every product differentiates forward as well.
 pub trait Products: Element {
     /// `c (=, +=) epilogue(a b)` with a of `size[0]` x `size[1]` and b of `size[1]` x `size[2]`.
     ///

@@ -1,4 +1,5 @@
-//! The products by their definitions: the defaults of [`Products`](crate::matrix::Products), and what every kernel is tested against.
+//! The products by their definitions: the defaults of [`Products`](crate::matrix::Products), and what every kernel is tested
+//! against.
 
 use super::size::{check_exact, check_no_overlap, check_operand, check_steps};
 use super::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer, Sparse, Support};
@@ -222,7 +223,8 @@ pub(crate) fn check_relu_layer<T>(layer: &ReluLayer<T>, gw: &[T], gb: &[T]) {
     check_exact("relu_layer_vjp: gb", gb.len(), [1, n]);
 }
 
-/// `gw (=, +=) xᵀ g`, `gb (=, +=) Σ g`: [`Products::relu_layer_vjp`](crate::matrix::Products::relu_layer_vjp) by its definition.
+/// `gw (=, +=) xᵀ g`, `gb (=, +=) Σ g`: [`Products::relu_layer_vjp`](crate::matrix::Products::relu_layer_vjp) by its
+/// definition.
 ///
 /// # Panics
 /// As [`Products::relu_layer_vjp`](crate::matrix::Products::relu_layer_vjp).

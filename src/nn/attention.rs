@@ -8,12 +8,12 @@ use crate::random::Random;
 use crate::tape::{Indices, Var};
 use crate::tensor::Tensor;
 
-/// softmax(q kᵀ / √d) v: scaled dot-product attention, for queries [.., n, d], keys [.., m, d] and values [.., m, e]; the result
-/// is [.., n, e].
+/// softmax(q kᵀ / √d) v: scaled dot-product attention, for queries [.., n, d], keys [.., m, d] and values [.., m, e]; the
+/// result is [.., n, e].
 ///
 /// `mask` is 1 where a query may attend to a key and 0 elsewhere; it broadcasts to [.., n, m]. What is masked has the weight 0
-/// exactly. A query that may attend to nothing gets the zero vector, and hands no gradient on. Keys and values must be finite also
-/// where nobody attends to them, since a weight of 0 multiplies: 0 · NaN is NaN.
+/// exactly. A query that may attend to nothing gets the zero vector, and hands no gradient on. Keys and values must be finite
+/// also where nobody attends to them, since a weight of 0 multiplies: 0 · NaN is NaN.
 ///
 /// Source: A. Vaswani et al., Attention Is All You Need, 2017, section 3.2.1.
 ///
@@ -85,8 +85,8 @@ pub fn padding_mask<T: Real>(indices: Indices<'_, T>, padding: usize) -> Var<'_,
     indices.is_not(padding).unsqueeze(1).unsqueeze(1)
 }
 
-/// Several attentions side by side: queries, keys and values are dense layers of the inputs, cut into heads; a fourth dense layer
-/// reads what all heads found.
+/// Several attentions side by side: queries, keys and values are dense layers of the inputs, cut into heads; a fourth dense
+/// layer reads what all heads found.
 ///
 /// Source: A. Vaswani et al., Attention Is All You Need, 2017, section 3.2.2.
 ///

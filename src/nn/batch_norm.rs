@@ -62,8 +62,8 @@ pub struct Running {
     pub keep: f64,
     /// What share of the batch's is added.
     pub take: f64,
-    /// Whether the running variance follows the unbiased one, Σ (x − mean)² / (n − 1), though it is the biased one that a batch is
-    /// normalized by.
+    /// Whether the running variance follows the unbiased one, Σ (x − mean)² / (n − 1), though it is the biased one that a
+    /// batch is normalized by.
     pub unbiased: bool,
 }
 
@@ -192,12 +192,12 @@ impl BatchNorm {
     }
 }
 
-/// (x − mean) / √(variance + ε) · s + b for each index of an axis, by the statistics of the batch, over all other axes; and those:
-/// the mean and the biased variance, \[channels\]. What [`BatchNorm::train`] does, with no parameters of its own.
+/// (x − mean) / √(variance + ε) · s + b for each index of an axis, by the statistics of the batch, over all other axes; and
+/// those: the mean and the biased variance, \[channels\]. What [`BatchNorm::train`] does, with no parameters of its own.
 ///
 /// # Panics
-/// If there is no such axis, scale or shift are not one number for each index of it, ε is not positive, or a channel has one number
-/// only, which has no variance.
+/// If there is no such axis, scale or shift are not one number for each index of it, ε is not positive, or a channel has one
+/// number only, which has no variance.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, nn};

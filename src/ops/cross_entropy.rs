@@ -121,8 +121,8 @@ impl Rule for CrossEntropy {
     ///
     /// gz = g (softmax(z) Σt' − t'), gt = −g keep log softmax(z)
     ///
-    /// Of each target's loss, g is that of the target. Where it is 0, because the target is ignored, so is the row, whatever its
-    /// logits are.
+    /// Of each target's loss, g is that of the target. Where it is 0, because the target is ignored, so is the row, whatever
+    /// its logits are.
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let (z, t) = (x[0].data, x[1].data);
         let classes = x[0].shape[x[0].shape.len() - 1];
@@ -200,8 +200,8 @@ fn check_smoothing(smoothing: f64) {
 
 /// # Cross-entropy
 impl<'r, T: Real> Var<'r, T> {
-    /// −Σ log softmax(logits)\[class\], or the mean over samples; classes lie along the last axis. With classes to be ignored, or
-    /// weights: [`loss::CrossEntropy`](crate::loss::CrossEntropy).
+    /// −Σ log softmax(logits)\[class\], or the mean over samples; classes lie along the last axis. With classes to be ignored,
+    /// or weights: [`loss::CrossEntropy`](crate::loss::CrossEntropy).
     ///
     /// # Panics
     /// If there is not one class number a row, one is out of range, or there are no samples to take the mean over.

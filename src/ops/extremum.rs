@@ -88,8 +88,8 @@ impl<'r, T: Real> Var<'r, T> {
         self.maximum(other)
     }
 
-    /// The largest over these axes, which go, or over all, `..`; ties share the gradient evenly; NaN if any element is. The last
-    /// axes are the fast ones.
+    /// The largest over these axes, which go, or over all, `..`; ties share the gradient evenly; NaN if any element is. The
+    /// last axes are the fast ones.
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, or there are no elements along them.

@@ -16,7 +16,8 @@ pub struct Gather {
 }
 
 impl Gather {
-    /// Calls `each` with the number of each index, and the offset of the element that it names in a row-major tensor of shape `x`.
+    /// Calls `each` with the number of each index, and the offset of the element that it names in a row-major tensor of shape
+    /// `x`.
     fn for_each<T: Element>(&self, x: &[usize], indices: View<T>, mut each: impl FnMut(usize, usize)) {
         let mut strides: Strides = row_major(x);
         let along = std::mem::take(&mut strides[self.axis]);

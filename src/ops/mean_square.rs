@@ -92,8 +92,8 @@ impl Rule for MeanSquare {
 /// # Squares about a center
 impl<T: Real> Var<'_, T> {
     /// Σ (x − c)² / n over these axes, which go; `center` has the shape that is left. About the mean it is the variance:
-    /// [`variance_axes`](Var::variance_axes) finds the mean by itself, and is for any axes as exact, but copies what it does not
-    /// find in rows.
+    /// [`variance_axes`](Var::variance_axes) finds the mean by itself, and is for any axes as exact, but copies what it does
+    /// not find in rows.
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, there is nothing to take the mean over, or the center has another shape.

@@ -87,7 +87,8 @@ impl<T: Real> Var<'_, T> {
         self.normalized("normalize", axis, Normalize { center: true, eps })
     }
 
-    /// x / √(mean of x² + ε) along an axis: [`normalize`](Var::normalize) about 0 instead of the mean. The last axis is the fast one.
+    /// x / √(mean of x² + ε) along an axis: [`normalize`](Var::normalize) about 0 instead of the mean. The last axis is the
+    /// fast one.
     ///
     /// Source: B. Zhang and R. Sennrich, Root Mean Square Layer Normalization, 2019.
     ///

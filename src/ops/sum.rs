@@ -91,7 +91,8 @@ impl Rule for Sum {
 
 /// # Sums and means
 impl<T: Real> Var<'_, T> {
-    /// Σ over all elements; 0 if there are none. Over one axis it is [`sum_axes(0)`](Var::sum_axes), over several `sum_axes([0, 2])`.
+    /// Σ over all elements; 0 if there are none. Over one axis it is [`sum_axes(0)`](Var::sum_axes), over several
+    /// `sum_axes([0, 2])`.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor};

@@ -7,8 +7,9 @@ use crate::element::Element;
 
 /// # Freezing
 impl<T: Element> Params<T> {
-    /// Keeps a parameter as it is until it is [unfrozen](Params::unfreeze). On the tape it is a constant: no product is computed
-    /// for its gradient, which is 0. An optimizer, its decay included, leaves it and what is remembered of it untouched.
+    /// Keeps a parameter as it is until it is [unfrozen](Params::unfreeze). On the tape it is a constant: no product is
+    /// computed for its gradient, which is 0. An optimizer, its decay included, leaves it and what is remembered of it
+    /// untouched.
     ///
     /// Takes effect with the next recording.
     ///
@@ -45,7 +46,8 @@ impl<T: Element> Params<T> {
         self.param_mut(id).frozen = false;
     }
 
-    /// Freezes a whole layer: the parameter of this name, and all whose names begin with it and a dot. Gives how many those are.
+    /// Freezes a whole layer: the parameter of this name, and all whose names begin with it and a dot. Gives how many those
+    /// are.
     ///
     /// # Panics
     /// If there is none, since a mistyped name would let everything learn.

@@ -118,7 +118,8 @@ impl<T: Real> Sweep<'_, T> {
     }
 
     /// [`pull_back`](Self::pull_back) where there is something to attend to: cotangents may be passed on at non-zero positions
-    /// alone, and the profiler and the search for NaN are told. Out of line, so that the plain path stays short (`docs/adr/0015`).
+    /// alone, and the profiler and the search for NaN are told. Out of line, so that the plain path stays short
+    /// (`docs/adr/0015`).
     #[inline(never)]
     fn pull_back_attended(&mut self, op: &Op, i: usize, place: &Place, watch: Option<&mut Watch>) {
         self.pull_back::<true>(op, i, place, watch);

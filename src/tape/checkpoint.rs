@@ -62,8 +62,8 @@ impl<'r, T: Real> Recording<'r, T> {
     /// across the end of a segment may run in another order than without it.)
     ///
     /// A recording of T steps in segments of about √T needs memory for some 2 √T steps instead of T, and a third more time.
-    /// (What is known of zeros is kept for all.) A checkpoint inside of a segment is a part of it. What the segment computes and
-    /// does not return cannot be used or read afterwards.
+    /// (What is known of zeros is kept for all.) A checkpoint inside of a segment is a part of it. What the segment computes
+    /// and does not return cannot be used or read afterwards.
     ///
     /// Source: A. Griewank, Achieving Logarithmic Growth of Temporal and Spatial Complexity in Reverse Automatic
     /// Differentiation, 1992; T. Chen, B. Xu, C. Zhang and C. Guestrin, Training Deep Nets with Sublinear Memory Cost, 2016.

@@ -120,7 +120,8 @@ impl<T: Element> Cotangents<'_, T> {
     }
 
     /// `gx += g sign(x)`, the slope of an l1 penalty, for input `k`, whose value is `x`. If x is a parameter, it is added at
-    /// once. Else only the number g is kept beside the cotangent, and added when the vjp of x's op reads it: no array is written.
+    /// once. Else only the number g is kept beside the cotangent, and added when the vjp of x's op reads it: no array is
+    /// written.
     pub(crate) fn add_signs(&mut self, k: usize, g: T, x: &[T]) {
         match &self.slots[k].place {
             Place::Nowhere => {}

@@ -33,7 +33,7 @@ pub(crate) struct Record<T> {
     pub nodes: Vec<Node>,
     /// How many nodes this recording has.
     pub recorded: usize,
-    /// Whether this recording has been the same as the last one so far.
+    /// Whether this recording has equalled the last one so far, node for node.
     repeating: bool,
     /// Values of all nodes of a recording, one after the other.
     pub values: Arena<T>,

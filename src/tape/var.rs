@@ -171,9 +171,10 @@ impl<'r, T: Real> Var<'r, T> {
         self.recording.check_obligations(std::iter::once(self.id));
     }
 
-    /// The gradients of this loss, as [`backward`](Var::backward) gives them, in a recording that holds several losses, of which
-    /// each has its own parameters to teach: what was built to be part of the loss, a penalty, must be part of one of `losses`.
-    /// They are all that the recording holds, this one among them. Overwrites `grads` by the gradients of this loss alone.
+    /// The gradients of this loss, as [`backward`](Var::backward) gives them, in a recording that holds several losses, of
+    /// which each has its own parameters to teach: what was built to be part of the loss, a penalty, must be part of one of
+    /// `losses`. They are all that the recording holds, this one among them. Overwrites `grads` by the gradients of this loss
+    /// alone.
     ///
     /// # Panics
     /// As `backward`, or if a loss is of another recording.
@@ -206,7 +207,8 @@ impl<'r, T: Real> Var<'r, T> {
         self.recording.check_obligations(others.chain([self.id]));
     }
 
-    /// Adds the gradients of this scalar to `grads`, which [`backward`](Var::backward) overwrites: for a batch that is fed in parts.
+    /// Adds the gradients of this scalar to `grads`, which [`backward`](Var::backward) overwrites: for a batch that is fed in
+    /// parts.
     ///
     /// # Panics
     /// As `backward`.

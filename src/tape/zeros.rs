@@ -1,9 +1,9 @@
 //! What a recording knows of zeros: which values' entries have been found, and where cotangents need entries only.
 //!
 //! A matrix product asks for the entries of its first operand when it is recorded. They are looked for if the operand
-//! is of a kind that tends to have zeros, a sample of its rows has many, and the [rule](crate::kernels::cost::finding_pays) says that
-//! the product gains. What was found is remembered for as long as the recording lasts, so that all later ops use
-//! it too.
+//! is of a kind that tends to have zeros, a sample of its rows has many, and the [rule](crate::kernels::cost::finding_pays)
+//! says that the product gains. What was found is remembered for as long as the recording lasts, so that all later ops use it
+//! too.
 
 use std::fmt;
 use std::sync::OnceLock;

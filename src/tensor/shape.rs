@@ -127,7 +127,8 @@ impl Axes {
         Axes(axes.iter().fold(0, |set, axis| set | 1 << axis))
     }
 
-    /// The set of the axes in a list, each of which must be an axis of this shape and stand there once. A panic names the method.
+    /// The set of the axes in a list, each of which must be an axis of this shape and stand there once. A panic names the
+    /// method.
     #[track_caller]
     pub(crate) fn listed(method: &str, axes: impl AxisList, shape: &Shape) -> Self {
         let axes = axes.axes(shape.rank());

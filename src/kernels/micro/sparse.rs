@@ -32,8 +32,8 @@ pub(in crate::kernels) struct Rows<T> {
     pub finish: Finish<T>,
 }
 
-/// Columns of `c (=, +=) aᵀ g` in one panel of columns of g, and `values (=, +=) g bᵀ` summed over that panel: a is [rows, units]
-/// and sparse, g [rows, cols], c and b [units, cols], and there is one of the values an entry of a.
+/// Columns of `c (=, +=) aᵀ g` in one panel of columns of g, and `values (=, +=) g bᵀ` summed over that panel: a is [rows,
+/// units] and sparse, g [rows, cols], c and b [units, cols], and there is one of the values an entry of a.
 pub(in crate::kernels) struct Columns<T> {
     pub units: usize,
     /// Columns of the panel.

@@ -18,8 +18,8 @@ use crate::random::Random;
 use crate::tape::Var;
 use crate::tensor::Tensor;
 
-/// A layer that goes through sequences step by step: [`Lstm`], [`Gru`], [`Rnn`], and what is built of them, [`Bidirectional`] and
-/// [`Stack`].
+/// A layer that goes through sequences step by step: [`Lstm`], [`Gru`], [`Rnn`], and what is built of them, [`Bidirectional`]
+/// and [`Stack`].
 ///
 /// ```
 /// use quietgrad::nn::{Lstm, Recurrent, Steps, Unrolled};
@@ -244,8 +244,8 @@ struct Weights {
 }
 
 impl Weights {
-    /// Adds `name.wx` \[inputs, gates · units\], Glorot-uniform for each gate, `name.wh` \[units, gates · units\], orthogonal for
-    /// each gate, and `name.b`, all zero.
+    /// Adds `name.wx` \[inputs, gates · units\], Glorot-uniform for each gate, `name.wh` \[units, gates · units\], orthogonal
+    /// for each gate, and `name.b`, all zero.
     #[track_caller]
     fn drawn<T: Real>(
         params: &mut Params<T>,

@@ -119,8 +119,8 @@ impl Rule for Conv {
         Ok([x[0][0], x[1][0]].into_iter().chain(size.map[2 - self.axes..].iter().copied()).collect())
     }
 
-    /// With relu, the output is zero in many places, and gy is read where it is not; but the products with gy are dense, so that
-    /// all of its memory must be there.
+    /// With relu, the output is zero in many places, and gy is read where it is not; but the products with gy are dense, so
+    /// that all of its memory must be there.
     fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
         if self.relu { ZeroRule { entries: OnEntries::Ignores, ..ZeroRule::RELU } } else { ZeroRule::DENSE }
     }
@@ -150,8 +150,8 @@ impl Rule for Conv {
         gy.read(y, |gy| products(&size, x, gy, gx));
     }
 
-    /// Forward, y[n, o, i] = Σ w[o, c, k] x[n, c, i · stride + k · dilation − before] + b[o], the sum over c and k. Each product
-    /// hands gy on to both of its factors. So:
+    /// Forward, y[n, o, i] = Σ w[o, c, k] x[n, c, i · stride + k · dilation − before] + b[o], the sum over c and k. Each
+    /// product hands gy on to both of its factors. So:
     ///
     /// gx = wᵀ * gy, gw = gy * x, gb = Σ gy of each channel
     fn vjp<T: Real>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {

@@ -152,8 +152,8 @@ impl<const D: usize> Convolution<D> {
     }
 }
 
-/// A number for each of the two axes of an image, from one for each of one or two axes. One axis is that of the width: a line is
-/// an image of height 1, and its number for the height is `of_height`.
+/// A number for each of the two axes of an image, from one for each of one or two axes. One axis is that of the width: a line
+/// is an image of height 1, and its number for the height is `of_height`.
 pub(in crate::ops) fn of_two<const D: usize, N: Copy>(each: [N; D], of_height: N) -> [N; 2] {
     match each[..] {
         [width] => [of_height, width],
@@ -174,8 +174,8 @@ pub(in crate::ops) fn image_of(shape: &[usize]) -> [usize; 2] {
 /// The most pixels that an image may have along an axis, padding included.
 pub(in crate::ops) const LONGEST: usize = 1 << 31;
 
-/// How a kernel moves over an image: what the ops of convolutions and of their transposes have in common. Of one axis, the second
-/// of each pair counts.
+/// How a kernel moves over an image: what the ops of convolutions and of their transposes have in common. Of one axis, the
+/// second of each pair counts.
 #[derive(Clone, Copy)]
 struct Moves {
     axes: usize,

@@ -61,8 +61,9 @@ impl Rule for Gru {
         self.cell().mask().map(|mask| (mask, 2))
     }
 
-    /// Kept: r, u, n and q, where q is what r multiplies (the product h wh + bias), or r h if the gate comes before the product;
-    /// and h after each step and before the first. Scratch: the cotangents of what went into the gates, and the sums of those.
+    /// Kept: r, u, n and q, where q is what r multiplies (the product h wh + bias), or r h if the gate comes before the
+    /// product; and h after each step and before the first. Scratch: the cotangents of what went into the gates, and the sums
+    /// of those.
     fn room(&self, x: &[&[usize]]) -> Room {
         let room = self.cell().room(x, 4, 4);
         let [batch, _, units] = sizes(x);
@@ -195,10 +196,10 @@ impl Rule for Gru {
 
 /// # Recurrent layers
 impl<'r, T: Real> Var<'r, T> {
-    /// The steps of a GRU over `self` = x wx + b, \[batch, time, 3 units\], with recurrent weights wh \[units, 3 units\]; the gates
-    /// stand in the order r, u, n, for reset, update and new. If there is a `bias` \[units\], the reset gate comes after
-    /// the product, and it is added there ([`Reset::AfterProduct`]); else the gate comes before. Gives h of all
-    /// steps, \[batch, time, units\], and the final one, \[batch, units\]. `initial` is h to begin with, 0 if none.
+    /// The steps of a GRU over `self` = x wx + b, \[batch, time, 3 units\], with recurrent weights wh \[units, 3 units\]; the
+    /// gates stand in the order r, u, n, for reset, update and new. If there is a `bias` \[units\], the reset gate comes after
+    /// the product, and it is added there ([`Reset::AfterProduct`]); else the gate comes before. Gives h of all steps,
+    /// \[batch, time, units\], and the final one, \[batch, units\]. `initial` is h to begin with, 0 if none.
     ///
     /// r, u = σ(z + h wh); n = tanh(z + r (h wh + bias)), or tanh(z + (r h) wh); h' = (1 − u) n + u h.
     ///

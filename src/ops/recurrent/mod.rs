@@ -53,7 +53,7 @@ impl<'r, T> Steps<'r, T> {
         Steps { mask: Some(mask), reverse: false }
     }
 
-    /// The same steps in the opposite order. The output of a step still stands at its time.
+    /// These steps in the opposite order. The output of a step still stands at its time.
     #[must_use]
     pub fn reversed(self) -> Self {
         Steps { reverse: !self.reverse, ..self }
@@ -150,7 +150,8 @@ impl Cell {
         Ok(Shape::from([size::product(&[batch, time.saturating_add(self.states)]), units]))
     }
 
-    /// Room for `kept` numbers for each unit of each step, `scratch` on the way back, and the states of all steps and the first.
+    /// Room for `kept` numbers for each unit of each step, `scratch` on the way back, and the states of all steps and the
+    /// first.
     fn room(self, x: &[&[usize]], kept: usize, scratch: usize) -> Room {
         let [batch, time, units] = sizes(x);
         let steps = |count: usize| size::product(&[batch, time, units, count]);
