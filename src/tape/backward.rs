@@ -4,12 +4,12 @@
 //! splitting the arena there separates what its vjp reads from what it writes. No topological sort, no recursion, no
 //! map from nodes to gradients.
 //!
-//! Where zeros have been found, a cotangent may consist of entries: [`flow`](super::flow) says what a vjp is given then.
+//! Where zeros have been found, a cotangent may consist of entries: [`incoming`](super::incoming) says what a vjp is given then.
 
 use std::ops::Range;
 
 use super::cotangents::{Cotangents, Flow, Receivers};
-use super::flow::{Incoming, Lent, RunOn};
+use super::incoming::{Incoming, Lent, RunOn};
 use super::memory::Place;
 use super::node::{Kind, Node, NodeId};
 use super::record::Record;
