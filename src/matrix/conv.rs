@@ -125,7 +125,7 @@ pub(crate) struct ConvFinish<'a, T> {
     pub accum: Accum,
 }
 
-/// `map = finish(weights * image)`
+/// `map = finish(weights * image)`: y from w and x, shaped as `s` says.
 pub(crate) fn conv<T: Element>(s: &ConvSize, x: &[T], w: &[T], finish: ConvFinish<T>, y: &mut [T]) {
     s.check(x.len(), w.len(), y.len());
     if finish.accum == Accum::Replace {
@@ -138,7 +138,7 @@ pub(crate) fn conv<T: Element>(s: &ConvSize, x: &[T], w: &[T], finish: ConvFinis
     }
 }
 
-/// `image (=, +=) weightsᵀ * map + bias`
+/// `image (=, +=) weightsᵀ * map + bias`: gx from w and gy, shaped as `s` says; the bias has a number for each channel of gx.
 pub(crate) fn conv_transpose<T: Element>(
     s: &ConvSize,
     w: &[T],

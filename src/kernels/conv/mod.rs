@@ -37,7 +37,7 @@ thread_local! {
     static BUFFERS: Kept<3> = const { kept() };
 }
 
-/// A convolution's operands: which of them is written depends on the product.
+/// A convolution's operands, shaped as [`ConvSize`] says: which of them is written depends on the product.
 pub(in crate::kernels) struct Operands<'a, T> {
     size: &'a ConvSize,
     image: Shared<T>,

@@ -148,7 +148,8 @@ vectorize! {
     }
 }
 
-/// `gx (=, +=) gy` at the first of each window, in row order, that is y; 0 elsewhere.
+/// `gx (=, +=) gy` at the first of each window, in row order, that is y; 0 elsewhere. x and gx are [planes, image], y and gy
+/// [planes, map].
 pub(crate) fn max_vjp<T: Element>(s: &PoolSize, [x, y, gy]: [&[T]; 3], gx: &mut [T], accum: Accum) {
     s.check(x.len(), y.len());
     s.check(gx.len(), gy.len());
