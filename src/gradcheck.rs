@@ -269,6 +269,7 @@ impl Report {
         self.skipped.extend(other.skipped);
     }
 
+    /// Compares a derivative with that of dual numbers.
     fn compare_dual(
         &mut self,
         op: &str,
@@ -287,6 +288,7 @@ impl Report {
         Err(Mismatch { op: op.into(), at: None, input, index, reverse, expected, reference })
     }
 
+    /// Compares a derivative with the central difference of the values above and below, unless a kink lies between them.
     fn compare_difference(
         &mut self,
         op: &str,

@@ -45,6 +45,7 @@ impl<T> Record<T> {
         true
     }
 
+    /// Ends the segment that is under way.
     fn close_segment(&mut self) {
         if let Some(segment) = self.segments.nodes.last_mut() {
             segment.end = self.recorded;

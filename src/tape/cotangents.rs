@@ -86,6 +86,7 @@ impl<T: Element> Cotangents<'_, T> {
         self.wants(k) && entries.is_none()
     }
 
+    /// What has flowed to the cotangent of input `k`.
     fn flow(&self, k: usize) -> Flow {
         self.flows[self.slots[k].node]
     }

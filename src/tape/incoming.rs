@@ -46,6 +46,7 @@ pub(super) struct Lent<T> {
 }
 
 impl<T> Lent<T> {
+    /// The values, if any were lent.
     pub fn values(lent: Option<&Self>) -> Option<&[T]> {
         lent.map(|lent| &lent.of.values[..])
     }

@@ -199,6 +199,7 @@ impl<'r, T: Real> Recording<'r, T> {
         })
     }
 
+    /// A copy of a value that no op computes.
     #[track_caller]
     fn leaf(self, kind: Kind, shape: &Shape, value: &[T], at: &'static Location<'static>) -> Var<'r, T> {
         let record = &mut *self.tape.record.borrow_mut();

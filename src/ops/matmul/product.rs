@@ -85,6 +85,7 @@ struct Stack<'a, T> {
 }
 
 impl<'a, T: Element> Stack<'a, T> {
+    /// The stack that a view is; a vector is one row, or one column.
     fn new(x: View<'a, T>, vector_is_row: bool) -> Self {
         let mut strides = x.strides();
         match x.shape[..] {
@@ -121,6 +122,7 @@ impl<'a, T: Element> Stack<'a, T> {
 }
 
 impl<'a, T: Products> Product<'a, T> {
+    /// The product a b, of shapes that the shape rule has let pass.
     #[inline]
     pub(super) fn new(a: View<'a, T>, b: View<'a, T>) -> Self {
         match (&a.shape[..], &b.shape[..]) {
