@@ -78,15 +78,15 @@ impl<T: Real> Recording<'_, T> {
     /// println!("{summary}");
     /// ```
     pub fn summary(self) -> Summary {
-        let inner = self.tape.record.borrow();
-        let nodes = inner.nodes();
+        let record = self.tape.record.borrow();
+        let nodes = record.nodes();
         let mut ops: BTreeMap<&'static str, OpSummary> = BTreeMap::new();
         let operations = nodes.iter().enumerate().filter(|(_, node)| matches!(node.kind, Kind::Op(_)));
         for (i, node) in operations {
             let name = node.name();
             let new = OpSummary { name, nodes: 0, forward_flops: 0, backward_flops: 0, skipped_flops: 0 };
             let op = ops.entry(name).or_insert(new);
-            let skipping = inner.skipping(NodeId(i as u32));
+            let skipping = record.skipping(NodeId(i as u32));
             let [forward, backward, skipped] = flops(nodes, node, skipping);
             op.nodes += 1;
             op.forward_flops += forward;
@@ -95,7 +95,7 @@ impl<T: Real> Recording<'_, T> {
         }
         let mut ops: Vec<OpSummary> = ops.into_values().collect();
         ops.sort_by_key(|op| std::cmp::Reverse(op.forward_flops + op.backward_flops));
-        let [values, cotangents] = inner.taken(None).map(|[outside, inside]| outside + inside);
+        let [values, cotangents] = record.taken(None).map(|[outside, inside]| outside + inside);
         Summary {
             nodes: nodes.len(),
             parameters: self.params.len(),
