@@ -4,7 +4,8 @@
 //! splitting the arena there separates what its vjp reads from what it writes. No topological sort, no recursion, no
 //! map from nodes to gradients.
 //!
-//! Where zeros have been found, a cotangent may consist of entries: [`incoming`](super::incoming) says what a vjp is given then.
+//! Where zeros have been found, a cotangent may consist of entries: [`incoming`](super::incoming) says what a vjp is given
+//! then.
 
 use std::ops::Range;
 

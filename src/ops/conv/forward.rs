@@ -150,7 +150,7 @@ impl Rule for Conv {
         gy.read(y, |gy| products(&size, x, gy, gx));
     }
 
-    /// Forward, y[n, o, i] = Σ w[o, c, k] x[n, c, i · stride + k · dilation − before] + b[o], the sum over c and k. Each
+    /// Forward, y[n, o, i] = Σ w[o, c, k] x[n, c, i · stride + k · dilation − before] + b\[o\], the sum over c and k. Each
     /// product hands gy on to both of its factors. So:
     ///
     /// gx = wᵀ * gy, gw = gy * x, gb = Σ gy of each channel
