@@ -76,7 +76,7 @@ impl PoolSize {
     }
 
     /// Calls `each` with the numbers of some planes, and what is to be written for them.
-    fn for_planes<T: Element>(&self, to: &mut [T], each: impl Fn(Range<usize>, &mut [T]) + Sync) {
+    fn for_planes<T: Element>(&self, to: &mut [T], each: &(dyn Fn(Range<usize>, &mut [T]) + Sync)) {
         let each_plane = to.len() / self.planes.max(1);
         let parts = threads().min(self.planes * size::product(&self.image) / PART).min(self.planes).max(1);
         let to = Shared(to.as_mut_ptr());
@@ -106,7 +106,7 @@ pub(crate) fn max<T: Element>(s: &PoolSize, x: &[T], y: &mut [T]) {
     if y.is_empty() {
         return;
     }
-    s.for_planes(y, |planes, y| {
+    s.for_planes(y, &|planes, y| {
         let x = &x[planes.start * s.area()..planes.end * s.area()];
         if s.is_by_two() { by_two::max(s, x, y) } else { max_of(s, x, y) }
     });
@@ -159,7 +159,7 @@ pub(crate) fn max_vjp<T: Element>(s: &PoolSize, [x, y, gy]: [&[T]; 3], gx: &mut 
         }
         return;
     }
-    s.for_planes(gx, |planes, gx| {
+    s.for_planes(gx, &|planes, gx| {
         let x = &x[planes.start * s.area()..planes.end * s.area()];
         let [y, gy] = [y, gy].map(|y| &y[planes.start * s.windows()..planes.end * s.windows()]);
         match (s.is_by_two(), accum) {
@@ -210,7 +210,7 @@ pub(crate) fn mean<T: Element>(s: &PoolSize, padding: bool, x: &[T], y: &mut [T]
     if y.is_empty() {
         return;
     }
-    s.for_planes(y, |planes, y| mean_of(s, padding, &x[planes.start * s.area()..planes.end * s.area()], y));
+    s.for_planes(y, &|planes, y| mean_of(s, padding, &x[planes.start * s.area()..planes.end * s.area()], y));
 }
 
 vectorize! {
@@ -249,7 +249,7 @@ pub(crate) fn mean_vjp<T: Element>(s: &PoolSize, padding: bool, gy: &[T], gx: &m
     if gy.is_empty() {
         return;
     }
-    s.for_planes(gx, |planes, gx| {
+    s.for_planes(gx, &|planes, gx| {
         mean_of_vjp(s, padding, &gy[planes.start * s.windows()..planes.end * s.windows()], gx);
     });
 }

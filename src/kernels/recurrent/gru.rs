@@ -3,11 +3,9 @@
 // An index runs through all parts of a row at once.
 #![allow(clippy::needless_range_loop)]
 
-use super::{
-    Sequences, row, row_mut, sigmoid_in_place, slope_of_sigmoid, slope_of_tanh, tanh_in_place, three,
-    three_mut,
-};
+use super::{Sequences, row, row_mut, slope_of_sigmoid, slope_of_tanh, three, three_mut};
 use crate::element::Element;
+use crate::kernels::in_place;
 use crate::kernels::isa::vectorize;
 
 vectorize! {
@@ -21,7 +19,7 @@ vectorize! {
             let counts = of.counts(b, s);
             let rows = row_mut(rows, b, 3 * n);
             if counts {
-                sigmoid_in_place(&mut rows[..2 * n]);
+                in_place::sigmoid(&mut rows[..2 * n]);
             }
             if let Some(q) = &mut q {
                 let (r, h, q) = (&rows[..n], row(h, b, n), row_mut(q, b, n));
@@ -60,7 +58,7 @@ vectorize! {
                     new[j] += r[j] * q[j];
                 }
             }
-            tanh_in_place(new);
+            in_place::tanh(new);
             for j in 0..n {
                 h_next[j] = (T::ONE - u[j]) * new[j] + u[j] * h[j];
             }

@@ -15,6 +15,7 @@ mod gru;
 
 pub(crate) use gru::{gru, gru_gates, gru_reset_vjp, gru_vjp};
 
+use super::in_place;
 use super::isa::vectorize;
 use crate::element::Element;
 use crate::matrix::Accum;
@@ -120,20 +121,6 @@ fn slope_of_tanh<T: Element>(y: T) -> T {
     (T::ONE - y) * (T::ONE + y)
 }
 
-#[inline(always)]
-fn sigmoid_in_place<T: Element>(x: &mut [T]) {
-    for x in x {
-        *x = x.sigmoid();
-    }
-}
-
-#[inline(always)]
-fn tanh_in_place<T: Element>(x: &mut [T]) {
-    for x in x {
-        *x = x.tanh();
-    }
-}
-
 /// Parts of n numbers each, one after the other.
 #[inline(always)]
 fn three<T>(x: &[T], n: usize) -> [&[T]; 3] {
@@ -193,15 +180,17 @@ vectorize! {
                 continue;
             }
             let gates = row_mut(gates, b, 4 * n);
-            sigmoid_in_place(&mut gates[..2 * n]);
-            tanh_in_place(&mut gates[2 * n..3 * n]);
-            sigmoid_in_place(&mut gates[3 * n..]);
+            in_place::sigmoid(&mut gates[..2 * n]);
+            in_place::tanh(&mut gates[2 * n..3 * n]);
+            in_place::sigmoid(&mut gates[3 * n..]);
             let [i, f, g, o] = four(gates, n);
             for j in 0..n {
                 c_next[j] = f[j] * c[j] + i[j] * g[j];
             }
+            h_next.copy_from_slice(c_next);
+            in_place::tanh(h_next);
             for j in 0..n {
-                h_next[j] = o[j] * c_next[j].tanh();
+                h_next[j] = o[j] * h_next[j];
             }
         }
     }
@@ -229,9 +218,8 @@ vectorize! {
             let [gi, gf, gg, go] = four_mut(gz, n);
             let (c, c_next) = (row(c, b, n), row(c_next, b, n));
             let (gh, gc) = (row_mut(gh, b, n), row_mut(gc, b, n));
-            for j in 0..n {
-                go[j] = c_next[j].tanh();
-            }
+            go.copy_from_slice(c_next);
+            in_place::tanh(go);
             for j in 0..n {
                 gc[j] += gh[j] * o[j] * slope_of_tanh(go[j]);
             }
@@ -270,7 +258,7 @@ vectorize! {
                     *h = if *h <= T::ZERO { T::ZERO } else { *h };
                 }
             } else {
-                tanh_in_place(h_next);
+                in_place::tanh(h_next);
             }
         }
     }
