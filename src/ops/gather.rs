@@ -79,14 +79,13 @@ impl Rule for Gather {
             ([&[3], &[1]], 0),
             ([&[3, 2], &[0, 2]], 0),
         ];
-        let sample = |([x, indices], axis): ([&[usize]; 2], usize)| Sample {
-            op: Gather { axis }.into(),
-            inputs: vec![
-                SampleInput::Real(x.into(), (-2.0, 2.0)),
-                SampleInput::Index(indices.into(), x[axis]),
-            ],
-        };
-        cases.map(sample).to_vec()
+        let mut samples = Vec::new();
+        for &([x, indices], axis) in &cases {
+            let indices = SampleInput::Index(indices.into(), x[axis]);
+            let inputs = vec![SampleInput::Real(x.into(), (-2.0, 2.0)), indices];
+            samples.push(Sample { op: Gather { axis }.into(), inputs });
+        }
+        samples
     }
 }
 

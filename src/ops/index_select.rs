@@ -82,14 +82,13 @@ impl Rule for IndexSelect {
             ([&[4], &[]], 0),
             ([&[6, 20], &[9]], 0),
         ];
-        let sample = |([x, indices], axis): ([&[usize]; 2], usize)| Sample {
-            op: IndexSelect { axis }.into(),
-            inputs: vec![
-                SampleInput::Real(x.into(), (-2.0, 2.0)),
-                SampleInput::Index(indices.into(), x[axis]),
-            ],
-        };
-        cases.map(sample).to_vec()
+        let mut samples = Vec::new();
+        for &([x, indices], axis) in &cases {
+            let indices = SampleInput::Index(indices.into(), x[axis]);
+            let inputs = vec![SampleInput::Real(x.into(), (-2.0, 2.0)), indices];
+            samples.push(Sample { op: IndexSelect { axis }.into(), inputs });
+        }
+        samples
     }
 }
 

@@ -80,7 +80,7 @@ impl Rule for Norm {
         let kept = self.axes.keep(x[0].shape);
         let along = broadcast_strides(&kept, &row_major(&kept), x[0].shape);
         let x_strided = Strided { data: x[0].data, strides: &x[0].strides() };
-        let [y, gy] = [y.data, gy.data].map(|data| Strided { data, strides: &along });
+        let (y, gy) = (y.strided(&along), gy.strided(&along));
         let slope: Row<T, 3> = match self.order {
             Order::L1 => &kernels::row(|[x, y, gy]: [T; 3]| gy * Abs {}.df(x, y)),
             Order::L2 => {
@@ -109,11 +109,13 @@ impl Rule for Norm {
             (&[], &[]),
             (&[0, 3], &[0]),
         ];
-        let sample = |(shape, axes): (&[usize], &[usize])| {
-            [Order::L1, Order::L2]
-                .map(|order| Sample::new(Norm { order, axes: Axes::new(axes), along: false }, [shape]))
-        };
-        cases.into_iter().flat_map(sample).collect()
+        let mut samples = Vec::new();
+        for &(shape, axes) in &cases {
+            for &order in &[Order::L1, Order::L2] {
+                samples.push(Sample::new(Norm { order, axes: Axes::new(axes), along: false }, [shape]));
+            }
+        }
+        samples
     }
 }
 

@@ -40,9 +40,16 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     fn vjp<T: Real>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>);
 
     /// As [`vjp`](Rule::vjp), but may change the cotangent, since nothing else reads it: for an op y = f(z) that ends with
-    /// an elementwise function, and can turn the cotangent of y into that of z in place.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
-        gy.read(y, |gy| self.vjp(x, y, gy, gx));
+    /// an elementwise function, and can turn the cotangent of y into that of z in place. Says whether gx is complete; if
+    /// not, `vjp` comes next, and reads the cotangent as it is left here.
+    fn vjp_in_place<T: Real>(
+        &self,
+        _x: &[View<T>],
+        _y: View<T>,
+        _gy: &mut Cotangent<T>,
+        _gx: &mut Cotangents<T>,
+    ) -> bool {
+        false
     }
 
     /// What it makes of zeros, for inputs of these shapes.
@@ -156,12 +163,21 @@ pub enum SampleInput {
 impl Sample {
     /// An op with real inputs of these shapes, drawn from (−2, 2).
     pub fn new<const N: usize>(op: impl Into<Op>, shapes: [&[usize]; N]) -> Self {
-        Sample::within(op, shapes.map(|shape| (shape, (-2.0, 2.0))))
+        Sample { op: op.into(), inputs: SampleInput::of_shapes(&shapes) }
     }
 
     /// An op with real inputs of these shapes, each drawn from its interval.
     pub fn within<const N: usize>(op: impl Into<Op>, inputs: [(&[usize], (f64, f64)); N]) -> Self {
-        let inputs = inputs.map(|(shape, range)| SampleInput::Real(shape.into(), range)).to_vec();
-        Sample { op: op.into(), inputs }
+        Sample { op: op.into(), inputs: SampleInput::within(&inputs) }
+    }
+}
+
+impl SampleInput {
+    fn of_shapes(shapes: &[&[usize]]) -> Vec<Self> {
+        shapes.iter().map(|&shape| SampleInput::Real(shape.into(), (-2.0, 2.0))).collect()
+    }
+
+    fn within(inputs: &[(&[usize], (f64, f64))]) -> Vec<Self> {
+        inputs.iter().map(|&(shape, range)| SampleInput::Real(shape.into(), range)).collect()
     }
 }

@@ -23,7 +23,7 @@ use crate::matrix::size;
 /// assert_eq!(shape, [2, 3]);
 /// assert_eq!(shape, Shape::from(vec![2, 3]));
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[derive(PartialEq, Eq, Hash, Default)]
 pub struct Shape(SmallVec<[usize; INLINE]>);
 
 /// The most axes that a tensor may have: [`Axes`] has a bit for each.
@@ -65,7 +65,7 @@ impl Shape {
     /// Whether this is a shape: as `==`, but inlined, since shapes are short and compared at every turn.
     #[inline]
     pub(crate) fn is(&self, other: &[usize]) -> bool {
-        self.rank() == other.len() && self.iter().zip(other).all(|(a, b)| a == b)
+        self.rank() == other.len() && (0..other.len()).all(|axis| self[axis] == other[axis])
     }
 
     /// The shape that both operands stretch to, by NumPy's rule: axes are matched from the last; sizes must be equal
@@ -251,6 +251,14 @@ pub(crate) fn broadcast_strides(shape: &[usize], strides: &[usize], to: &[usize]
     let missing = to.len() - shape.len();
     let own = shape.iter().zip(strides).map(|(&size, &stride)| if size == 1 { 0 } else { stride });
     std::iter::repeat_n(0, missing).chain(own).collect()
+}
+
+/// A copy of the sizes at once: a list clones its elements one by one.
+impl Clone for Shape {
+    #[inline]
+    fn clone(&self) -> Self {
+        Shape(SmallVec::from_slice(&self.0))
+    }
 }
 
 impl Deref for Shape {

@@ -130,9 +130,15 @@ impl Rule for Conv {
     }
 
     /// With relu, gy counts where y > 0 alone, whatever stands in it elsewhere.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
+    fn vjp_in_place<T: Real>(
+        &self,
+        x: &[View<T>],
+        y: View<T>,
+        gy: &mut Cotangent<T>,
+        gx: &mut Cotangents<T>,
+    ) -> bool {
         if !self.relu {
-            return gy.read(y, |gy| self.vjp(x, y, gy, gx));
+            return false;
         }
         let (size, plus) = (self.sizes(x), std::mem::replace(gy.signs, T::ZERO));
         let mut summed = false;
@@ -146,6 +152,7 @@ impl Rule for Conv {
             kernels::keep_where_positive(y.data, gy.data, plus);
         }
         gy.read(y, |gy| products(&size, x, gy, gx));
+        true
     }
 
     /// gx = wᵀ * gy, gw = gy * x, gb = Σ gy of each channel

@@ -207,7 +207,7 @@ impl<'a, T: Products> Product<'a, T> {
             return;
         };
         let g = Mat::row_major(gy.data, n);
-        gx.add_both([0, 1], |ga, gb| {
+        gx.add_both([0, 1], &mut |ga, gb| {
             let gb = gb.map(|(gb, accum)| (MatMut::row_major(gb.data, n), accum));
             match (ga, gb) {
                 // ga at the entries of a, and gb, from one load of gy

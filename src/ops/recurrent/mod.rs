@@ -210,12 +210,16 @@ fn courses() -> impl Iterator<Item = Course> {
 
 /// Parts of these sizes, one after the other.
 fn parts<T, const N: usize>(mut x: &mut [T], sizes: [usize; N]) -> [&mut [T]; N] {
-    sizes.map(|size| x.split_off_mut(..size).expect("a rule's room holds all its parts"))
+    std::array::from_fn(|i| x.split_off_mut(..sizes[i]).expect("a rule's room holds all its parts"))
 }
 
 /// Parts of these sizes, one after the other.
 fn parts_of<T, const N: usize>(mut x: &[T], sizes: [usize; N]) -> [&[T]; N] {
-    sizes.map(|size| x.split_off(..size).expect("a rule's room holds all its parts"))
+    let mut parts: [&[T]; N] = [&[]; N];
+    for (part, &size) in parts.iter_mut().zip(&sizes) {
+        *part = x.split_off(..size).expect("a rule's room holds all its parts");
+    }
+    parts
 }
 
 /// Columns `from..` of a row-major matrix of so many; of one without rows nothing.
@@ -224,7 +228,7 @@ fn columns<T>(x: &[T], from: usize, cols: usize) -> Mat<'_, T> {
 }
 
 /// Parts of an output and of its cotangent: the output's own cotangent, complete, what the op has kept, and its scratch.
-fn taken_apart<'a, T: Element>(y: View<'a, T>, gy: Cotangent<'a, T>) -> (&'a [T], &'a [T], &'a mut [T]) {
+fn taken_apart<'a, T: Element>(y: View<'a, T>, gy: &'a mut Cotangent<T>) -> (&'a [T], &'a [T], &'a mut [T]) {
     let own = y.shape.elements();
     let (gy_own, scratch) = gy.data.split_at_mut(own);
     let (y, kept) = y.data.split_at(own);
