@@ -13,6 +13,7 @@ use crate::tensor::Tensor;
 
 /// Runs everything that was recorded up to `y` again, over dual numbers; a parameter's tangent is its element of
 /// `direction`. For second derivatives the tangents at tips are those along the direction ([`along_direction`](crate::ops::Rule::along_direction)).
+#[inline] // as what computes with dual numbers: compiled where it is called
 fn replay<'d>(y: Var<'_, f64>, onto: Recording<'d, Dual<f64>>, second: bool) -> Var<'d, Dual<f64>> {
     let mut again: Vec<Var<Dual<f64>>> = Vec::new();
     for (number, node) in y.recording().graph().nodes().iter().enumerate().take(y.id().index() + 1) {
@@ -31,6 +32,7 @@ fn replay<'d>(y: Var<'_, f64>, onto: Recording<'d, Dual<f64>>, second: bool) -> 
 }
 
 /// The parameters as dual numbers that move in `direction`.
+#[inline]
 fn lifted(params: &Params<f64>, direction: &[f64]) -> Params<Dual<f64>> {
     let mut tangents = direction.iter();
     params.map(|value| Dual::new(value, *tangents.next().expect("a direction has the parameters' length")))

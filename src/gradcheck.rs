@@ -176,6 +176,7 @@ pub fn check(
 ///
 /// # Errors
 /// The first derivative that is wrong.
+#[inline] // as what computes with dual numbers: compiled where it is called
 pub fn check_op(op: &Op, inputs: &[Tensor<f64>], feed: Feed) -> Result<Report, Mismatch> {
     let mut report = Report::default();
     let none = Params::new();

@@ -249,8 +249,9 @@ impl Op {
 
 /// A number that tapes compute with: `f32`, `f64`, and [`Dual`] over `f64`.
 ///
-/// The trait is implemented here and nowhere else: every op is compiled for these types once, in this crate, so that a
-/// program that uses them builds in a second instead of compiling every op again.
+/// The trait is implemented here and nowhere else: every op is compiled for `f32` and `f64` once, in this crate, so that a
+/// program that uses them builds in a second instead of compiling every op again. For dual numbers the ops are compiled in
+/// those programs that differentiate twice or check gradients (the methods are `#[inline]`): few do, and all others would wait.
 pub trait Real: Products {
     #[doc(hidden)]
     fn forward(op: &Op, x: &[View<Self>], y: ViewMut<Self>);
@@ -264,22 +265,26 @@ pub trait Real: Products {
 }
 
 macro_rules! real {
-    ($($t:ty),*) => {
+    ($($(#[$compiled:meta])? $t:ty),*) => {
         $(impl Real for $t {
+            $(#[$compiled])?
             fn forward(op: &Op, x: &[View<Self>], y: ViewMut<Self>) {
                 each!(op, rule => rule.forward(x, y))
             }
 
+            $(#[$compiled])?
             fn forward_screened(op: &Op, x: &[View<Self>], y: ViewMut<Self>, always: bool) -> Option<f32> {
                 each!(op, rule => rule.screen(x, y, always))
             }
 
+            $(#[$compiled])?
             fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, mut gy: Cotangent<Self>, gx: &mut Cotangents<Self>) {
                 if !each!(op, rule => rule.vjp_in_place(x, y, &mut gy, gx)) {
                     gy.read(y, |gy| each!(op, rule => rule.vjp(x, y, gy, gx)));
                 }
             }
 
+            $(#[$compiled])?
             #[allow(private_interfaces)]
             fn custom(op: &Custom) -> &dyn custom::RuleFor<Self> {
                 op.rule()
@@ -288,4 +293,4 @@ macro_rules! real {
     };
 }
 
-real!(f32, f64, Dual<f64>);
+real!(f32, f64, #[inline] Dual<f64>);

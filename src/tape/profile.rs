@@ -1,6 +1,5 @@
 //! Where the time of a step goes.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
@@ -47,7 +46,8 @@ impl Cost {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     pub(crate) steps: u64,
-    costs: BTreeMap<(&'static str, &'static Location<'static>), Cost>,
+    /// By kind of op and line, in their order.
+    costs: Vec<((&'static str, &'static Location<'static>), Cost)>,
 }
 
 impl Profile {
@@ -58,7 +58,15 @@ impl Profile {
         direction: Direction,
         time: Duration,
     ) {
-        let cost = self.costs.entry((op, at)).or_default();
+        let key = (op, at);
+        let place = match self.costs.binary_search_by(|(known, _)| known.cmp(&key)) {
+            Ok(known) => known,
+            Err(place) => {
+                self.costs.insert(place, (key, Cost::default()));
+                place
+            }
+        };
+        let cost = &mut self.costs[place].1;
         match direction {
             Direction::Forward => {
                 cost.calls += 1;
@@ -76,7 +84,7 @@ impl Profile {
     /// The cost of all ops together.
     pub fn total(&self) -> Cost {
         let mut total = Cost::default();
-        self.costs.values().for_each(|cost| total.add(cost));
+        self.costs.iter().for_each(|(_, cost)| total.add(cost));
         total
     }
 
@@ -92,7 +100,7 @@ impl Profile {
 
     fn grouped<K: Ord>(&self, key: impl Fn(&'static str, &Location) -> K) -> Vec<(K, Cost)> {
         let mut groups: Vec<(K, Cost)> = Vec::new();
-        for (&(op, at), cost) in &self.costs {
+        for &((op, at), ref cost) in &self.costs {
             let key = key(op, at);
             match groups.iter_mut().find(|(known, _)| *known == key) {
                 Some((_, sum)) => sum.add(cost),
