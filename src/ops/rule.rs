@@ -95,8 +95,7 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
 
     /// Floating-point operations of `forward` for dense inputs of these shapes. A function of an element counts as one.
     fn flops(&self, x: &[&[usize]], y: &[usize]) -> u64 {
-        let elements = |shape: &[usize]| size::product(shape) as u64;
-        elements(y).max(x.first().map_or(0, |x| elements(x)))
+        one_each(x, y)
     }
 
     /// Floating-point operations of `vjp` for the cotangent of input `k`.
@@ -113,6 +112,12 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// Inputs to check the gradient at: at least an ordinary shape, and size-1, rank-0 and empty ones where the op
     /// takes them.
     fn samples() -> Vec<Sample>;
+}
+
+/// One operation for each element of the output, or of the first input if it has more.
+fn one_each(x: &[&[usize]], y: &[usize]) -> u64 {
+    let elements = |shape: &[usize]| size::product(shape) as u64;
+    elements(y).max(x.first().map_or(0, |x| elements(x)))
 }
 
 /// Memory of an op besides its output, in numbers.

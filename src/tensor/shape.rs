@@ -249,8 +249,11 @@ pub(crate) fn with_size(shape: &[usize], axis: usize, size: usize) -> Shape {
 /// Strides that make a tensor of `shape` look like one of shape `to`: 0 along every stretched axis.
 pub(crate) fn broadcast_strides(shape: &[usize], strides: &[usize], to: &[usize]) -> Strides {
     let missing = to.len() - shape.len();
-    let own = shape.iter().zip(strides).map(|(&size, &stride)| if size == 1 { 0 } else { stride });
-    std::iter::repeat_n(0, missing).chain(own).collect()
+    let mut own = Strides::from_elem(0, to.len());
+    for axis in (0..shape.len()).filter(|&axis| shape[axis] != 1) {
+        own[missing + axis] = strides[axis];
+    }
+    own
 }
 
 /// A copy of the sizes at once: a list clones its elements one by one.
@@ -315,7 +318,11 @@ compare!((const N: usize) [usize; N], (const N: usize) &[usize; N], () [usize], 
 
 impl FromIterator<usize> for Shape {
     fn from_iter<I: IntoIterator<Item = usize>>(sizes: I) -> Self {
-        Shape(sizes.into_iter().collect())
+        let mut shape = SmallVec::new();
+        for size in sizes {
+            shape.push(size);
+        }
+        Shape(shape)
     }
 }
 
