@@ -65,7 +65,8 @@ impl Shape {
     /// Whether this is a shape: as `==`, but inlined, since shapes are short and compared at every turn.
     #[inline]
     pub(crate) fn is(&self, other: &[usize]) -> bool {
-        self.rank() == other.len() && (0..other.len()).all(|axis| self[axis] == other[axis])
+        let own: &[usize] = self;
+        own.len() == other.len() && (0..own.len()).all(|axis| own[axis] == other[axis])
     }
 
     /// The shape that both operands stretch to, by NumPy's rule: axes are matched from the last; sizes must be equal
