@@ -77,8 +77,8 @@ impl<T: Real> Recording<'_, T> {
     /// println!("{summary}");
     /// ```
     pub fn summary(self) -> Summary {
-        let inner = self.tape.record.borrow();
-        let nodes = inner.nodes();
+        let record = self.tape.record.borrow();
+        let nodes = record.nodes();
         let mut ops: Vec<OpSummary> = Vec::new();
         let operations = nodes.iter().enumerate().filter(|(_, node)| matches!(node.kind, Kind::Op(_)));
         for (i, node) in operations {
@@ -88,7 +88,7 @@ impl<T: Real> Recording<'_, T> {
                 ops.push(OpSummary { name, nodes: 0, forward_flops: 0, backward_flops: 0, skipped_flops: 0 });
             }
             let op = &mut ops[known];
-            let skipping = inner.skipping(NodeId(i as u32));
+            let skipping = record.skipping(NodeId(i as u32));
             let [forward, backward, skipped] = flops(nodes, node, skipping);
             op.nodes += 1;
             op.forward_flops += forward;
@@ -97,7 +97,7 @@ impl<T: Real> Recording<'_, T> {
         }
         let work = |op: &OpSummary| op.forward_flops + op.backward_flops;
         ops.sort_by(|a, b| (work(b), a.name).cmp(&(work(a), b.name)));
-        let [values, cotangents] = inner.taken(None).map(|[outside, inside]| outside + inside);
+        let [values, cotangents] = record.taken(None).map(|[outside, inside]| outside + inside);
         Summary {
             nodes: nodes.len(),
             parameters: self.params.len(),

@@ -23,8 +23,8 @@ pub struct Rows<T> {
 struct Standard<T> {
     /// s, a power of two: 1, but for rows whose squares overflow or underflow.
     scale: T,
-    /// The first element, times s, and the mean distance from it: a row of equal ones is exactly 0. Both are 0 where the mean is
-    /// not taken away.
+    /// The first element, times s, and the mean distance from it: a row of equal ones is exactly 0. Both are 0 where the mean
+    /// is not taken away.
     first: T,
     mean: T,
     /// ρ = 1 / √(Σ (x s − first − mean)² / n + ε s²), and 0 where that root is 0.
@@ -80,7 +80,8 @@ vectorize! {
 }
 
 vectorize! {
-    /// `gx (=, +=) ((gy − mean(gy)) − y mean(y gy)) / √(variance + ε)` of each row; if it is not `is_centered`, without mean(gy).
+    /// `gx (=, +=) ((gy − mean(gy)) − y mean(y gy)) / √(variance + ε)` of each row; if it is not `is_centered`, without
+    /// mean(gy).
     ///
     /// In the forward pass [`normalize`] was y = d ρ with d = x − mean(x) and ρ = (Σ d² / n + ε)^−½. So dρ = −ρ³ Σ d dd / n,
     /// dy = ρ (dd − y Σ y dd / n), and dd = dx − mean(dx), of which the mean drops out of the sum, because Σ y = 0.

@@ -47,7 +47,7 @@ impl<'a, T: Element, const N: usize> Span<'a, T, N> {
         gather_all(self.data, self.start, self.strides, from, count, buffers)
     }
 
-    /// Calls `each` with the place and the values f(xᵢ…) of one block after the other.
+    /// Calls `each` with the number of the first element and the values f(xᵢ…) of one block after the other.
     fn for_each_block(&self, len: usize, f: Row<T, N>, mut each: impl FnMut(usize, &[T])) {
         let mut values = [const { MaybeUninit::uninit() }; BLOCK];
         let values = zeroed(&mut values, len);
@@ -91,7 +91,8 @@ pub(super) fn zeroed<T: Element>(buffer: &mut [MaybeUninit<T>], len: usize) -> &
 /// Operands that a reduction can take.
 const MAX_OPERANDS: usize = 4;
 
-/// Axes of y and of all operands: y's stride first. The places left over repeat y's, which changes nothing.
+/// Axes of y and of all operands: y's stride first. If operands are fewer, y's stride stands for those that are missing, which
+/// changes nothing.
 type Axes = [Axis<{ 1 + MAX_OPERANDS }>];
 
 /// `y (=, +=) Σ f(x…)`, summed over the axes of `shape` where y's stride is 0.
@@ -197,7 +198,7 @@ fn add_by_block<T: Element, const N: usize>(axes: &Axes, data: [&[T]; N], y: &mu
     });
 }
 
-/// [`add_by_block`], of one block.
+/// `y += Σ f(x…)` for one block of y's elements: [`add_by_block`] says which.
 fn add_block<T: Element, const N: usize>(
     axes: &Axes,
     begin: [usize; 1 + MAX_OPERANDS],

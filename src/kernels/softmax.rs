@@ -49,6 +49,7 @@ fn shift<T: Element>(x: &[T]) -> T {
     if max.to_f64().is_finite() { max } else { T::ZERO }
 }
 
+/// `y = x − shift`
 #[inline(always)]
 fn subtract<T: Element>(x: &[T], shift: T, y: &mut [T]) {
     for (y, &x) in y.iter_mut().zip(x) {
@@ -228,7 +229,7 @@ fn rows<'a, T>(
 }
 
 vectorize! {
-    /// `gx (=, +=) y (gy − Σ y gy)` along each row.
+    /// `gx (=, +=) y (gy − Σ y gy)` along each row of `cols` elements, of y, gy and gx.
     ///
     /// In the forward pass [`softmax`] was y = e^x / Σ e^x, so dyᵢ = yᵢ (dxᵢ − Σⱼ yⱼ dxⱼ).
     ///
@@ -243,7 +244,7 @@ vectorize! {
 }
 
 vectorize! {
-    /// `gx (=, +=) gy − e^y Σ gy` along each row.
+    /// `gx (=, +=) gy − e^y Σ gy` along each row of `cols` elements, of y, gy and gx.
     ///
     /// In the forward pass [`log_softmax`] was y = x − ln Σ e^x, so dyᵢ = dxᵢ − Σⱼ e^yⱼ dxⱼ.
     pub(crate) fn log_softmax_vjp [T: Element] (y: &[T], gy: &[T], cols: usize, gx: &mut [T], accum: Accum) {
@@ -255,7 +256,7 @@ vectorize! {
 }
 
 vectorize! {
-    /// `gx (=, +=) gy e^(x − y)`, with one y and gy a row. A row of −∞ alone gets 0.
+    /// `gx (=, +=) gy e^(x − y)`, with x and gx [rows, cols], and y and gy \[rows\]. A row of −∞ alone gets 0.
     ///
     /// In the forward pass [`log_sum_exp`] was y = ln Σ e^x, so dy = Σ e^(x − y) dx.
     pub(crate) fn log_sum_exp_vjp [T: Element] (x: &[T], y: &[T], gy: &[T], gx: &mut [T], accum: Accum) {

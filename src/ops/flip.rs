@@ -16,6 +16,7 @@ pub struct Flip {
 }
 
 impl Flip {
+    /// `y (=, +=) x` in reverse order along the axis.
     fn run<T: Element>(&self, x: &[T], y: ViewMut<T>, accum: Accum) {
         let [_, size, inner] = around(y.shape, self.axis);
         if y.data.is_empty() {

@@ -25,6 +25,8 @@ impl Rule for LogSumExp {
         softmax::log_sum_exp(x[0].data, x[0].shape[y.shape.len()], y.data);
     }
 
+    /// Forward, y = ln Σ e^x, so that dy = Σ e^x dx / Σ e^x = Σ e^(x − y) dx. So:
+    ///
     /// gx = gy e^(x − y)
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         gx.add(0, |gx, accum| softmax::log_sum_exp_vjp(x[0].data, y.data, gy.data, gx.data, accum));

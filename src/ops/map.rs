@@ -42,6 +42,7 @@ impl Rule for Map {
         }
     }
 
+    /// gx = gy f'(x)
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let pulls = kernels::looped(Pulls(self.0));
         gx.add(0, |gx, accum| match x[0].as_slice() {
@@ -55,7 +56,8 @@ impl Rule for Map {
         });
     }
 
-    /// Relu selects where y > 0, and y's sign is 1 there: what waits is added in passing.
+    /// Where gy is to be added a number times y's sign, relu adds that number in passing: it selects where y > 0, and y's sign
+    /// is 1 there.
     fn vjp_in_place<T: Real>(
         &self,
         _: &[View<T>],

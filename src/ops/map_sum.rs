@@ -64,6 +64,7 @@ impl Rule for MapSum {
         }
     }
 
+    /// gx = g f'(x), with g = gy divided as the sum was; of |x|, whose slope is sign(x), only the number g is noted
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         if self.reduction == Reduction::Each {
             return self.vjp_each(x[0].data, gy.data, gx);

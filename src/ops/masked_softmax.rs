@@ -3,7 +3,7 @@
 use crate::element::Element;
 use crate::kernels::{self, softmax};
 use crate::matrix::Accum;
-use crate::ops::{Real, Rule, Sample, SampleInput};
+use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{Show, size_of};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
@@ -40,7 +40,9 @@ impl Rule for MaskedSoftmax {
         softmax::softmax_in_place(y.data, cols);
     }
 
-    /// gx = y (gy − Σ y gy), which is 0 where y is 0
+    /// Forward, y = e^x / Σ e^x, the sum over the allowed elements of a row, so that dy = y (dx − Σ y dx). So:
+    ///
+    /// gx = y (gy − Σ y gy), which is 0 where y is 0, as at the elements that are not allowed
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let cols = x[0].shape[x[0].shape.len() - 1];
         gx.add(0, |gx, accum| softmax::softmax_vjp(y.data, gy.data, cols, gx.data, accum));
@@ -57,9 +59,8 @@ impl Rule for MaskedSoftmax {
             [&[2, 70], &[]],
         ];
         let mut samples = Vec::new();
-        for &[x, mask] in &shapes {
-            let inputs = vec![SampleInput::Real(x.into(), (-2.0, 2.0)), SampleInput::Index(mask.into(), 2)];
-            samples.push(Sample { op: MaskedSoftmax.into(), inputs });
+        for &shapes in &shapes {
+            samples.push(Sample::indexed(MaskedSoftmax, shapes, 2));
         }
         samples
     }

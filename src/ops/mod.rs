@@ -102,7 +102,7 @@ macro_rules! ops {
             }
         }
 
-        /// Does the same for whichever rule the op is.
+        /// Makes an expression once for the rule of each op, and computes that of the op at hand.
         macro_rules! each {
             ($op:expr, $rule:ident => $body:expr) => {
                 match $op { $(Op::$Rule($rule) => $body,)* }
@@ -178,6 +178,8 @@ impl Op {
         each!(self, rule => rule.vjp_flops(k, x, y))
     }
 
+    // What the op's rule says: [`Rule`] describes each method.
+
     pub(crate) fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         each!(self, rule => rule.shape(x))
     }
@@ -202,11 +204,6 @@ impl Op {
         each!(self, rule => rule.differentiable())
     }
 
-    /// The op that copies a tensor of this shape to row-major order.
-    pub(crate) fn contiguous(shape: Shape) -> Op {
-        reshape::Reshape { to: shape }.into()
-    }
-
     pub(crate) fn zeros(&self, x: &[&[usize]]) -> ZeroRule {
         each!(self, rule => rule.zeros(x))
     }
@@ -217,6 +214,16 @@ impl Op {
 
     pub(crate) fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
         each!(self, rule => rule.pieces(x))
+    }
+
+    /// The op that copies a tensor of this shape to row-major order.
+    pub(crate) fn contiguous(shape: Shape) -> Op {
+        reshape::Reshape { to: shape }.into()
+    }
+
+    /// The op that copies a value out of a segment whose values are not kept.
+    pub(crate) fn kept() -> Op {
+        checkpoint::Checkpoint.into()
     }
 
     /// Whether it is an elementwise function. On single numbers, such as the terms of a loss, it needs no views and no

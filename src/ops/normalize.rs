@@ -40,7 +40,10 @@ impl Rule for Normalize {
         normalize::normalize(x[0].data, self.rows(y.shape), y.data);
     }
 
-    /// gx = ((gy − mean(gy)) − y mean(y gy)) / √(variance + ε); without a center, mean(gy) is left out
+    /// Forward, y = (x − mean(x)) / s with s = √(variance + ε), so that ds = mean(y dx) and
+    /// dy = ((dx − mean(dx)) − y mean(y dx)) / s. So:
+    ///
+    /// gx = ((gy − mean(gy)) − y mean(y gy)) / s; without a center, mean(gy) is left out
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let rows = self.rows(y.shape);
         gx.add(0, |gx, accum| normalize::normalize_vjp(x[0].data, y.data, gy.data, rows, gx.data, accum));
@@ -86,7 +89,8 @@ impl<T: Real> Var<'_, T> {
         self.normalized("normalize", axis, Normalize { center: true, eps })
     }
 
-    /// x / √(mean of x² + ε) along an axis: as [`normalize`](Var::normalize), but about 0. The last axis is the fast one.
+    /// x / √(mean of x² + ε) along an axis: [`normalize`](Var::normalize) about 0 instead of the mean. The last axis is the
+    /// fast one.
     ///
     /// Source: B. Zhang and R. Sennrich, Root Mean Square Layer Normalization, 2019.
     ///

@@ -45,6 +45,7 @@ impl Rule for Reshape {
         ZeroRule { output: Output::KeepsZeros, entries: OnEntries::EachAlone, ..ZeroRule::DENSE }
     }
 
+    /// gx = gy
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         gx.add(0, |gx, accum| kernels::copy([gy.data], gx.data, accum));
     }

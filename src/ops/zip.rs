@@ -5,7 +5,7 @@ use crate::element::Element;
 use crate::kernels::{self, Row, Strided};
 use crate::matrix::Accum;
 use crate::ops::zip_sum::same_shape;
-use crate::ops::{OnEntries, Real, Rule, Sample, ZeroRule};
+use crate::ops::{OnEntries, Op, Real, Rule, Sample, ZeroRule};
 use crate::pointwise::{self, Binary, PullsA, PullsB, Values, binary_table};
 use crate::tape::{Cotangents, Operand, Var};
 use crate::tensor::shape::{broadcast_strides, row_major};
@@ -49,6 +49,13 @@ impl Zip {
 fn is_loss(f: Binary) -> bool {
     use Binary::{AbsoluteError, BceWithLogits, Huber, KlDiv, KlDivLog, SquaredError};
     matches!(f, SquaredError(_) | AbsoluteError(_) | Huber(_) | BceWithLogits(_) | KlDiv(_) | KlDivLog(_))
+}
+
+impl From<Binary> for Op {
+    #[inline]
+    fn from(f: Binary) -> Op {
+        Op::Zip(Zip(f))
+    }
 }
 
 impl Rule for Zip {
@@ -97,6 +104,8 @@ impl Rule for Zip {
         ZeroRule { entries, ..ZeroRule::DENSE }
     }
 
+    /// ga = gy ∂f/∂a, gb = gy ∂f/∂b, each summed over the axes along which it was broadcast. Of a + b both are gy, which may be
+    /// given at entries alone.
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         if let Some(&entries) = gy.sparse {
             for (k, x) in x.iter().enumerate() {

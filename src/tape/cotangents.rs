@@ -11,7 +11,7 @@ use crate::tensor::{Shape, ViewMut};
 pub(crate) enum Flow {
     #[default]
     Nothing,
-    /// It is where the node says.
+    /// All of it, in the memory that the node names.
     Whole,
     /// Values at the entries of a support, in the sweep's list under this number. At other elements it is zero, or is not
     /// read by the op that made the node.
@@ -46,7 +46,7 @@ pub struct Cotangents<'a, T> {
     /// Cotangents of the nodes before this one.
     pub(crate) arena: &'a mut [T],
     pub(crate) gradients: &'a mut [T],
-    /// As `arena`, of the segment at hand.
+    /// Cotangents of nodes of the segment at hand, in the memory that all segments share.
     pub(crate) segment: &'a mut [T],
     /// For each node what is to be added to its cotangent: this number times the sign of its value.
     pub(crate) signs: &'a mut [T],
@@ -86,6 +86,7 @@ impl<T: Element> Cotangents<'_, T> {
         self.wants(k) && entries.is_none()
     }
 
+    /// What has flowed to the cotangent of input `k`.
     fn flow(&self, k: usize) -> Flow {
         self.flows[self.slots[k].node]
     }
@@ -131,15 +132,16 @@ impl<T: Element> Cotangents<'_, T> {
     #[inline]
     pub(crate) fn add_numbers(&mut self, numbers: [T; 2]) {
         for (k, &number) in numbers[..self.slots.len().min(2)].iter().enumerate() {
-            self.add(k, |place, accum| {
-                let place = &mut place.data[0];
-                *place = if accum == Accum::Add { *place + number } else { number };
+            self.add(k, |gx, accum| {
+                let gx = &mut gx.data[0];
+                *gx = if accum == Accum::Add { *gx + number } else { number };
             });
         }
     }
 
     /// `gx += g sign(x)`, the slope of an l1 penalty, for input `k`, whose value is `x`. If x is a parameter, it is added at
-    /// once. Else only the number g is kept beside the cotangent, and added when the vjp of x's op reads it: no array is written.
+    /// once. Else only the number g is kept beside the cotangent, and added when the vjp of x's op reads it: no array is
+    /// written.
     pub(crate) fn add_signs(&mut self, k: usize, g: T, x: &[T]) {
         match &self.slots[k].place {
             Place::Nowhere => {}
@@ -189,7 +191,8 @@ impl<T: Element> Cotangents<'_, T> {
         }
     }
 
-    /// As [`add`](Cotangents::add), but at the entries alone if only those are wanted.
+    /// Contributes to the cotangent of input `k`: `write` gets all of it or, if only the entries of a support are wanted, the
+    /// values of those, and whether to replace or add.
     fn add_wanted(&mut self, k: usize, write: &mut dyn FnMut(Wanted<T>, Accum)) {
         let number = self.entries.as_ref().and_then(|receivers| receivers.goes_to(k, self.flow(k)));
         match (number, &mut self.entries) {
@@ -284,7 +287,8 @@ fn disjoint<'m, T>(memories: [&'m mut [T]; 3], [a, b]: [&Place; 2]) -> Option<[&
     Some([&mut memory_of_a[a], &mut memories[of_b].take()?[b]])
 }
 
-/// A contribution is made to a cotangent, which flows in this way if it is the first: what it does to what is there.
+/// Notes that a contribution is made to a cotangent, and says what it does to what is there. The first one replaces it, and
+/// decides that the cotangent flows as `first` says.
 #[inline]
 fn touch(flow: &mut Flow, first: Flow) -> Accum {
     if *flow == Flow::Nothing {

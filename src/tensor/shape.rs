@@ -62,7 +62,7 @@ impl Shape {
             .ok_or_else(|| ShapeError::new(format!("shape {self} has more elements than memory can hold")))
     }
 
-    /// Whether this is a shape: as `==`, but inlined, since shapes are short and compared at every turn.
+    /// Whether the sizes are these: `==`, but inlined, since shapes are short and compared at every turn.
     #[inline]
     pub(crate) fn is(&self, other: &[usize]) -> bool {
         let own: &[usize] = self;
@@ -116,7 +116,7 @@ impl Shape {
 pub struct Axes(u32);
 
 impl Axes {
-    /// These axes.
+    /// The set of these axes.
     ///
     /// # Panics
     /// If one is 32 or more.
@@ -128,7 +128,8 @@ impl Axes {
         Axes(axes.iter().fold(0, |set, axis| set | 1 << axis))
     }
 
-    /// Those of a list, of a tensor of this shape, checked in the name of a method.
+    /// The set of the axes in a list, each of which must be an axis of this shape and stand there once. A panic names the
+    /// method.
     #[track_caller]
     pub(crate) fn listed(method: &str, axes: impl AxisList, shape: &Shape) -> Self {
         let axes = axes.axes(shape.rank());
@@ -203,7 +204,14 @@ impl Axes {
         shape.iter().enumerate().map(|(axis, &size)| if self.contains(axis) { 1 } else { size }).collect()
     }
 
-    /// All axes of a tensor of this rank, these last.
+    /// Strides by which one walks a tensor of this shape without these axes, row-major, along with the whole one: where an
+    /// element of the whole is added in a sum over these axes. They are 0 along these axes.
+    pub(crate) fn reduced_strides(self, shape: &[usize]) -> Strides {
+        let kept = self.keep(shape);
+        broadcast_strides(&kept, &row_major(&kept), shape)
+    }
+
+    /// All axes of a tensor of this rank in a new order: those of the set come last.
     pub(crate) fn inside(self, rank: usize) -> Strides {
         let (inside, outside): (Strides, Strides) = (0..rank).partition(|&axis| self.contains(axis));
         outside.into_iter().chain(inside).collect()

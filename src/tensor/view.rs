@@ -24,7 +24,7 @@ impl<'a, T> View<'a, T> {
         View { data, shape, strides: None, sparse: None }
     }
 
-    /// Its entries, as if they were all; itself if none have been found.
+    /// The values of its entries as a dense view; the view as it is if no entries have been found.
     pub(crate) fn entries(self) -> Self {
         match self.sparse {
             Some(sparse) => View::dense(sparse.values, self.shape),
@@ -94,7 +94,7 @@ impl<'a, T: Element> View<'a, T> {
     }
 }
 
-/// The place an op writes to: always row-major without gaps.
+/// The memory that an op writes to: always row-major without gaps.
 #[derive(Debug)]
 pub struct ViewMut<'a, T> {
     /// The elements.
@@ -111,7 +111,7 @@ impl<'a, T> ViewMut<'a, T> {
 
 /// The cotangent of an output y, which a vjp reads, and may first turn back in place: `data + signs · sign(y)`.
 pub struct Cotangent<'a, T> {
-    /// The elements, or only the entries; y is given at the same places.
+    /// The elements, or the values of the entries alone; y is then given at the same entries.
     pub(crate) data: &'a mut [T],
     pub(crate) shape: &'a Shape,
     /// Where the entries are, if those are all that is given.
@@ -122,7 +122,7 @@ pub struct Cotangent<'a, T> {
 }
 
 impl<T: Element> Cotangent<'_, T> {
-    /// Calls `f` with the whole of it, for an output with the value `y`.
+    /// Adds what is left to be added, for an output with the value `y`, and calls `f` with the result.
     #[inline]
     pub(crate) fn read<R>(&mut self, y: View<T>, f: impl FnOnce(View<T>) -> R) -> R {
         if !self.signs.adds_nothing() {

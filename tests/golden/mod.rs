@@ -28,7 +28,7 @@ pub enum Array {
 
 impl Fixture {
     fn read(name: &str) -> Self {
-        let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/golden/{name}", env!("CARGO_MANIFEST_DIR"));
         let manifest = fs::read(format!("{path}.json")).expect("a manifest");
         let bytes = fs::read(format!("{path}.safetensors")).expect("a file of arrays");
         let arrays = SafeTensors::deserialize(&bytes).expect("safetensors");

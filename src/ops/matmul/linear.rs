@@ -22,7 +22,7 @@ impl Rule for Linear {
         if self.relu { "linear_relu" } else { "linear" }
     }
 
-    /// The product's; the bias rides along.
+    /// Those of the product: the bias is added before the result leaves the registers, and is not counted.
     fn flops(&self, x: &[&[usize]], y: &[usize]) -> u64 {
         MatMul.flops(&x[..2], y)
     }
@@ -44,7 +44,7 @@ impl Rule for Linear {
         k < 2
     }
 
-    /// Those of the product; with relu as those of relu besides.
+    /// What the product makes of zeros. With relu, besides, the output is zero in many places, and gy is read where it is not.
     fn zeros(&self, x: &[&[usize]]) -> ZeroRule {
         let of_product = MatMul.zeros(x);
         if self.relu { ZeroRule { entries: of_product.entries, ..ZeroRule::RELU } } else { of_product }

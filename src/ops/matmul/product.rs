@@ -72,17 +72,20 @@ impl<'a, T: Element> View<'a, T> {
     }
 }
 
-/// A view as a stack of matrices, vectors made matrices: batch shape and strides, sizes and strides of the last two
-/// axes.
+/// A view as a stack of matrices; a vector counts as a matrix of one row or column.
 struct Stack<'a, T> {
     data: &'a [T],
+    /// The axes before the last two.
     batch: &'a [usize],
     batch_strides: Strides,
+    /// How many rows a matrix has, and the distance from one to the next.
     rows: (usize, usize),
+    /// How many columns a matrix has, and the distance from one to the next.
     cols: (usize, usize),
 }
 
 impl<'a, T: Element> Stack<'a, T> {
+    /// The stack that a view is; a vector is one row, or one column.
     fn new(x: View<'a, T>, vector_is_row: bool) -> Self {
         let mut strides = x.strides();
         match x.shape[..] {
@@ -119,6 +122,7 @@ impl<'a, T: Element> Stack<'a, T> {
 }
 
 impl<'a, T: Products> Product<'a, T> {
+    /// The product a b, of shapes that the shape rule has let pass.
     #[inline]
     pub(super) fn new(a: View<'a, T>, b: View<'a, T>) -> Self {
         match (&a.shape[..], &b.shape[..]) {
@@ -189,7 +193,8 @@ impl<'a, T: Products> Product<'a, T> {
         Some(computed as f32 / y.len().max(1) as f32)
     }
 
-    /// ga = gy bᵀ, gb = aᵀ gy, in the forms that the entries of gy, or else of a, allow.
+    /// Forward, y = a b. So ga = gy bᵀ, gb = aᵀ gy, in the forms that the entries of gy, or else of a, allow: a is m x k, b is
+    /// k x n, and y is m x n.
     pub(super) fn vjp(&self, gy: View<T>, gx: &mut Cotangents<T>) {
         let [_, k, n] = self.size;
         if let Some(&gy) = gy.sparse {

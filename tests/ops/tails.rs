@@ -17,7 +17,7 @@ struct Exact(HashMap<String, Vec<f64>>);
 
 impl Exact {
     fn read() -> Self {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/tails.safetensors");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/tails.safetensors");
         let bytes = std::fs::read(path).expect("a file of arrays");
         let file = SafeTensors::deserialize(&bytes).expect("safetensors");
         let array = |name: &str| {
