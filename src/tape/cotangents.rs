@@ -35,6 +35,9 @@ pub(crate) enum Wanted<'a, T> {
     Entries(&'a Support, &'a mut [T]),
 }
 
+/// Writes the contributions to two cotangents, of which one that is not wanted is `None`.
+pub(crate) type WriteBoth<'f, T> = dyn FnMut(Option<(Wanted<T>, Accum)>, Option<(ViewMut<T>, Accum)>) + 'f;
+
 /// The cotangents of an op's inputs, to be contributed to by its vjp.
 ///
 /// The first contribution to a cotangent replaces what is there, later ones add to it; the vjp is handed the
@@ -112,10 +115,10 @@ impl<T: Element> Cotangents<'_, T> {
         let whole = memory_at(place, [self.arena, self.gradients, self.segment])?;
         let whole = ViewMut::new(whole, shape);
         let flow = &mut self.flows[*node];
-        Some(match &mut self.entries {
-            None => (whole, touch(flow, Flow::Whole), None),
-            Some(receivers) => receivers.open(k, flow, whole),
-        })
+        if let Some(receivers) = &mut self.entries {
+            return Some(receivers.open(k, flow, whole));
+        }
+        Some((whole, touch(flow, Flow::Whole), None))
     }
 
     /// Brings a contribution that was written where [`open`](Self::open) said to where it is wanted.
@@ -154,11 +157,7 @@ impl<T: Element> Cotangents<'_, T> {
 
     /// Contributes to the cotangents of two inputs in one call, of the first at the entries alone if only those are wanted.
     /// An input whose cotangent is not wanted is `None`. If both inputs are one value, `write` is called once for each.
-    pub(crate) fn add_both(
-        &mut self,
-        [k, l]: [usize; 2],
-        write: &mut dyn FnMut(Option<(Wanted<T>, Accum)>, Option<(ViewMut<T>, Accum)>),
-    ) {
+    pub(crate) fn add_both(&mut self, [k, l]: [usize; 2], write: &mut WriteBoth<T>) {
         let (slot, other) = (&self.slots[k], &self.slots[l]);
         let distinct = slot.node != other.node;
         let places = distinct.then_some([&slot.place, &other.place]);
