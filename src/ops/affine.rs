@@ -113,14 +113,13 @@ impl Rule for Affine {
             (&[0, 3], 1),
             (&[2, 70], 1),
         ];
-        let sample = |(shape, axis): (&[usize], usize)| {
+        let mut samples = Vec::new();
+        for &(shape, axis) in &cases {
             let vector = [shape[axis]];
-            [
-                Sample::new(Affine { axis, about: false }, [shape, &vector, &vector]),
-                Sample::new(Affine { axis, about: true }, [shape, &vector, &vector, &vector]),
-            ]
-        };
-        cases.into_iter().flat_map(sample).collect()
+            samples.push(Sample::new(Affine { axis, about: false }, [shape, &vector, &vector]));
+            samples.push(Sample::new(Affine { axis, about: true }, [shape, &vector, &vector, &vector]));
+        }
+        samples
     }
 }
 

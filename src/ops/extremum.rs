@@ -48,9 +48,13 @@ impl Rule for Extremum {
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 6] = [&[5], &[3, 4], &[2, 3, 2], &[3, 1], &[0, 3], &[2, 70]];
-        let sample =
-            |shape: &[usize]| [false, true].map(|smallest| Sample::new(Extremum { smallest }, [shape]));
-        shapes.into_iter().flat_map(sample).collect()
+        let mut samples = Vec::new();
+        for &shape in &shapes {
+            for &smallest in &[false, true] {
+                samples.push(Sample::new(Extremum { smallest }, [shape]));
+            }
+        }
+        samples
     }
 }
 

@@ -80,7 +80,11 @@ impl Rule for Gather {
             ([&[3], &[1]], 0),
             ([&[3, 2], &[0, 2]], 0),
         ];
-        cases.map(|(shapes, axis)| Sample::indexed(Gather { axis }, shapes, shapes[0][axis])).to_vec()
+        let mut samples = Vec::new();
+        for &(shapes, axis) in &cases {
+            samples.push(Sample::indexed(Gather { axis }, shapes, shapes[0][axis]));
+        }
+        samples
     }
 }
 

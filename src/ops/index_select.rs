@@ -82,7 +82,11 @@ impl Rule for IndexSelect {
             ([&[4], &[]], 0),
             ([&[6, 20], &[9]], 0),
         ];
-        cases.map(|(shapes, axis)| Sample::indexed(IndexSelect { axis }, shapes, shapes[0][axis])).to_vec()
+        let mut samples = Vec::new();
+        for &(shapes, axis) in &cases {
+            samples.push(Sample::indexed(IndexSelect { axis }, shapes, shapes[0][axis]));
+        }
+        samples
     }
 }
 

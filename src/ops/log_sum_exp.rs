@@ -34,7 +34,11 @@ impl Rule for LogSumExp {
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 6] = [&[5], &[3, 4], &[2, 3, 2], &[3, 1], &[0, 4], &[2, 70]];
-        shapes.map(|shape| Sample::new(LogSumExp, [shape])).to_vec()
+        let mut samples = Vec::new();
+        for &shape in &shapes {
+            samples.push(Sample::new(LogSumExp, [shape]));
+        }
+        samples
     }
 }
 

@@ -1,7 +1,7 @@
 //! y = e^x / Σ e^x of each row, over the places that a mask allows: the weights of attention.
 
 use crate::element::Element;
-use crate::kernels::{self, Strided, softmax};
+use crate::kernels::{self, softmax};
 use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
@@ -32,8 +32,8 @@ impl Rule for MaskedSoftmax {
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let cols = y.shape[y.shape.len() - 1];
-        let strides = [0, 1].map(|k| x[k].strides_to(y.shape));
-        let operands = [0, 1].map(|k| Strided { data: x[k].data, strides: &strides[k] });
+        let strides = [x[0].strides_to(y.shape), x[1].strides_to(y.shape)];
+        let operands = [x[0].strided(&strides[0]), x[1].strided(&strides[1])];
         let forbidden = T::from_f64(f64::NEG_INFINITY);
         let allowed = kernels::row(move |[x, mask]: [T; 2]| if mask == T::ZERO { forbidden } else { x });
         kernels::map_strided(y.shape, operands, y.data, Accum::Replace, &allowed);
@@ -58,7 +58,11 @@ impl Rule for MaskedSoftmax {
             [&[0, 4], &[4]],
             [&[2, 70], &[]],
         ];
-        shapes.map(|shapes| Sample::indexed(MaskedSoftmax, shapes, 2)).to_vec()
+        let mut samples = Vec::new();
+        for &shapes in &shapes {
+            samples.push(Sample::indexed(MaskedSoftmax, shapes, 2));
+        }
+        samples
     }
 }
 

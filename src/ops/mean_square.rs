@@ -66,7 +66,7 @@ impl Rule for MeanSquare {
         let (shape, count) = (x[0].shape, self.count::<T>(x[0].shape));
         let along = self.axes.reduced_strides(shape);
         let own = Strided { data: x[0].data, strides: &x[0].strides() };
-        let [center, g] = [x[1].data, gy.data].map(|data| Strided { data, strides: &along });
+        let (center, g) = (x[1].strided(&along), gy.strided(&along));
         let twice = kernels::row(move |[x, c, g]: [T; 3]| (g + g) / count * (x - c));
         gx.add(0, |gx, accum| kernels::map_strided(shape, [own, center, g], gx.data, accum, &twice));
         let twice = kernels::row(move |[x, c, g]: [T; 3]| (g + g) / count * (c - x));
@@ -85,7 +85,11 @@ impl Rule for MeanSquare {
             (&[], &[], &[]),
             (&[70, 2], &[0], &[2]),
         ];
-        cases.map(|(x, axes, center)| Sample::new(MeanSquare { axes: Axes::new(axes) }, [x, center])).to_vec()
+        let mut samples = Vec::new();
+        for &(x, axes, center) in &cases {
+            samples.push(Sample::new(MeanSquare { axes: Axes::new(axes) }, [x, center]));
+        }
+        samples
     }
 }
 

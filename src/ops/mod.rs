@@ -96,7 +96,9 @@ macro_rules! ops {
         impl Op {
             /// The samples of every op.
             pub fn samples() -> Vec<Sample> {
-                [$($module::$Rule::samples()),*].concat()
+                let mut samples = Vec::new();
+                $(samples.append(&mut $module::$Rule::samples());)*
+                samples
             }
         }
 
@@ -283,8 +285,10 @@ macro_rules! real {
             }
 
             $(#[$compiled])?
-            fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: Cotangent<Self>, gx: &mut Cotangents<Self>) {
-                each!(op, rule => rule.vjp_in_place(x, y, gy, gx))
+            fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, mut gy: Cotangent<Self>, gx: &mut Cotangents<Self>) {
+                if !each!(op, rule => rule.vjp_in_place(x, y, &mut gy, gx)) {
+                    gy.read(y, |gy| each!(op, rule => rule.vjp(x, y, gy, gx)));
+                }
             }
 
             $(#[$compiled])?

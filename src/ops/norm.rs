@@ -77,7 +77,7 @@ impl Rule for Norm {
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let along = self.axes.reduced_strides(x[0].shape);
         let x_strided = Strided { data: x[0].data, strides: &x[0].strides() };
-        let [y, gy] = [y.data, gy.data].map(|data| Strided { data, strides: &along });
+        let (y, gy) = (y.strided(&along), gy.strided(&along));
         let slope: Row<T, 3> = match self.order {
             Order::L1 => &kernels::row(|[x, y, gy]: [T; 3]| gy * Abs {}.df(x, y)),
             Order::L2 => {
@@ -106,11 +106,13 @@ impl Rule for Norm {
             (&[], &[]),
             (&[0, 3], &[0]),
         ];
-        let sample = |(shape, axes): (&[usize], &[usize])| {
-            [Order::L1, Order::L2]
-                .map(|order| Sample::new(Norm { order, axes: Axes::new(axes), along: false }, [shape]))
-        };
-        cases.into_iter().flat_map(sample).collect()
+        let mut samples = Vec::new();
+        for &(shape, axes) in &cases {
+            for &order in &[Order::L1, Order::L2] {
+                samples.push(Sample::new(Norm { order, axes: Axes::new(axes), along: false }, [shape]));
+            }
+        }
+        samples
     }
 }
 

@@ -56,11 +56,13 @@ impl Rule for Normalize {
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 7] = [&[7], &[3, 4], &[2, 2, 3], &[3, 1], &[0, 4], &[2, 0], &[2, 150]];
-        let sample = |shape: &[usize]| {
-            [(true, 0.1), (false, 0.1), (true, 1e-5), (false, 0.0)]
-                .map(|(center, eps)| Sample::new(Normalize { center, eps }, [shape]))
-        };
-        shapes.into_iter().flat_map(sample).collect()
+        let mut samples = Vec::new();
+        for &shape in &shapes {
+            for &(center, eps) in &[(true, 0.1), (false, 0.1), (true, 1e-5), (false, 0.0)] {
+                samples.push(Sample::new(Normalize { center, eps }, [shape]));
+            }
+        }
+        samples
     }
 }
 

@@ -53,7 +53,11 @@ impl Rule for Reshape {
     fn samples() -> Vec<Sample> {
         let cases: [(&[usize], &[usize]); 4] =
             [(&[3, 4], &[2, 6]), (&[1, 1], &[]), (&[0, 3], &[3, 0]), (&[2, 3, 4], &[24])];
-        cases.map(|(from, to)| Sample::new(Reshape { to: to.into() }, [from])).to_vec()
+        let mut samples = Vec::new();
+        for &(from, to) in &cases {
+            samples.push(Sample::new(Reshape { to: to.into() }, [from]));
+        }
+        samples
     }
 }
 

@@ -80,12 +80,16 @@ impl Rule for Sum {
             (&[], &[]),
             (&[2, 70], &[1]),
         ];
-        let sample = |(shape, axes): (&[usize], &[usize])| {
-            [false, true].map(|mean| Sample::new(Sum { axes: Axes::new(axes), mean }, [shape]))
-        };
-        let of_none = Sample::new(Sum { axes: Axes::new(&[0]), mean: false }, [&[0, 3]]);
-        let no_means = Sample::new(Sum { axes: Axes::new(&[1]), mean: true }, [&[0, 3]]);
-        cases.into_iter().flat_map(sample).chain([of_none, no_means]).collect()
+        let mut samples = Vec::new();
+        for &(shape, axes) in &cases {
+            for &mean in &[false, true] {
+                samples.push(Sample::new(Sum { axes: Axes::new(axes), mean }, [shape]));
+            }
+        }
+        // A sum of none, and no means.
+        samples.push(Sample::new(Sum { axes: Axes::new(&[0]), mean: false }, [&[0, 3]]));
+        samples.push(Sample::new(Sum { axes: Axes::new(&[1]), mean: true }, [&[0, 3]]));
+        samples
     }
 }
 

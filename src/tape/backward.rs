@@ -153,7 +153,7 @@ impl<T: Real> Sweep<'_, T> {
         let (arena, segment) = if inside { (other, own) } else { (own, other) };
         let (signs_of_inputs, own_signs) = self.signs.split_at_mut(i);
         let mut signs_of_copy = own_signs[0];
-        let gy_view = Cotangent {
+        let mut gy_view = Cotangent {
             data: gy.as_mut().map_or(&mut rest[..place.len() + node.room.scratch], |gy| &mut gy.of.values),
             shape: &node.shape,
             support: if let RunOn::SparseCotangent(number) = on {

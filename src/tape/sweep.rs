@@ -48,6 +48,7 @@ impl<'a, T: Real> Sweep<'a, T> {
     }
 
     /// A sweep over what the record has at hand, and the tape's watch.
+    #[inline]
     pub fn over(
         record: &'a mut Record<T>,
         params: &'a [T],

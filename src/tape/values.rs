@@ -88,7 +88,8 @@ impl<'a, T: Element> Values<'a, T> {
     /// The values of the first and the last input of a node on numbers.
     #[inline(always)]
     pub fn numbers(self, nodes: &[Node], node: &Node) -> [T; 2] {
-        let (first, last) = (node.inputs[0], node.inputs[node.inputs.len() - 1]);
+        let inputs: &[NodeId] = &node.inputs;
+        let (first, last) = (inputs[0], inputs[inputs.len() - 1]);
         [self.view_of(nodes, first).data[0], self.view_of(nodes, last).data[0]]
     }
 }

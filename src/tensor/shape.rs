@@ -23,7 +23,7 @@ use crate::matrix::size;
 /// assert_eq!(shape, [2, 3]);
 /// assert_eq!(shape, Shape::from(vec![2, 3]));
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[derive(PartialEq, Eq, Hash, Default)]
 pub struct Shape(SmallVec<[usize; INLINE]>);
 
 /// The most axes that a tensor may have: [`Axes`] has a bit for each.
@@ -65,7 +65,8 @@ impl Shape {
     /// Whether the sizes are these: `==`, but inlined, since shapes are short and compared at every turn.
     #[inline]
     pub(crate) fn is(&self, other: &[usize]) -> bool {
-        self.rank() == other.len() && self.iter().zip(other).all(|(a, b)| a == b)
+        let own: &[usize] = self;
+        own.len() == other.len() && (0..own.len()).all(|axis| own[axis] == other[axis])
     }
 
     /// The shape that both operands stretch to, by NumPy's rule: axes are matched from the last; sizes must be equal
@@ -257,8 +258,19 @@ pub(crate) fn with_size(shape: &[usize], axis: usize, size: usize) -> Shape {
 /// Strides that make a tensor of `shape` look like one of shape `to`: 0 along every stretched axis.
 pub(crate) fn broadcast_strides(shape: &[usize], strides: &[usize], to: &[usize]) -> Strides {
     let missing = to.len() - shape.len();
-    let own = shape.iter().zip(strides).map(|(&size, &stride)| if size == 1 { 0 } else { stride });
-    std::iter::repeat_n(0, missing).chain(own).collect()
+    let mut own = Strides::from_elem(0, to.len());
+    for axis in (0..shape.len()).filter(|&axis| shape[axis] != 1) {
+        own[missing + axis] = strides[axis];
+    }
+    own
+}
+
+/// A copy of the sizes at once: a list clones its elements one by one.
+impl Clone for Shape {
+    #[inline]
+    fn clone(&self) -> Self {
+        Shape(SmallVec::from_slice(&self.0))
+    }
 }
 
 impl Deref for Shape {
@@ -315,7 +327,11 @@ compare!((const N: usize) [usize; N], (const N: usize) &[usize; N], () [usize], 
 
 impl FromIterator<usize> for Shape {
     fn from_iter<I: IntoIterator<Item = usize>>(sizes: I) -> Self {
-        Shape(sizes.into_iter().collect())
+        let mut shape = SmallVec::new();
+        for size in sizes {
+            shape.push(size);
+        }
+        Shape(shape)
     }
 }
 

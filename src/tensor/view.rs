@@ -3,7 +3,7 @@
 use super::shape::{Strides, broadcast_strides, row_major};
 use super::{Shape, room};
 use crate::element::Element;
-use crate::kernels::{add_signs, for_each_offset};
+use crate::kernels::{Strided, add_signs, for_each_offset};
 use crate::matrix::{Sparse, Support};
 
 /// A tensor as an op sees it: a shape, elements that stand somewhere else, and how to walk them.
@@ -60,12 +60,20 @@ impl<'a, T: Element> View<'a, T> {
 
     /// Distances between neighbours along each axis.
     pub(crate) fn strides(&self) -> Strides {
-        self.strides.map_or_else(|| row_major(self.shape), Strides::clone)
+        self.strides.map_or_else(|| row_major(self.shape), |strides| Strides::from_slice(strides))
     }
 
     /// Strides that make this look like a tensor of shape `to`.
     pub(crate) fn strides_to(&self, to: &[usize]) -> Strides {
         broadcast_strides(self.shape, &self.strides(), to)
+    }
+
+    /// Its elements, walked with these strides.
+    pub(crate) fn strided<'s>(&self, strides: &'s [usize]) -> Strided<'s, T>
+    where
+        'a: 's,
+    {
+        Strided { data: self.data, strides }
     }
 
     /// A copy of the elements in row-major order.
@@ -116,7 +124,7 @@ pub struct Cotangent<'a, T> {
 impl<T: Element> Cotangent<'_, T> {
     /// Adds what is left to be added, for an output with the value `y`, and calls `f` with the result.
     #[inline]
-    pub(crate) fn read<R>(self, y: View<T>, f: impl FnOnce(View<T>) -> R) -> R {
+    pub(crate) fn read<R>(&mut self, y: View<T>, f: impl FnOnce(View<T>) -> R) -> R {
         if !self.signs.adds_nothing() {
             add_signs(y.data, self.data, std::mem::replace(self.signs, T::ZERO));
         }

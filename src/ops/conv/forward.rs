@@ -132,9 +132,15 @@ impl Rule for Conv {
     }
 
     /// With relu, gy counts where y > 0 alone, whatever stands in it elsewhere.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
+    fn vjp_in_place<T: Real>(
+        &self,
+        x: &[View<T>],
+        y: View<T>,
+        gy: &mut Cotangent<T>,
+        gx: &mut Cotangents<T>,
+    ) -> bool {
         if !self.relu {
-            return gy.read(y, |gy| self.vjp(x, y, gy, gx));
+            return false;
         }
         let (size, plus) = (self.sizes(x), std::mem::replace(gy.signs, T::ZERO));
         let mut summed = false;
@@ -148,6 +154,7 @@ impl Rule for Conv {
             kernels::keep_where_positive(y.data, gy.data, plus);
         }
         gy.read(y, |gy| products(&size, x, gy, gx));
+        true
     }
 
     /// Forward, y[n, o, i] = Σ w[o, c, k] x[n, c, i · stride + k · dilation − before] + b\[o\], the sum over c and k. Each

@@ -58,8 +58,11 @@ impl Rule for MaxPool {
     }
 
     fn samples() -> Vec<Sample> {
-        let sample = |(windows, x, _): (Windows, Vec<usize>, bool)| Sample::new(MaxPool { windows }, [&x]);
-        Windows::samples().into_iter().map(sample).collect()
+        let mut samples = Vec::new();
+        for (windows, x, _) in Windows::samples() {
+            samples.push(Sample::new(MaxPool { windows }, [&x]));
+        }
+        samples
     }
 }
 

@@ -124,7 +124,13 @@ impl Rule for Gru {
     ///
     /// Step by step back, with the cotangents of the gates' arguments by `recurrent::gru_vjp`: the state before gets gh u,
     /// and what comes through the products; then for all steps at once gwh = hᵀ gz, with the h, or r h, that was multiplied.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
+    fn vjp_in_place<T: Real>(
+        &self,
+        x: &[View<T>],
+        y: View<T>,
+        gy: &mut Cotangent<T>,
+        gx: &mut Cotangents<T>,
+    ) -> bool {
         let (of, wh, after) = (self.cell().sequences(x), x[1].data, self.after());
         let (b, t, n) = (of.batch, of.time, of.units);
         let (gy, kept, scratch) = taken_apart(y, gy);
@@ -176,6 +182,7 @@ impl Rule for Gru {
         if self.course.initial {
             gx.add(self.cell().first_state(), |g, accum| copy([gh], g.data, accum));
         }
+        true
     }
 
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, _: View<T>, _: &mut Cotangents<T>) {
@@ -183,14 +190,16 @@ impl Rule for Gru {
     }
 
     fn samples() -> Vec<Sample> {
-        let of_course = |course| {
-            let of_reset = move |reset| {
+        let mut samples = Vec::new();
+        for course in courses() {
+            for &reset in &[Reset::BeforeProduct, Reset::AfterProduct] {
                 let gru = Gru { reset, course };
-                gru.cell().samples().into_iter().map(move |inputs| Sample { op: gru.into(), inputs })
-            };
-            of_reset(Reset::BeforeProduct).chain(of_reset(Reset::AfterProduct))
-        };
-        courses().flat_map(of_course).collect()
+                for inputs in gru.cell().samples() {
+                    samples.push(Sample { op: gru.into(), inputs });
+                }
+            }
+        }
+        samples
     }
 }
 

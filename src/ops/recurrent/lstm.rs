@@ -85,7 +85,13 @@ impl Rule for Lstm {
     ///
     /// Step by step back, with gz, the cotangents of the gates' arguments, by `recurrent::lstm_vjp`: gh = gz whᵀ for the step
     /// before; then for all steps at once gwh = hᵀ gz, with the h that each step began with.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
+    fn vjp_in_place<T: Real>(
+        &self,
+        x: &[View<T>],
+        y: View<T>,
+        gy: &mut Cotangent<T>,
+        gx: &mut Cotangents<T>,
+    ) -> bool {
         let (of, wh) = (self.cell().sequences(x), x[1].data);
         let (b, t, n) = (of.batch, of.time, of.units);
         let wide = 4 * n;
@@ -118,6 +124,7 @@ impl Rule for Lstm {
             gx.add(2, |g, accum| copy([gh], g.data, accum));
             gx.add(3, |g, accum| copy([gc], g.data, accum));
         }
+        true
     }
 
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, _: View<T>, _: &mut Cotangents<T>) {
@@ -125,12 +132,14 @@ impl Rule for Lstm {
     }
 
     fn samples() -> Vec<Sample> {
-        let of_course = |course| {
+        let mut samples = Vec::new();
+        for course in courses() {
             let lstm = Lstm { course };
-            let sample = move |inputs| Sample { op: lstm.into(), inputs };
-            lstm.cell().samples().into_iter().map(sample)
-        };
-        courses().flat_map(of_course).collect()
+            for inputs in lstm.cell().samples() {
+                samples.push(Sample { op: lstm.into(), inputs });
+            }
+        }
+        samples
     }
 }
 

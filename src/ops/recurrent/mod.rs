@@ -216,12 +216,16 @@ fn courses() -> impl Iterator<Item = Course> {
 
 /// Memory cut into parts of these sizes, one after the other, to be written.
 fn parts<T, const N: usize>(mut x: &mut [T], sizes: [usize; N]) -> [&mut [T]; N] {
-    sizes.map(|size| x.split_off_mut(..size).expect("a rule's room holds all its parts"))
+    std::array::from_fn(|i| x.split_off_mut(..sizes[i]).expect("a rule's room holds all its parts"))
 }
 
 /// Memory cut into parts of these sizes, one after the other, to be read.
 fn parts_of<T, const N: usize>(mut x: &[T], sizes: [usize; N]) -> [&[T]; N] {
-    sizes.map(|size| x.split_off(..size).expect("a rule's room holds all its parts"))
+    let mut parts: [&[T]; N] = [&[]; N];
+    for (part, &size) in parts.iter_mut().zip(&sizes) {
+        *part = x.split_off(..size).expect("a rule's room holds all its parts");
+    }
+    parts
 }
 
 /// The columns `from..` of a row-major matrix with `cols` columns; nothing of a matrix without rows.
@@ -231,7 +235,7 @@ fn columns<T>(x: &[T], from: usize, cols: usize) -> Mat<'_, T> {
 
 /// The parts of an output and of its cotangent that a vjp works with: the cotangent of the output itself, with what is left to
 /// be added to it; what `forward` has kept behind the output; and the scratch behind the cotangent.
-fn taken_apart<'a, T: Element>(y: View<'a, T>, gy: Cotangent<'a, T>) -> (&'a [T], &'a [T], &'a mut [T]) {
+fn taken_apart<'a, T: Element>(y: View<'a, T>, gy: &'a mut Cotangent<T>) -> (&'a [T], &'a [T], &'a mut [T]) {
     let own = y.shape.elements();
     let (gy_own, scratch) = gy.data.split_at_mut(own);
     let (y, kept) = y.data.split_at(own);

@@ -88,7 +88,13 @@ impl Rule for Rnn {
     ///
     /// Step by step back, with gz = gh f': gh = gz whᵀ for the step before; then for all steps at once gwh = hᵀ gz, with
     /// the h that each step began with.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
+    fn vjp_in_place<T: Real>(
+        &self,
+        x: &[View<T>],
+        y: View<T>,
+        gy: &mut Cotangent<T>,
+        gx: &mut Cotangents<T>,
+    ) -> bool {
         let (of, wh) = (self.cell().sequences(x), x[1].data);
         let (b, t, n) = (of.batch, of.time, of.units);
         let (gy, h, scratch) = taken_apart(y, gy);
@@ -116,6 +122,7 @@ impl Rule for Rnn {
         if self.course.initial {
             gx.add(2, |g, accum| copy([gh], g.data, accum));
         }
+        true
     }
 
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, _: View<T>, _: &mut Cotangents<T>) {
@@ -135,14 +142,16 @@ impl Rule for Rnn {
     }
 
     fn samples() -> Vec<Sample> {
-        let of_course = |course| {
-            let of_function = move |relu| {
+        let mut samples = Vec::new();
+        for course in courses() {
+            for &relu in &[false, true] {
                 let rnn = Rnn { relu, course };
-                rnn.cell().samples().into_iter().map(move |inputs| Sample { op: rnn.into(), inputs })
-            };
-            of_function(false).chain(of_function(true))
-        };
-        courses().flat_map(of_course).collect()
+                for inputs in rnn.cell().samples() {
+                    samples.push(Sample { op: rnn.into(), inputs });
+                }
+            }
+        }
+        samples
     }
 }
 
