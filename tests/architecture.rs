@@ -31,7 +31,7 @@ const TAPE: &[&[&str]] = &[
     &["zeros"],
     &["record"],
     &["handles", "leaves", "sweep"],
-    &["flow"],
+    &["incoming"],
     &["backward"],
     &["checkpoint", "operators", "recording", "var"],
     &["mod"],
