@@ -179,6 +179,6 @@ pub(super) const BLOCK: usize = 256;
 
 /// An elementwise function, compiled for slices of one length: `y (=, +=) f(x…)`.
 ///
-/// The loops in `strided.rs` and `reduce.rs` walk any strides and call one of these for each row. They are compiled once for all functions,
-/// and a function once for all loops.
+/// The loops in `strided.rs` and `reduce.rs` walk any strides and call one of these for each row. They are compiled once for
+/// all functions, and a function once for all loops.
 pub type Row<'f, T, const N: usize> = &'f dyn Fn([&[T]; N], &mut [T], Accum);
