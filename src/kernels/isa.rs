@@ -60,7 +60,7 @@ impl Isa {
         Isa::known().unwrap_or_else(Isa::detect)
     }
 
-    /// The same, if that has been found out already.
+    /// The instruction set in use, if it has been found out already.
     #[inline]
     pub(super) fn known() -> Option<Isa> {
         match CURRENT.load(Ordering::Relaxed) {
@@ -140,7 +140,7 @@ macro_rules! compile_copies {
                 body($($arg),*)
             }
 
-            /// Out of line, so that the choice below is a jump that has nothing to save.
+            /// Not inlined, so that the choice below ends in a jump and needs no stack frame.
             #[inline(never)]
             fn otherwise<$($generics)*>($($arg: $ty),*) $(-> $ret)? {
                 if $crate::kernels::isa::Isa::known().is_none() {

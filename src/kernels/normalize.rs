@@ -70,7 +70,8 @@ pub fn normalize<T: Element>(x: &[T], rows: Rows<T>, y: &mut [T]) {
     }
 }
 
-/// `gx (=, +=) ((gy − mean(gy)) − y mean(y gy)) / √(variance + ε)` of each row; if it is not `is_centered`, without mean(gy).
+/// `gx (=, +=) ((gy − mean(gy)) − y mean(y gy)) / √(variance + ε)` of each row; if it is not `is_centered`, without
+/// mean(gy).
 ///
 /// In the forward pass [`normalize`] was y = d ρ with d = x − mean(x) and ρ = (Σ d² / n + ε)^−½. So dρ = −ρ³ Σ d dd / n,
 /// dy = ρ (dd − y Σ y dd / n), and dd = dx − mean(dx), of which the mean drops out of the sum, because Σ y = 0.

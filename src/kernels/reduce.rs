@@ -38,7 +38,7 @@ fn sum_span<T: Element>(span: &Span<T>, len: usize, f: AnyRow<T>) -> T {
     })
 }
 
-/// Calls `each` with the place and the values f(xᵢ…) of one block after the other.
+/// Calls `each` with the number of the first element and the values f(xᵢ…) of one block after the other.
 #[inline]
 fn for_each_block<T: Element>(span: &Span<T>, len: usize, f: AnyRow<T>, mut each: impl FnMut(usize, &[T])) {
     let mut values = [const { MaybeUninit::uninit() }; BLOCK];
@@ -168,7 +168,7 @@ fn add_by_block<T: Element>(axes: &Axes, terms: Terms<T>, y: &mut [T]) {
     });
 }
 
-/// [`add_by_block`], of one block.
+/// `y += Σ f(x…)` for one block of y's elements: [`add_by_block`] says which.
 fn add_block<T: Element>(axes: &Axes, begin: [usize; MOST + 1], terms: Terms<T>, y: &mut [T]) {
     // The sums of a block stand row-major, without the axes that go.
     let mut own: SmallVec<[Axis<{ MOST + 1 }>; 6]> = SmallVec::from_slice(axes);

@@ -75,7 +75,8 @@ fn unsafe_variance<T: Element>(x: &[T], sum: T, divisor: T, root: bool, along: b
     if root { variance.sqrt() / scale } else { variance / scale / scale }
 }
 
-/// `gx (=, +=) 2 gy (x − mean) / divisor` of each row; of the root `gy (x − mean) / (y divisor)`, and 0 where y is 0.
+/// `gx (=, +=) 2 gy (x − mean) / divisor` of each row; of the root `gy (x − mean) / (y divisor)`, and 0 where y is 0. x and
+/// gx are [rows, cols], y and gy \[rows\].
 ///
 /// In the forward pass [`variance`] was y = Σ (x − mean)² / divisor, so dy = 2 Σ (x − mean) dx / divisor; the mean's
 /// own change drops out, because Σ (x − mean) = 0. Of the root, 2 y dy is that.
@@ -97,7 +98,7 @@ pub fn variance_vjp<T: Element>(
     let rows = x.chunks_exact(cols).zip(gx.chunks_exact_mut(cols));
     for ((x, gx), (&y, &gy)) in rows.zip(y.iter().zip(gy)) {
         if root && y == T::ZERO {
-            // Nothing, but for what forward mode found along its direction.
+            // The gradient is 0; its tangent is what forward mode found along its direction.
             let (d, along) = (Deviation::of(x), y.tangent());
             let slope = if along == T::ZERO { T::ZERO } else { gy.tangent() / (along * divisor) };
             put(gx, x.iter().map(|&x| (slope * d.at(x).tangent()).times_epsilon()), accum);
@@ -153,7 +154,8 @@ vectorize! {
 }
 
 vectorize! {
-    /// `gx (=, +=) gy / (how many are equal)` where x is the row's y, 0 elsewhere. A NaN among the elements is the row's y.
+    /// `gx (=, +=) gy / (how many are equal)` where x is the row's y, 0 elsewhere. A NaN among the elements is the row's y. x
+/// and gx are [rows, cols], y and gy \[rows\].
     pub fn extremum_vjp [T: Element] (x: &[T], y: &[T], gy: &[T], gx: &mut [T], accum: Accum) {
         if y.is_empty() {
             return;

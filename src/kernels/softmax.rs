@@ -224,7 +224,7 @@ fn rows<'a, T>(
 }
 
 vectorize! {
-    /// `gx (=, +=) y (gy − Σ y gy)` along each row.
+    /// `gx (=, +=) y (gy − Σ y gy)` along each row of `cols` elements, of y, gy and gx.
     ///
     /// In the forward pass [`softmax`] was y = e^x / Σ e^x, so dyᵢ = yᵢ (dxᵢ − Σⱼ yⱼ dxⱼ).
     ///
@@ -239,7 +239,7 @@ vectorize! {
 }
 
 vectorize_wide! {
-    /// `gx (=, +=) gy − e^y Σ gy` along each row.
+    /// `gx (=, +=) gy − e^y Σ gy` along each row of `cols` elements, of y, gy and gx.
     ///
     /// In the forward pass [`log_softmax`] was y = x − ln Σ e^x, so dyᵢ = dxᵢ − Σⱼ e^yⱼ dxⱼ.
     pub(crate) fn log_softmax_vjp [T: Element] (y: &[T], gy: &[T], cols: usize, gx: &mut [T], accum: Accum) {
@@ -251,7 +251,7 @@ vectorize_wide! {
 }
 
 vectorize_wide! {
-    /// `gx (=, +=) gy e^(x − y)`, with one y and gy a row. A row of −∞ alone gets 0.
+    /// `gx (=, +=) gy e^(x − y)`, with x and gx [rows, cols], and y and gy \[rows\]. A row of −∞ alone gets 0.
     ///
     /// In the forward pass [`log_sum_exp`] was y = ln Σ e^x, so dy = Σ e^(x − y) dx.
     pub(crate) fn log_sum_exp_vjp [T: Element] (x: &[T], y: &[T], gy: &[T], gx: &mut [T], accum: Accum) {

@@ -16,11 +16,13 @@ use crate::matrix::{Accum, size};
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct PoolSize {
     pub planes: usize,
-    /// Height and width of an image, and so on below.
+    /// Height and width of an image.
     pub image: [usize; 2],
-    /// Of the result: one element a window.
+    /// Height and width of the result, which has one element a window.
     pub map: [usize; 2],
+    /// Height and width of a window.
     pub window: [usize; 2],
+    /// From one window to the next, down and right.
     pub stride: [usize; 2],
     /// Padding before the image, and after it.
     pub before: [usize; 2],
@@ -146,7 +148,8 @@ vectorize! {
     }
 }
 
-/// `gx (=, +=) gy` at the first of each window, in row order, that is y; 0 elsewhere.
+/// `gx (=, +=) gy` at the first of each window, in row order, that is y; 0 elsewhere. x and gx are [planes, image], y and gy
+/// [planes, map].
 pub(crate) fn max_vjp<T: Element>(s: &PoolSize, [x, y, gy]: [&[T]; 3], gx: &mut [T], accum: Accum) {
     s.check(x.len(), y.len());
     s.check(gx.len(), gy.len());
@@ -170,10 +173,10 @@ fn max_of_vjp<T: Element>(s: &PoolSize, [x, y, gy]: [&[T]; 3], gx: &mut [T], acc
     if accum == Accum::Replace {
         gx.fill(T::ZERO);
     }
-    for_each_largest(s, x, y, |window, place| gx[place] += gy[window]);
+    for_each_largest(s, x, y, |window, index| gx[index] += gy[window]);
 }
 
-/// Calls `each` with the number of each window, and the place in x of the first element of it that is y.
+/// Calls `each` with the number of each window, and the index in x of the first element of it that is y.
 pub(crate) fn for_each_largest<T: Element>(
     s: &PoolSize,
     x: &[T],

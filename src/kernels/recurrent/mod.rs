@@ -201,7 +201,8 @@ vectorize! {
     /// `q = gc + gh o (1 − tanh²c')`, `gz = (q g i', q c f', q i g', gh tanh(c') o')`, `gc = q f`.
     ///
     /// In the forward pass [`lstm`] was c' = f c + i g, h' = o tanh(c'). Where a step does not count, gz is 0 and gc stays;
-    /// where it does, and `clear`, gh becomes 0, ready to be added to.
+    /// where it does, and `clear`, gh becomes 0, ready to be added to. `values` are the gates \[batch, 4 units\], c and c'
+    /// \[batch, units\]; `cotangents` are gh and gc \[batch, units\], and gz \[batch, 4 units\].
     pub(crate) fn lstm_vjp [T: Element] (
         of: Sequences<T>, s: usize, values: [&[T]; 3], cotangents: [&mut [T]; 3], clear: bool
     ) {
@@ -264,7 +265,7 @@ vectorize! {
 }
 
 vectorize! {
-    /// `gz = gh f'(z)` from the state h' that was f(z): 1 − h'², or 1 where h' is above 0.
+    /// `gz = gh f'(z)` from the state h' that was f(z): 1 − h'², or 1 where h' is above 0. All are \[batch, units\].
     ///
     /// Where a step does not count, gz is 0 and gh stays; where it does, and `clear`, gh becomes 0, ready to be added to.
     pub(crate) fn simple_vjp [T: Element] (
