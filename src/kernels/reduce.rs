@@ -33,16 +33,17 @@ fn sum_span<T: Element>(span: &Span<T>, len: usize, f: AnyRow<T>) -> T {
             span.start[i] += from * span.strides[i];
         }
         let mut lanes = Lanes::new();
-        for_each_block(&span, len, f, &mut |_, values| lanes.add(values, |[x]: [T; 1]| x));
+        for_each_block(&span, len, f, |_, values| lanes.add(values, |[x]: [T; 1]| x));
         lanes.total()
     })
 }
 
 /// Calls `each` with the number of the first element and the values f(xᵢ…) of one block after the other.
-fn for_each_block<T: Element>(span: &Span<T>, len: usize, f: AnyRow<T>, each: &mut dyn FnMut(usize, &[T])) {
+#[inline]
+fn for_each_block<T: Element>(span: &Span<T>, len: usize, f: AnyRow<T>, mut each: impl FnMut(usize, &[T])) {
     let mut values = [const { MaybeUninit::uninit() }; BLOCK];
     let values = zeroed(&mut values, len);
-    span.for_each_block(len, &mut |from, count, x| {
+    span.for_each_block(len, |from, count, x| {
         f(x, &mut values[..count], Accum::Replace);
         each(from, &values[..count]);
     });
@@ -117,7 +118,7 @@ fn add_rows<T: Element>(axes: &Axes, begin: [usize; MOST + 1], terms: Terms<T>, 
         match step {
             0 => y[place] += sum_span(&span, width, f),
             1 if span.is_side_by_side() => f(span.slices(0, width), &mut y[place..place + width], Accum::Add),
-            step => for_each_block(&span, width, f, &mut |from, values| {
+            step => for_each_block(&span, width, f, |from, values| {
                 let place = place + from * step;
                 for (i, &value) in values.iter().enumerate() {
                     y[place + i * step] += value;

@@ -126,9 +126,6 @@ pub(super) fn spread<'a, T, const N: usize>(
 /// Room for a block of each operand.
 type Buffers<T> = [[MaybeUninit<T>; BLOCK]; MOST];
 
-/// What is called with a block's place in a row, its length, and its part of the operands.
-type OfBlock<'f, T> = &'f mut dyn FnMut(usize, usize, [&[T]; MOST]);
-
 /// A row of operands: where each begins, and how far apart its elements stand.
 #[derive(Clone, Copy)]
 pub(super) struct Span<'a, T> {
@@ -167,8 +164,9 @@ impl<'a, T: Element> Span<'a, T> {
         gathered
     }
 
-    /// Calls `each` for one block after the other.
-    pub fn for_each_block(&self, len: usize, each: OfBlock<T>) {
+    /// Calls `each` with the place, the length and the operands of one block after the other.
+    #[inline]
+    pub fn for_each_block(&self, len: usize, mut each: impl FnMut(usize, usize, [&[T]; MOST])) {
         let mut buffers: Buffers<T> = [const { [const { MaybeUninit::uninit() }; BLOCK] }; MOST];
         let side_by_side = self.is_side_by_side();
         for from in (0..len).step_by(BLOCK) {
@@ -236,7 +234,7 @@ fn map_any<T: Element>(
         if span.is_side_by_side() {
             f(span.slices(0, width), row, accum);
         } else {
-            span.for_each_block(width, &mut |from, count, x| f(x, &mut row[from..from + count], accum));
+            span.for_each_block(width, |from, count, x| f(x, &mut row[from..from + count], accum));
         }
     });
 }
