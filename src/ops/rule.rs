@@ -174,7 +174,7 @@ impl Sample {
     }
 
     /// An op with one real input, drawn from (−2, 2), and one of whole numbers below a bound, of these shapes.
-    pub fn indexed(op: impl Into<Op>, [x, indices]: [&[usize]; 2], below: usize) -> Self {
+    pub(crate) fn indexed(op: impl Into<Op>, [x, indices]: [&[usize]; 2], below: usize) -> Self {
         let inputs =
             vec![SampleInput::Real(x.into(), (-2.0, 2.0)), SampleInput::Index(indices.into(), below)];
         Sample { op: op.into(), inputs }
