@@ -3,7 +3,6 @@
 //! what takes time is to read it and its cotangent: that is done once for all that is wanted.
 
 use super::part::{load, store};
-use super::tile::finish_column;
 use super::{Product, THIN, ThinLayer, Vector};
 
 /// See [`Microkernel::thin`](super::Microkernel::thin), with `K` for `k`.
@@ -12,20 +11,22 @@ pub(super) unsafe fn thin<V: Vector, const K: usize>(p: &Product<V::Element>) {
     // SAFETY: the caller's.
     unsafe {
         // What happens to a finished vector is settled out here: the loop down a column has no time to ask.
-        match (p.finish.add, p.finish.bias) {
-            (false, None) => columns::<V, K, false, false>(p),
-            (true, None) => columns::<V, K, true, false>(p),
-            (_, Some(_)) => columns::<V, K, false, true>(p),
+        match (p.finish.add, p.finish.bias.is_some(), p.finish.relu) {
+            (false, false, _) => columns::<V, K, false, false, false>(p),
+            (true, false, _) => columns::<V, K, true, false, false>(p),
+            (_, true, false) => columns::<V, K, false, true, false>(p),
+            (_, true, true) => columns::<V, K, false, true, true>(p),
         }
     }
 }
 
-/// The product, one column of c after the other: `c = relu(c? + a b + bias?)?`, where only a bias goes with relu.
+/// The product, one column of c after the other: `c = relu(c? + a b + bias?)?`.
 #[inline(always)]
-unsafe fn columns<V: Vector, const K: usize, const ADD: bool, const BIAS: bool>(p: &Product<V::Element>) {
+unsafe fn columns<V: Vector, const K: usize, const ADD: bool, const BIAS: bool, const RELU: bool>(
+    p: &Product<V::Element>,
+) {
     let whole = p.m / V::LANES * V::LANES;
-    // SAFETY: the caller guarantees the instruction set and for the memory that the product describes; the bias has m
-    // elements, or one if its step is 0.
+    // SAFETY: the caller guarantees the instruction set and for the memory that the product describes.
     unsafe {
         let head = V::head(p.m - whole);
         for j in 0..p.n {
@@ -35,31 +36,45 @@ unsafe fn columns<V: Vector, const K: usize, const ADD: bool, const BIAS: bool>(
             }
             let c = p.c.add(j * p.c_col);
             for i in (0..whole).step_by(V::LANES) {
-                let mut sum = V::zero();
-                for s in 0..K {
-                    sum = V::load(p.a.add(i + s * p.a_col)).mul_add(b[s], sum);
-                }
-                if ADD {
-                    sum = sum.add(V::load(c.add(i)));
-                }
-                if let (true, Some(bias)) = (BIAS, p.finish.bias) {
-                    let bias = if p.finish.bias_step == 0 { V::splat(*bias) } else { V::load(bias.add(i)) };
-                    sum = sum.add(bias);
-                    if p.finish.relu {
-                        sum = sum.relu();
-                    }
-                }
-                sum.store(c.add(i));
+                vector::<V, K, ADD, BIAS, RELU, true>(p, &b, i, c, head).store(c.add(i));
             }
             if whole < p.m {
-                let mut sum = V::zero();
-                for s in 0..K {
-                    sum = V::load_head(p.a.add(whole + s * p.a_col), head).mul_add(b[s], sum);
-                }
-                let rest = Product { c: p.c.add(whole), finish: p.finish.below(whole), ..*p };
-                finish_column(&[sum], &rest, j, false, head);
+                vector::<V, K, ADD, BIAS, RELU, false>(p, &b, whole, c, head).store_head(c.add(whole), head);
             }
         }
+    }
+}
+
+/// The vector of a column of c that begins in row i, `WHOLE` or as far as `head` says.
+#[inline(always)]
+unsafe fn vector<
+    V: Vector,
+    const K: usize,
+    const ADD: bool,
+    const BIAS: bool,
+    const RELU: bool,
+    const WHOLE: bool,
+>(
+    p: &Product<V::Element>,
+    b: &[V; K],
+    i: usize,
+    c: *const V::Element,
+    head: V::Head,
+) -> V {
+    // SAFETY: as in `columns`; the bias has m elements, or one if its step is 0.
+    unsafe {
+        let mut sum = V::zero();
+        for s in 0..K {
+            sum = load::<V>(p.a.add(i + s * p.a_col), WHOLE, head).mul_add(b[s], sum);
+        }
+        if ADD {
+            sum = sum.add(load(c.add(i), WHOLE, head));
+        }
+        if let (true, Some(bias)) = (BIAS, p.finish.bias) {
+            let bias = if p.finish.bias_step == 0 { V::splat(*bias) } else { load(bias.add(i), WHOLE, head) };
+            sum = sum.add(bias);
+        }
+        if RELU { sum.relu() } else { sum }
     }
 }
 
