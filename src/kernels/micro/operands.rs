@@ -18,12 +18,6 @@ pub(in crate::kernels) struct Finish<T> {
 impl<T> Finish<T> {
     pub const REPLACE: Self = Finish { add: false, bias: None, bias_step: 1, bias_across: 0, relu: false };
 
-    /// Whether a tile is stored as it is.
-    #[inline(always)]
-    pub fn is_plain(&self) -> bool {
-        !self.add && self.bias.is_none() && !self.relu
-    }
-
     /// What is to be done with the tile that begins `rows` further down.
     pub fn below(self, rows: usize) -> Self {
         self.at(rows, 0)

@@ -29,7 +29,7 @@ pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const
                 }
             }
         }
-        let ab = if PACKED {
+        let mut ab = if PACKED {
             sum::<V, VECS, COLS, PACKED, true>(t, head)
         } else if V::MASKS {
             sum::<V, VECS, COLS, PACKED, false>(t, head)
@@ -38,16 +38,14 @@ pub(super) unsafe fn tile<V: Vector, const VECS: usize, const COLS: usize, const
         } else {
             sum::<V, VECS, COLS, PACKED, false>(t, head)
         };
-        if whole && t.finish.is_plain() {
-            for j in 0..COLS {
-                if j < t.n {
-                    for v in 0..VECS {
-                        ab[j][v].store(t.c.add(j * t.c_col + v * V::LANES));
-                    }
+        finish::<V, VECS, COLS>(&mut ab, t, head);
+        for j in 0..COLS {
+            if j < t.n {
+                let c = t.c.add(j * t.c_col);
+                for v in 0..VECS {
+                    store(ab[j][v], c.add(v * V::LANES), whole || v + 1 < VECS, head);
                 }
             }
-        } else {
-            finish::<V, VECS, COLS>(&ab, t, whole, head);
         }
     }
 }
@@ -104,25 +102,43 @@ unsafe fn sum<V: Vector, const VECS: usize, const COLS: usize, const PACKED: boo
     }
 }
 
-/// Stores the tile as its [`Finish`] says.
+/// Applies the tile's [`Finish`], in registers.
 #[inline(always)]
 unsafe fn finish<V: Vector, const VECS: usize, const COLS: usize>(
-    ab: &[[V; VECS]; COLS],
+    ab: &mut [[V; VECS]; COLS],
     t: &Product<V::Element>,
-    whole: bool,
     head: V::Head,
 ) {
     // SAFETY: as in `tile`; `c` has the tile's rows and columns, and so has the bias unless it is one number.
     unsafe {
-        // A loop over columns that stays a loop, through memory: its copies would be most of the tile's code.
-        let mut tile = [[V::zero(); VECS]; COLS];
-        for j in 0..COLS {
-            for v in 0..VECS {
-                tile[j][v] = ab[j][v];
+        if t.finish.add {
+            for j in 0..COLS {
+                if j < t.n {
+                    let c = t.c.add(j * t.c_col);
+                    for v in 0..VECS {
+                        ab[j][v] = ab[j][v].add(load(c.add(v * V::LANES), v + 1 < VECS, head));
+                    }
+                }
             }
         }
-        for j in 0..t.n {
-            finish_column::<V>(&*tile.as_ptr().add(j), t, j, whole, head);
+        if let Some(bias) = t.finish.bias {
+            for v in 0..VECS {
+                for j in 0..COLS {
+                    let bias = if t.finish.bias_step == 0 {
+                        V::splat(*bias.add(j.min(t.n - 1) * t.finish.bias_across))
+                    } else {
+                        load(bias.add(v * V::LANES), v + 1 < VECS, head)
+                    };
+                    ab[j][v] = ab[j][v].add(bias);
+                }
+            }
+        }
+        if t.finish.relu {
+            for j in 0..COLS {
+                for v in 0..VECS {
+                    ab[j][v] = ab[j][v].relu();
+                }
+            }
         }
     }
 }
