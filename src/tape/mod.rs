@@ -4,8 +4,8 @@
 mod backward;
 mod checkpoint;
 pub(crate) mod cotangents;
-mod flow;
 mod handles;
+mod incoming;
 mod leaves;
 mod memory;
 pub(crate) mod node;

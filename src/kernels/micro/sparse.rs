@@ -16,7 +16,7 @@ pub(in crate::kernels) struct Rows<T> {
     pub count: usize,
     /// Columns of the panel.
     pub cols: usize,
-    /// Places `starts[i]..starts[i + 1]` are the entries of row i.
+    /// Entries `starts[i]..starts[i + 1]`, counted by row, are those of row i.
     pub starts: *const u32,
     /// Of each entry, by row: the value, and the row of b that it multiplies.
     pub values: *const T,
@@ -33,8 +33,8 @@ pub(in crate::kernels) struct Rows<T> {
     pub finish: Finish<T>,
 }
 
-/// Columns of `c (=, +=) aᵀ g` in one panel of columns of g, and `values (=, +=) g bᵀ` summed over that panel: a is [rows, units]
-/// and sparse, g [rows, cols], c and b [units, cols], and there is one of the values an entry of a.
+/// Columns of `c (=, +=) aᵀ g` in one panel of columns of g, and `values (=, +=) g bᵀ` summed over that panel: a is [rows,
+/// units] and sparse, g [rows, cols], c and b [units, cols], and there is one of the values an entry of a.
 #[derive(Clone, Copy)]
 pub(in crate::kernels) struct Columns<T> {
     pub units: usize,
