@@ -81,7 +81,10 @@ unsafe fn list_bits<V: Vector, I: Index>(mask: u32, base: usize, mut to: *mut I)
     for eight in (0..V::LANES).step_by(8) {
         let byte = (mask >> eight) as u8;
         let base = (base + eight) as u32;
-        let indices = BITS[usize::from(byte)].map(|bit| I::new(base + u32::from(bit)));
+        let mut indices = [I::new(0); 8];
+        for l in 0..8 {
+            indices[l] = I::new(base + u32::from(BITS[usize::from(byte)][l]));
+        }
         // SAFETY: the caller has room for LANES.
         unsafe {
             if V::LANES < 8 {
