@@ -30,7 +30,7 @@ const TAPE: &[&[&str]] = &[
     &["obligation", "values", "watch"],
     &["zeros"],
     &["record"],
-    &["handles", "leaves", "sweep"],
+    &["compute", "handles", "leaves", "sweep"],
     &["flow"],
     &["backward"],
     &["checkpoint", "operators", "recording", "var"],

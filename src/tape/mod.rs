@@ -3,6 +3,7 @@
 
 mod backward;
 mod checkpoint;
+mod compute;
 pub(crate) mod cotangents;
 mod flow;
 mod handles;

@@ -17,14 +17,12 @@ use super::cotangents::{Flow, Plan, Slot};
 use super::memory::{Arena, EntryValues, Memory, Place, Pool, Segments, extent};
 use super::node::{Kind, Node, NodeId};
 use super::obligation::Obligations;
-use super::values::Values;
 use super::watch::Watch;
-use super::zeros::{SkipZeros, Skipping, Zeros};
-use crate::element::Element;
+use super::zeros::{Skipping, Zeros};
 use crate::matrix::Products;
-use crate::ops::{Alias, OnEntries, Op, Output, Real, ZeroRule};
-use crate::params::{ParamId, Params};
-use crate::tensor::{ShapeError, ViewMut};
+use crate::ops::{Alias, Op, Real};
+use crate::params::ParamId;
+use crate::tensor::ShapeError;
 
 #[derive(Default)]
 pub(crate) struct Record<T> {
@@ -82,14 +80,6 @@ impl<T> Record<T> {
             }
         }
         taken
-    }
-
-    /// The nodes' values, in a recording with these parameters.
-    pub fn values<'a>(&'a self, params: &'a Params<T>) -> Values<'a, T>
-    where
-        T: Element,
-    {
-        Values { arena: &self.values.data, params: params.data(), segment: &self.segments.values.data }
     }
 
     /// The node of a parameter, if the recording used it.
@@ -236,76 +226,6 @@ impl<T: Real> Record<T> {
         self.derive(op, inputs, at)
     }
 
-    /// Runs a node's op, unless the result is only another view of its input.
-    pub fn compute(&mut self, id: NodeId, params: &[T]) {
-        if self.watch.is_some() || self.zeros.concerns(&self.nodes[id.index()]) {
-            self.run_attended(id, params);
-        } else {
-            self.run::<false>(id, params);
-        }
-    }
-
-    /// As [`run`](Self::run), but looks for zeros and reports to the profiler and the search for NaN. Out of line, so that the
-    /// plain path stays short (`docs/adr/0015`).
-    #[inline(never)]
-    fn run_attended(&mut self, id: NodeId, params: &[T]) {
-        self.run::<true>(id, params);
-    }
-
-    /// Runs a node's op. What is not `ATTENDED` is compiled away.
-    #[inline]
-    fn run<const ATTENDED: bool>(&mut self, id: NodeId, params: &[T]) {
-        let may_screen = ATTENDED && {
-            let segment = &self.segments.values.data;
-            self.zeros.before(&self.nodes, id, Values { arena: &self.values.data, params, segment })
-        };
-        let (before, rest) = self.nodes.split_at(id.index());
-        let node = &rest[0];
-        let Some((op, range)) = node.computed() else { return };
-        // What is read stands before what is written, in the same arena, or in the other one.
-        let inside = matches!(node.value, Memory::Segment(_));
-        let (own, other) = if inside {
-            (&mut self.segments.values.data, &self.values.data)
-        } else {
-            (&mut self.values.data, &self.segments.values.data)
-        };
-        let (own, rest) = own.split_at_mut(range.start);
-        let (arena, segment): (&[T], &[T]) = if inside { (other, own) } else { (own, other) };
-        let (past, y) = (Values { arena, params, segment }, &mut rest[..range.len()]);
-        let (zeros, mut screened) = (&self.zeros, None);
-        let mut run = |y: ViewMut<T>| {
-            if node.on_numbers {
-                y.data[0] = op.of_numbers(past.numbers(before, node));
-                return;
-            }
-            if !ATTENDED {
-                return past.with_views(before, &node.inputs, |x| T::forward(op, x, y));
-            }
-            zeros.with_views(past, before, node, Some(id), |x| {
-                if may_screen {
-                    let (y, always) = (ViewMut { data: &mut *y.data, ..y }, zeros.when == SkipZeros::Always);
-                    screened = T::forward_screened(op, x, y, always);
-                }
-                match (node.zeros, x) {
-                    _ if screened.is_some() => {}
-                    // Zeros add nothing to this sum: it runs over the entries of x, if they have been found.
-                    (ZeroRule { output: Output::KeepsZeros, entries: OnEntries::SumOfEach, .. }, [x]) => {
-                        T::forward(op, &[x.entries()], y);
-                    }
-                    _ => T::forward(op, x, y),
-                }
-            });
-        };
-        let y = ViewMut::new(y, &node.shape);
-        match &mut self.watch {
-            Some(watch) if ATTENDED => watch.forward(node, id, y, run),
-            _ => run(y),
-        }
-        if let Some(computed) = screened {
-            self.zeros.screened(id, computed);
-        }
-    }
-
     /// A node for the result of an op, with memory for it, not yet computed.
     fn derive(
         &mut self,
@@ -355,7 +275,7 @@ impl<T: Real> Record<T> {
         };
         let slots = inputs.iter().map(slot).collect();
         let product = if T::VECTORIZED { zeros.product() } else { None };
-        let on_numbers = shape.rank() == 0 && op.is_elementwise();
+        let (on_numbers, waits) = (shape.rank() == 0 && op.is_elementwise(), op.waits());
         Ok(self.push(Node {
             kind: Kind::Op(op),
             inputs,
@@ -370,6 +290,7 @@ impl<T: Real> Record<T> {
             segment,
             room,
             on_numbers,
+            waits,
             at,
         }))
     }
