@@ -12,7 +12,9 @@ use crate::tape::{Recording, Tape, Var};
 use crate::tensor::Tensor;
 
 /// Runs everything that was recorded up to `y` again, over dual numbers; a parameter's tangent is its element of
-/// `direction`. For second derivatives the tangents at tips are those along the direction ([`along_direction`](crate::ops::Rule::along_direction)).
+/// `direction`. For second derivatives the tangents where a function has a tip are those along the direction
+/// ([`along_direction`](crate::ops::Rule::along_direction)).
+#[inline] // as what computes with dual numbers: compiled where it is called
 fn replay<'d>(y: Var<'_, f64>, onto: Recording<'d, Dual<f64>>, second: bool) -> Var<'d, Dual<f64>> {
     let mut again: Vec<Var<Dual<f64>>> = Vec::new();
     for (number, node) in y.recording().graph().nodes().iter().enumerate().take(y.id().index() + 1) {
@@ -31,6 +33,7 @@ fn replay<'d>(y: Var<'_, f64>, onto: Recording<'d, Dual<f64>>, second: bool) -> 
 }
 
 /// The parameters as dual numbers that move in `direction`.
+#[inline]
 fn lifted(params: &Params<f64>, direction: &[f64]) -> Params<Dual<f64>> {
     let mut tangents = direction.iter();
     params.map(|value| Dual::new(value, *tangents.next().expect("a direction has the parameters' length")))
@@ -58,7 +61,7 @@ pub fn jvp(
     direction: &Grads<f64>,
     f: impl for<'r> Fn(Recording<'r, f64>) -> Var<'r, f64>,
 ) -> (Tensor<f64>, Tensor<f64>) {
-    check_direction("jvp", params, direction);
+    params.expect_gradients("jvp", direction);
     let mut tape = Tape::new();
     let y = f(tape.record(params));
     let moving = lifted(params, direction.data());
@@ -92,7 +95,7 @@ pub fn hvp(
     direction: &Grads<f64>,
     f: impl for<'r> Fn(Recording<'r, f64>) -> Var<'r, f64>,
 ) -> (Grads<f64>, Grads<f64>) {
-    check_direction("hvp", params, direction);
+    params.expect_gradients("hvp", direction);
     let mut tape = Tape::new();
     let y = f(tape.record(params));
     let (mut gradient, mut product) = (params.zeros(), params.zeros());
@@ -180,9 +183,4 @@ pub fn hessian(x: &Tensor<f64>, f: impl for<'r> Fn(Var<'r, f64>) -> Var<'r, f64>
         direction[column] = 0.0;
     }
     hessian
-}
-
-#[track_caller]
-fn check_direction(method: &str, params: &Params<f64>, direction: &Grads<f64>) {
-    params.expect_gradients(method, direction);
 }

@@ -176,6 +176,7 @@ pub fn check(
 ///
 /// # Errors
 /// The first derivative that is wrong.
+#[inline] // as what computes with dual numbers: compiled where it is called
 pub fn check_op(op: &Op, inputs: &[Tensor<f64>], feed: Feed) -> Result<Report, Mismatch> {
     let mut report = Report::default();
     let none = Params::new();
@@ -268,6 +269,7 @@ impl Report {
         self.skipped.extend(other.skipped);
     }
 
+    /// Compares a derivative with that of dual numbers.
     fn compare_dual(
         &mut self,
         op: &str,
@@ -286,6 +288,7 @@ impl Report {
         Err(Mismatch { op: op.into(), at: None, input, index, reverse, expected, reference })
     }
 
+    /// Compares a derivative with the central difference of the values above and below, unless a kink lies between them.
     fn compare_difference(
         &mut self,
         op: &str,
@@ -328,7 +331,7 @@ fn nodes_with_inputs(r: Recording<f64>) -> Vec<(Node, Vec<Tensor<f64>>)> {
 }
 
 /// The smooth piece that each element of each op is on, for the ops that have kinks.
-fn pieces(r: Recording<f64>) -> Vec<(&'static str, Vec<i64>)> {
+fn pieces(r: Recording<f64>) -> Pieces {
     let mut pieces = Vec::new();
     for (node, inputs) in nodes_with_inputs(r) {
         let Kind::Op(op) = node.kind() else { continue };

@@ -94,8 +94,8 @@ pub use tensor::{Axes, AxisList, Shape, ShapeError, Tensor, View, ViewMut};
 #[doc = include_str!("../README.md")]
 mod readme {}
 
-/// The pages of the book, to be read; `cargo test` runs their snippets. Figures, and links between pages, work in the repository's
-/// folder `docs`, where these pages stand.
+/// The pages of the book, to be read; `cargo test` runs their snippets. Figures, and links between pages, work in the
+/// repository's folder `docs`, where these pages stand.
 #[cfg(any(doc, doctest))]
 #[allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)] // brackets that are no links, in pages for another reader
 pub mod book {

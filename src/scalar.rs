@@ -108,7 +108,7 @@ impl Var<'_> {
         gradient
     }
 
-    /// As [`gradient`](Var::gradient), in the memory of an earlier one.
+    /// Finds the [`gradient`](Var::gradient) and puts it into the memory of an earlier one.
     pub fn gradient_into(self, Gradient(adjoints): &mut Gradient) {
         adjoints.clear();
         adjoints.resize(self.id as usize, 0.0);
@@ -175,6 +175,31 @@ impl Operand for Var<'_> {
     }
 }
 
+/// y = a + b
+impl<B: Operand> Add<B> for Var<'_> {
+    type Output = Self;
+    /// ∂y/∂a = 1, ∂y/∂b = 1
+    #[inline]
+    #[track_caller]
+    fn add(self, b: B) -> Self {
+        let (a, (b, b_id)) = (self.value, b.on(self.tape));
+        self.tape.push(a + b, [1.0, 1.0], [Some(self.id), b_id])
+    }
+}
+
+/// y = a b
+impl<B: Operand> Mul<B> for Var<'_> {
+    type Output = Self;
+    /// ∂y/∂a = b, ∂y/∂b = a
+    #[inline]
+    #[track_caller]
+    fn mul(self, b: B) -> Self {
+        let (a, (b, b_id)) = (self.value, b.on(self.tape));
+        self.tape.push(a * b, [b, a], [Some(self.id), b_id])
+    }
+}
+
+// All other functions are lines of the tables in `pointwise`.
 #[inline]
 #[track_caller]
 fn binary(tape: &Tape, rule: impl BinaryRule, a: impl Operand, b: impl Operand) -> Var<'_> {
@@ -218,31 +243,7 @@ macro_rules! binary_methods {
 }
 binary_table!(binary_methods);
 
-/// y = a + b
-impl<B: Operand> Add<B> for Var<'_> {
-    type Output = Self;
-    /// ∂y/∂a = 1, ∂y/∂b = 1
-    #[inline]
-    #[track_caller]
-    fn add(self, b: B) -> Self {
-        let (a, (b, b_id)) = (self.value, b.on(self.tape));
-        self.tape.push(a + b, [1.0, 1.0], [Some(self.id), b_id])
-    }
-}
-
-/// y = a b
-impl<B: Operand> Mul<B> for Var<'_> {
-    type Output = Self;
-    /// ∂y/∂a = b, ∂y/∂b = a
-    #[inline]
-    #[track_caller]
-    fn mul(self, b: B) -> Self {
-        let (a, (b, b_id)) = (self.value, b.on(self.tape));
-        self.tape.push(a * b, [b, a], [Some(self.id), b_id])
-    }
-}
-
-// The others are lines of the table.
+/// `−` and `/`, from their lines of the table.
 macro_rules! operators {
     ($($Op:ident $op:ident),*) => {$(
         impl<B: Operand> $Op<B> for Var<'_> {
@@ -257,7 +258,7 @@ macro_rules! operators {
 }
 operators!(Sub sub, Div div);
 
-/// A number first; and `a += b`.
+/// Operators with a number first, `2.0 * a`, and those that assign, `a += b`.
 macro_rules! more_operators {
     ($($Op:ident $op:ident $OpAssign:ident $op_assign:ident;)*) => {$(
         impl<'t> $Op<Var<'t>> for f64 {

@@ -71,7 +71,7 @@ impl<T> State<T> {
         self.arrays.get(name).map(Vec::as_slice).ok_or_else(|| StateError::missing(name))
     }
 
-    /// That this is a state of that kind.
+    /// Checks that this is a state of that kind.
     ///
     /// # Errors
     /// If it is of another.
@@ -82,7 +82,7 @@ impl<T> State<T> {
         Err(StateError::Kind { expected: kind, found: self.kind.clone() })
     }
 
-    /// That there are so many numbers, whole numbers and arrays.
+    /// Checks how many numbers, whole numbers and arrays there are, in this order.
     ///
     /// # Errors
     /// If there are more or fewer.

@@ -31,7 +31,7 @@ const TAPE: &[&[&str]] = &[
     &["zeros"],
     &["record"],
     &["compute", "handles", "leaves", "sweep"],
-    &["flow"],
+    &["incoming"],
     &["backward"],
     &["checkpoint", "operators", "recording", "var"],
     &["mod"],
@@ -72,7 +72,7 @@ fn sources() -> Vec<Source> {
             }
         }
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src");
     let mut files = Vec::new();
     collect(&root, &mut files);
     files.sort();

@@ -864,7 +864,7 @@ fn every_public_function_that_takes_sizes_is_called() {
 
 #[test]
 fn operands_of_any_size_are_refused_or_give_what_the_reference_gives() {
-    let mut random = crate::operands::Random(0x1357_9bdf_0246_8ace);
+    let mut random = crate::kernels::operands::Random(0x1357_9bdf_0246_8ace);
     crate::on_every_isa(|_| {
         for _ in 0..10_000 {
             let bytes: Vec<u8> = (0..64).map(|_| random.below(256) as u8).collect();

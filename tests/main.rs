@@ -1,4 +1,5 @@
-//! All integration tests, as modules of one binary, which links once.
+//! All integration tests, as modules of one binary, which links once. They are named as what they test: `tests/ops/` is beside
+//! `src/ops/`, `tests/scalar.rs` beside `src/scalar.rs`; `golden`, `hostile`, `architecture` and `book` look at everything.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -6,40 +7,18 @@ use quietgrad::kernels::isa::Isa;
 
 mod architecture;
 mod book;
-mod chains;
-mod checkpoint;
-mod conv;
 mod derivatives;
-mod edges;
 mod golden;
-mod gradcheck;
-mod graphs;
 mod hostile;
+mod inspect;
 mod kernels;
-mod layers;
-mod layouts;
-mod math;
-mod obligations;
-mod operands;
+mod nn;
 mod ops;
-mod optimizers;
-mod penalties;
+mod optim;
 mod random;
-mod recurrent;
-mod resume;
+mod reg;
 mod scalar;
-mod screen;
-mod seeing;
-mod settings;
-mod softmax;
-mod sparse;
-mod stale;
-mod sums;
-mod tails;
-mod tiny;
-mod update;
-mod vanishing;
-mod zeros;
+mod tape;
 
 /// The choice of an instruction set is process-wide: tests that change it, or compare bits, take turns.
 fn turn() -> MutexGuard<'static, ()> {

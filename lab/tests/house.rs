@@ -26,14 +26,19 @@ fn no_file_is_longer_than_400_lines() {
 }
 
 #[test]
-fn every_benchmark_is_in_the_list_of_its_package() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../benches");
-    let list = fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
-    let files = fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-    let benchmarks: Vec<PathBuf> =
-        files.filter(|path| path.extension().is_some_and(|end| end == "rs")).collect();
-    assert!(benchmarks.len() > 5, "the benchmarks were found");
-    for name in benchmarks.iter().filter_map(|path| path.file_name()) {
-        assert!(list.contains(&format!("path = {name:?}")), "{name:?} is missing in benches/Cargo.toml");
+fn every_benchmark_and_every_example_is_in_the_list_of_its_package() {
+    for package in ["benches", "examples"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(package);
+        let list = fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
+        let files = fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        let programs: Vec<PathBuf> =
+            files.filter(|path| path.extension().is_some_and(|end| end == "rs")).collect();
+        assert!(programs.len() > 5, "the programs were found");
+        for name in programs.iter().filter_map(|path| path.file_name()) {
+            assert!(
+                list.contains(&format!("path = {name:?}")),
+                "{name:?} is missing in {package}/Cargo.toml"
+            );
+        }
     }
 }

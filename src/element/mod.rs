@@ -85,6 +85,7 @@ pub trait Element:
     fn abs(self) -> Self;
 
     /// 1 / (1 + e⁻ˣ), from whichever side does not overflow.
+    #[inline]
     fn sigmoid(self) -> Self {
         let e = (-self.abs()).exp();
         let small = e / (Self::ONE + e);
@@ -92,16 +93,19 @@ pub trait Element:
     }
 
     /// ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|), without overflow.
+    #[inline]
     fn softplus(self) -> Self {
         self.maximum(Self::ZERO) + (-self.abs()).exp().ln_1p()
     }
 
     /// The larger of two; NaN if either is NaN.
+    #[inline]
     fn maximum(self, other: Self) -> Self {
         if self >= other || self.is_nan() { self } else { other }
     }
 
     /// Whether the value is NaN.
+    #[inline]
     fn is_nan(self) -> bool {
         self.to_f64().is_nan()
     }
@@ -116,16 +120,19 @@ pub trait Element:
     }
 
     /// Whether nothing comes of adding it: the value is 0, and so is a tangent.
+    #[inline]
     fn adds_nothing(self) -> bool {
         self == Self::ZERO
     }
 
     /// The tangent, as a number of this type; 0 for a type without one.
+    #[inline]
     fn tangent(self) -> Self {
         Self::ZERO
     }
 
     /// The number whose value is 0 and whose tangent is this one; 0 for a type without a tangent.
+    #[inline]
     fn times_epsilon(self) -> Self {
         Self::ZERO
     }

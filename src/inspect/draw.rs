@@ -47,8 +47,7 @@ impl Graph {
     /// no gradient.
     pub fn to_dot(&self) -> String {
         let mut text = String::from("digraph tape {\n  node [fontname=\"sans-serif\", style=filled];\n");
-        self.for_each(|number, node, role, lines| {
-            let label = lines.map(escape_dot).join("\\n");
+        self.for_each(escape_dot, "\\n", &mut |number, node, role, label| {
             let _ = writeln!(text, "  n{number} [{}, label=\"{label}\"];", role.dot());
             for input in &node.inputs {
                 let style = if self.carries_gradient(*input, node) { "" } else { " [style=dashed]" };
@@ -64,8 +63,7 @@ impl Graph {
     /// hexagon. A dashed arrow carries no gradient.
     pub fn to_mermaid(&self) -> String {
         let mut text = String::from("flowchart TD\n");
-        self.for_each(|number, node, role, lines| {
-            let label = lines.map(escape_mermaid).join("<br>");
+        self.for_each(escape_mermaid, "<br>", &mut |number, node, role, label| {
             let [open, close] = role.mermaid();
             let _ = writeln!(text, "  n{number}{open}\"{label}\"{close}");
             for input in &node.inputs {
@@ -76,8 +74,13 @@ impl Graph {
         text
     }
 
-    /// Calls `draw` with every node, its role, and the lines of its label.
-    fn for_each(&self, mut draw: impl FnMut(usize, &Node, Role, [String; 3])) {
+    /// Calls `draw` with every node, its role, and its label, whose lines are escaped, with `line_end` between them.
+    fn for_each(
+        &self,
+        escape: fn(String) -> String,
+        line_end: &str,
+        draw: &mut dyn FnMut(usize, &Node, Role, &str),
+    ) {
         let mut is_read = vec![false; self.nodes.len()];
         self.nodes.iter().flat_map(|node| &node.inputs).for_each(|input| is_read[input.index()] = true);
         for (number, node) in self.nodes.iter().enumerate() {
@@ -96,7 +99,8 @@ impl Graph {
             }
             let file = Path::new(node.at.file()).file_name().unwrap_or_default().to_string_lossy();
             let at = format!("{file}:{}", node.at.line());
-            draw(number, node, role, [format!("%{number} {}", self.label(node)), size, at]);
+            let lines = [format!("%{number} {}", self.label(node)), size, at];
+            draw(number, node, role, &lines.map(escape).join(line_end));
         }
     }
 

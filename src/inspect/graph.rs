@@ -6,7 +6,8 @@ use crate::tape::{Node, NodeId, Recording};
 /// Everything that was recorded since the tape's last [`record`](crate::Tape::record): a Wengert list.
 ///
 /// Printed, it is a line a node: number, what it is, inputs, shape, density if it was measured, the line of the program
-/// that made it, and for a product which of its parts skipped zeros. [`to_dot`](Graph::to_dot) and [`to_mermaid`](Graph::to_mermaid) draw it.
+/// that made it, and for a product which of its parts skipped zeros. [`to_dot`](Graph::to_dot) and
+/// [`to_mermaid`](Graph::to_mermaid) draw it.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor};
@@ -48,14 +49,14 @@ impl Graph {
 impl<T: Real> Recording<'_, T> {
     /// A copy of everything recorded so far, to look at: print it, or draw it.
     pub fn graph(self) -> Graph {
-        let inner = self.tape.record.borrow();
-        let nodes = inner.nodes().to_vec();
+        let record = self.tape.record.borrow();
+        let nodes = record.nodes().to_vec();
         let names = self.params.ids().map(|id| self.params.name(id).into()).collect();
-        let notes = (0..nodes.len()).map(|i| inner.skipping(NodeId(i as u32)).to_string()).collect();
+        let notes = (0..nodes.len()).map(|i| record.skipping(NodeId(i as u32)).to_string()).collect();
         Graph { nodes, names, densities: None, notes }
     }
 
-    /// As [`graph`](Recording::graph), with the density of every value: the part of its elements that is not zero.
+    /// The [`graph`](Recording::graph), with the density of every value: the part of its elements that is not zero.
     /// Reads every value once.
     pub fn measured_graph(self) -> Graph {
         let mut graph = self.graph();

@@ -21,7 +21,7 @@ pub struct LayerSummary {
     pub frozen: usize,
     /// Floating-point operations forward, of the ops that read its parameters.
     pub forward_flops: u64,
-    /// The same backward: none for the gradient of what is frozen.
+    /// Floating-point operations backward, of the same ops: none for the gradient of what is frozen.
     pub backward_flops: u64,
 }
 
@@ -35,7 +35,8 @@ pub struct Layers {
 }
 
 impl<T: Real> Recording<'_, T> {
-    /// The model layer by layer: output shapes, parameters and operations. A layer is known by its parameters' names, `layer.w` and
+    /// The model layer by layer: output shapes, parameters and operations. A layer is known by its parameters' names,
+    /// `layer.w` and
     /// `layer.b`; operations are counted as in the [`summary`](Recording::summary).
     ///
     /// ```

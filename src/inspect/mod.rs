@@ -1,6 +1,5 @@
-//! What was recorded, and what it costs: the graph printed and drawn, its nodes, a summary, a profile, a loss taken apart into
-//! its terms.
-//! Nothing here computes a value or a gradient of its own.
+//! What was recorded, and what it costs: the graph printed and drawn, its nodes, a summary, a table of layers, a profile, a
+//! loss taken apart into its terms. Nothing here computes a value or a gradient of its own.
 
 mod draw;
 mod graph;

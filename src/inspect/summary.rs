@@ -1,6 +1,5 @@
 //! What a recording costs: nodes, memory, arithmetic.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::ops::Real;
@@ -78,24 +77,27 @@ impl<T: Real> Recording<'_, T> {
     /// println!("{summary}");
     /// ```
     pub fn summary(self) -> Summary {
-        let inner = self.tape.record.borrow();
-        let nodes = inner.nodes();
-        let mut ops: BTreeMap<&'static str, OpSummary> = BTreeMap::new();
+        let record = self.tape.record.borrow();
+        let nodes = record.nodes();
+        let mut ops: Vec<OpSummary> = Vec::new();
         let operations = nodes.iter().enumerate().filter(|(_, node)| matches!(node.kind, Kind::Op(_)));
         for (i, node) in operations {
             let name = node.name();
-            let new = OpSummary { name, nodes: 0, forward_flops: 0, backward_flops: 0, skipped_flops: 0 };
-            let op = ops.entry(name).or_insert(new);
-            let skipping = inner.skipping(NodeId(i as u32));
+            let known = ops.iter().position(|op| op.name == name).unwrap_or(ops.len());
+            if known == ops.len() {
+                ops.push(OpSummary { name, nodes: 0, forward_flops: 0, backward_flops: 0, skipped_flops: 0 });
+            }
+            let op = &mut ops[known];
+            let skipping = record.skipping(NodeId(i as u32));
             let [forward, backward, skipped] = flops(nodes, node, skipping);
             op.nodes += 1;
             op.forward_flops += forward;
             op.backward_flops += backward;
             op.skipped_flops += skipped;
         }
-        let mut ops: Vec<OpSummary> = ops.into_values().collect();
-        ops.sort_by_key(|op| std::cmp::Reverse(op.forward_flops + op.backward_flops));
-        let [values, cotangents] = inner.taken(None).map(|[outside, inside]| outside + inside);
+        let work = |op: &OpSummary| op.forward_flops + op.backward_flops;
+        ops.sort_by(|a, b| (work(b), a.name).cmp(&(work(a), b.name)));
+        let [values, cotangents] = record.taken(None).map(|[outside, inside]| outside + inside);
         Summary {
             nodes: nodes.len(),
             parameters: self.params.len(),

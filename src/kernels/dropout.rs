@@ -41,8 +41,8 @@ pub fn dropout_entries<T: Element>(x: Sparse<T>, rate: f64, seed: u64, y: &mut [
     let scale = T::from_f64(1.0 / (1.0 - rate));
     let threshold = (rate * 2f64.powi(64)) as u64;
     for (entry, (row, column)) in x.support.positions().enumerate() {
-        let place = row * x.support.cols() + column;
-        let kept = random_bits(seed, place as u64) >= threshold;
+        let index = row * x.support.cols() + column;
+        let kept = random_bits(seed, index as u64) >= threshold;
         let value = if kept { x.values[entry] * scale } else { T::ZERO };
         put([&mut y[entry]], [value], accum);
     }

@@ -60,7 +60,7 @@ impl Isa {
         Isa::known().unwrap_or_else(Isa::detect)
     }
 
-    /// The same, if that has been found out already.
+    /// The instruction set in use, if it has been found out already.
     #[inline]
     pub(super) fn known() -> Option<Isa> {
         match CURRENT.load(Ordering::Relaxed) {
@@ -94,19 +94,41 @@ impl Isa {
     }
 }
 
-/// Compiles a function once for each instruction set and calls the copy that fits the machine.
+/// Compiles a function once for AVX2 and once for the target's baseline, and calls the copy that fits the machine.
 ///
 /// The body is plain Rust that the compiler vectorizes; generics stand in square brackets. Whatever the body calls
 /// must be `#[inline(always)]`, or it would be compiled for the baseline only. One of the generics is the element type
 /// and is called `T`.
+///
+/// A machine with AVX-512 runs the copy for AVX2: most loops wait for memory, or run seldom, and a third copy would be code
+/// to compile and to carry that nobody notices. What computes much for each element is made by [`vectorize_wide`].
 macro_rules! vectorize {
-    ($(#[$meta:meta])* $vis:vis fn $name:ident [$($generics:tt)*] ($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+    ($($function:tt)*) => {
+        $crate::kernels::isa::compile_copies! { [false] $($function)* }
+    };
+}
+pub(crate) use vectorize;
+
+/// [`vectorize`], with a copy for vectors of 512 bits besides: for exponentials and their like.
+macro_rules! vectorize_wide {
+    ($($function:tt)*) => {
+        $crate::kernels::isa::compile_copies! { [target_arch = "x86_64"] $($function)* }
+    };
+}
+pub(crate) use vectorize_wide;
+
+/// What the two above expand to. In front stands the condition under which there is a copy for AVX-512.
+macro_rules! compile_copies {
+    (
+        [$($wide:tt)*]
+        $(#[$meta:meta])* $vis:vis fn $name:ident [$($generics:tt)*] ($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block
+    ) => {
         $(#[$meta])*
         $vis fn $name<$($generics)*>($($arg: $ty),*) $(-> $ret)? {
             #[inline(always)]
             fn body<$($generics)*>($($arg: $ty),*) $(-> $ret)? $body
 
-            #[cfg(target_arch = "x86_64")]
+            #[cfg($($wide)*)]
             #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,bmi1,popcnt")]
             fn avx512<$($generics)*>($($arg: $ty),*) $(-> $ret)? {
                 body($($arg),*)
@@ -118,7 +140,7 @@ macro_rules! vectorize {
                 body($($arg),*)
             }
 
-            /// Out of line, so that the choice below is a jump that has nothing to save.
+            /// Not inlined, so that the choice below ends in a jump and needs no stack frame.
             #[inline(never)]
             fn otherwise<$($generics)*>($($arg: $ty),*) $(-> $ret)? {
                 if $crate::kernels::isa::Isa::known().is_none() {
@@ -132,15 +154,16 @@ macro_rules! vectorize {
                 return body($($arg),*);
             }
             match $crate::kernels::isa::Isa::known() {
-                #[cfg(target_arch = "x86_64")]
+                #[cfg($($wide)*)]
                 // SAFETY: `known` names only what this machine has.
                 Some($crate::kernels::isa::Isa::Avx512) => unsafe { avx512($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
-                // SAFETY: as above.
-                Some($crate::kernels::isa::Isa::Avx2) => unsafe { avx2($($arg),*) },
+                #[allow(unreachable_patterns)] // of what has a copy for AVX-512
+                // SAFETY: as above; where there is AVX-512, there is AVX2.
+                Some($crate::kernels::isa::Isa::Avx512 | $crate::kernels::isa::Isa::Avx2) => unsafe { avx2($($arg),*) },
                 _ => otherwise($($arg),*),
             }
         }
     };
 }
-pub(crate) use vectorize;
+pub(crate) use compile_copies;

@@ -1,99 +1,14 @@
-//! Elementwise maps over strided operands.
+//! Elementwise maps over slices.
 
 // An index runs through y and through every x at once.
 #![allow(clippy::needless_range_loop)]
 
 use std::mem::MaybeUninit;
 
-use smallvec::SmallVec;
-
-use super::isa::vectorize;
+use super::isa::{vectorize, vectorize_wide};
 use super::reduce::zeroed;
 use crate::element::Element;
 use crate::matrix::Accum;
-
-/// An operand of an elementwise kernel: data, and how far apart its elements stand along each axis of the *output's*
-/// shape (0 where it is broadcast).
-#[derive(Clone, Copy, Debug)]
-pub struct Strided<'a, T> {
-    /// The elements.
-    pub data: &'a [T],
-    /// One stride an axis.
-    pub strides: &'a [usize],
-}
-
-/// As many axes as are walked without allocating.
-const INLINE: usize = 8;
-
-/// A loop nest's axis: its length and every operand's stride.
-pub(super) type Axis<const N: usize> = (usize, [usize; N]);
-
-/// Drops axes of size 1 and merges neighbours that every operand walks in one stride: fewer, longer loops.
-pub(super) fn collapse<const N: usize>(
-    shape: &[usize],
-    strides: [&[usize]; N],
-) -> SmallVec<[Axis<N>; INLINE]> {
-    let mut axes: SmallVec<[Axis<N>; INLINE]> = SmallVec::new();
-    for (axis, &size) in shape.iter().enumerate() {
-        if size == 1 {
-            continue;
-        }
-        let here = strides.map(|s| s[axis]);
-        if let Some((outer_size, outer)) = axes.last_mut()
-            && std::array::from_fn::<bool, N, _>(|i| outer[i] == here[i] * size) == [true; N]
-        {
-            *outer_size *= size;
-            *outer = here;
-        } else {
-            axes.push((size, here));
-        }
-    }
-    axes
-}
-
-/// Calls `each` with the operands' offsets at every element of `shape`, in row-major order.
-pub fn for_each_offset<const N: usize>(
-    shape: &[usize],
-    strides: [&[usize]; N],
-    mut each: impl FnMut([usize; N]),
-) {
-    if shape.contains(&0) {
-        return;
-    }
-    let axes = collapse(shape, strides);
-    let (&(width, inner), outer) = axes.split_last().unwrap_or((&(1, [0; N]), &[]));
-    for_each_row(outer, |mut at| {
-        for _ in 0..width {
-            each(at);
-            for i in 0..N {
-                at[i] += inner[i];
-            }
-        }
-    });
-}
-
-/// Calls `row` with each operand's offset for every combination of the outer axes, in row-major order.
-pub(super) fn for_each_row<const N: usize>(outer: &[Axis<N>], mut row: impl FnMut([usize; N])) {
-    let mut count: SmallVec<[usize; INLINE]> = SmallVec::from_elem(0, outer.len());
-    let mut at = [0; N];
-    'rows: loop {
-        row(at);
-        for (axis, &(size, strides)) in outer.iter().enumerate().rev() {
-            count[axis] += 1;
-            for i in 0..N {
-                at[i] += strides[i];
-            }
-            if count[axis] < size {
-                continue 'rows;
-            }
-            count[axis] = 0;
-            for i in 0..N {
-                at[i] -= strides[i] * size;
-            }
-        }
-        return;
-    }
-}
 
 /// A function of N numbers, to be applied to every element.
 ///
@@ -113,7 +28,7 @@ impl<T, const N: usize, F: Fn([T; N]) -> T + Copy> Each<T, N> for F {
 
 /// Element i of every operand.
 #[inline(always)]
-fn pick<T: Element, const N: usize>(x: &[&[T]; N], i: usize) -> [T; N] {
+pub(super) fn pick<T: Element, const N: usize>(x: &[&[T]; N], i: usize) -> [T; N] {
     let mut picked = [T::ZERO; N];
     for k in 0..N {
         picked[k] = x[k][i];
@@ -123,7 +38,7 @@ fn pick<T: Element, const N: usize>(x: &[&[T]; N], i: usize) -> [T; N] {
 
 /// Elements `from..from + count` of every operand.
 #[inline(always)]
-fn part<'a, T, const N: usize>(x: &[&'a [T]; N], from: usize, count: usize) -> [&'a [T]; N] {
+pub(super) fn part<'a, T, const N: usize>(x: &[&'a [T]; N], from: usize, count: usize) -> [&'a [T]; N] {
     let mut parts = *x;
     for part in &mut parts {
         *part = &part[from..from + count];
@@ -160,7 +75,7 @@ pub trait Loops<T, const N: usize>: Copy {
     fn run(self, x: [&[T]; N], y: &mut [T]);
 }
 
-vectorize! {
+vectorize_wide! {
     fn replace [T: Element, F: Loops<T, N>, const N: usize] (x: [&[T]; N], y: &mut [T], f: F) {
         f.run(part(&x, 0, y.len()), y);
     }
@@ -259,83 +174,11 @@ pub(crate) fn add_signs<T: Element>(y: &[T], g: &mut [T], plus: T) {
     map([y], g, Accum::Add, Signs { plus });
 }
 
-/// Elements gathered at a time where an operand does not stand row-major.
+/// Elements of a block that a loop works on at a time: it stays in the nearest cache.
 pub(super) const BLOCK: usize = 256;
-
-/// `count` elements a stride apart, gathered into a buffer so that the loop over them vectorizes.
-#[inline]
-fn gather<'b, T: Element>(
-    x: &'b [T],
-    start: usize,
-    stride: usize,
-    buffer: &'b mut [T; BLOCK],
-    count: usize,
-) -> &'b [T] {
-    match stride {
-        1 => return &x[start..start + count],
-        0 => buffer[..count].fill(x[start]),
-        _ => {
-            for (i, slot) in buffer[..count].iter_mut().enumerate() {
-                *slot = x[start + i * stride];
-            }
-        }
-    }
-    &buffer[..count]
-}
-
-/// A block of every operand: elements `from..from + count` of rows that begin at `start`.
-#[inline]
-pub(super) fn gather_all<'b, T: Element, const N: usize>(
-    x: [&'b [T]; N],
-    start: [usize; N],
-    strides: [usize; N],
-    from: usize,
-    count: usize,
-    buffers: &'b mut [[T; BLOCK]; N],
-) -> [&'b [T]; N] {
-    let mut buffers = buffers.iter_mut();
-    std::array::from_fn(|i| {
-        let buffer = buffers.next().expect("one buffer an operand");
-        gather(x[i], start[i] + from * strides[i], strides[i], buffer, count)
-    })
-}
 
 /// An elementwise function, compiled for slices of one length: `y (=, +=) f(x…)`.
 ///
-/// The loops below walk any strides and call one of these for each row. They are compiled once for all functions,
-/// and a function once for all loops.
+/// The loops in `strided.rs` and `reduce.rs` walk any strides and call one of these for each row. They are compiled once for
+/// all functions, and a function once for all loops.
 pub type Row<'f, T, const N: usize> = &'f dyn Fn([&[T]; N], &mut [T], Accum);
-
-/// `y (=, +=) f(x…)` with y row-major of this shape and each operand broadcast or permuted by its strides.
-///
-/// # Panics
-/// If y has fewer elements than the shape, or an operand ends before its strides do.
-pub fn map_strided<T: Element, const N: usize>(
-    shape: &[usize],
-    x: [Strided<T>; N],
-    y: &mut [T],
-    accum: Accum,
-    f: Row<T, N>,
-) {
-    if y.is_empty() {
-        return;
-    }
-    let axes = collapse(shape, x.map(|x| x.strides));
-    let (&(width, inner), outer) = axes.split_last().unwrap_or((&(1, [1; N]), &[]));
-    let data = x.map(|x| x.data);
-    let mut rest = y;
-    if inner == [1; N] {
-        for_each_row(outer, |at| {
-            let row = rest.split_off_mut(..width).expect("y has the shape's elements");
-            f(std::array::from_fn(|i| &data[i][at[i]..at[i] + width]), row, accum);
-        });
-        return;
-    }
-    let mut buffers = [[T::ZERO; BLOCK]; N];
-    for_each_row(outer, |at| {
-        let row = rest.split_off_mut(..width).expect("y has the shape's elements");
-        for (block, y) in row.chunks_mut(BLOCK).enumerate() {
-            f(gather_all(data, at, inner, block * BLOCK, y.len(), &mut buffers), y, accum);
-        }
-    });
-}

@@ -7,8 +7,10 @@
 #![allow(clippy::wildcard_imports)]
 
 pub(crate) mod conv;
+mod deviation;
 pub(crate) mod dropout;
 mod float;
+mod in_place;
 pub mod isa;
 mod length;
 mod map;
@@ -26,6 +28,7 @@ pub(crate) mod rows;
 pub mod screen;
 pub mod softmax;
 pub(crate) mod sparse;
+mod strided;
 mod sum;
 mod threads;
 pub(crate) mod top_k;
@@ -34,15 +37,13 @@ pub(crate) mod upsample;
 
 pub(crate) use length::{largest, length};
 pub use map::{Each, map};
-pub(crate) use map::{
-    Loops, Row, Signs, Strided, WherePositive, add_signs, for_each_offset, keep_where_positive, looped,
-    map_strided, map_with,
-};
+pub(crate) use map::{Loops, Row, Signs, WherePositive, add_signs, keep_where_positive, looped, map_with};
 pub use matmul::blocked::Blocks;
 pub(crate) use micro::THIN;
 pub(crate) use norm::norm_strided;
 pub(crate) use reduce::{sum_map, sum_rows, sum_strided};
 pub(crate) use rows::{put, running_sum};
+pub(crate) use strided::{Strided, for_each_offset, map_strided};
 pub use sum::sum;
 pub(crate) use sum::{OneByOne, sum_each, sum_pairs};
 pub use threads::{MOST_THREADS, set_threads, threads};

@@ -5,9 +5,10 @@
 
 use smallvec::SmallVec;
 
-use super::map::{Row, Strided, for_each_offset};
+use super::map::Row;
 use super::reduce::sum_strided;
 use super::row;
+use super::strided::{Strided, for_each_offset};
 use crate::element::Element;
 use crate::matrix::Accum;
 

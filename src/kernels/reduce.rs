@@ -9,74 +9,44 @@ use std::mem::MaybeUninit;
 use smallvec::SmallVec;
 
 use super::isa::vectorize;
-use super::map::{Axis, BLOCK, Row, Strided, collapse, for_each_row, gather_all};
+use super::map::{BLOCK, Row};
 use super::rows::put;
+use super::strided::{AnyRow, Axis, MOST, Span, Strided, any_row, collapse, for_each_row, spread};
 use super::sum::{Lanes, ROW_RUN, STEPS, half, pairwise};
 use crate::element::Element;
 use crate::matrix::Accum;
 
 /// Σᵢ f(xᵢ…) over slices of one length.
 pub fn sum_map<T: Element, const N: usize>(x: [&[T]; N], f: Row<T, N>) -> T {
-    pairwise(x[0].len(), |from, len| {
-        let mut values = [const { MaybeUninit::uninit() }; BLOCK];
-        let values = zeroed(&mut values, len);
-        let mut lanes = Lanes::new();
-        for at in (from..from + len).step_by(BLOCK) {
-            let values = &mut values[..BLOCK.min(from + len - at)];
-            f(x.map(|x| &x[at..at + values.len()]), values, Accum::Replace);
-            lanes.add(values, |[x]: [T; 1]| x);
+    const { assert!(0 < N && N <= MOST, "so many operands") };
+    let mut data = [x[0]; MOST];
+    data[..N].copy_from_slice(&x);
+    let span = Span { data, operands: N, start: [0; MOST], strides: [1; MOST] };
+    sum_span(&span, x[0].len(), &any_row(f))
+}
+
+/// Σᵢ f(xᵢ…) over a row.
+fn sum_span<T: Element>(span: &Span<T>, len: usize, f: AnyRow<T>) -> T {
+    pairwise(len, |from, len| {
+        let mut span = *span;
+        for i in 0..MOST {
+            span.start[i] += from * span.strides[i];
         }
+        let mut lanes = Lanes::new();
+        for_each_block(&span, len, f, |_, values| lanes.add(values, |[x]: [T; 1]| x));
         lanes.total()
     })
 }
 
-/// A row of operands: where each begins, and how far apart its elements stand.
-#[derive(Clone, Copy)]
-struct Span<'a, T, const N: usize> {
-    data: [&'a [T]; N],
-    start: [usize; N],
-    strides: [usize; N],
-}
-
-impl<'a, T: Element, const N: usize> Span<'a, T, N> {
-    /// Elements `from..from + count` of every operand.
-    fn block<'b>(&self, from: usize, count: usize, buffers: &'b mut [[T; BLOCK]; N]) -> [&'b [T]; N]
-    where
-        'a: 'b,
-    {
-        gather_all(self.data, self.start, self.strides, from, count, buffers)
-    }
-
-    /// Calls `each` with the place and the values f(xᵢ…) of one block after the other.
-    fn for_each_block(&self, len: usize, f: Row<T, N>, mut each: impl FnMut(usize, &[T])) {
-        let mut values = [const { MaybeUninit::uninit() }; BLOCK];
-        let values = zeroed(&mut values, len);
-        let mut visit = |from: usize, count: usize, block: [&[T]; N]| {
-            f(block, &mut values[..count], Accum::Replace);
-            each(from, &values[..count]);
-        };
-        let blocks = (0..len).step_by(BLOCK).map(|from| (from, BLOCK.min(len - from)));
-        if self.strides == [1; N] {
-            for (from, count) in blocks {
-                visit(from, count, std::array::from_fn(|i| &self.data[i][self.start[i] + from..][..count]));
-            }
-        } else {
-            let mut buffers = [[T::ZERO; BLOCK]; N];
-            for (from, count) in blocks {
-                visit(from, count, self.block(from, count, &mut buffers));
-            }
-        }
-    }
-
-    /// Σᵢ f(xᵢ…)
-    fn sum(&self, len: usize, f: Row<T, N>) -> T {
-        pairwise(len, |from, len| {
-            let start = std::array::from_fn(|i| self.start[i] + from * self.strides[i]);
-            let mut lanes = Lanes::new();
-            Span { start, ..*self }.for_each_block(len, f, |_, values| lanes.add(values, |[x]: [T; 1]| x));
-            lanes.total()
-        })
-    }
+/// Calls `each` with the number of the first element and the values f(xᵢ…) of one block after the other.
+#[inline]
+fn for_each_block<T: Element>(span: &Span<T>, len: usize, f: AnyRow<T>, mut each: impl FnMut(usize, &[T])) {
+    let mut values = [const { MaybeUninit::uninit() }; BLOCK];
+    let values = zeroed(&mut values, len);
+    span.for_each_block(len, |from, count, x| {
+        f(x, &mut values[..count], Accum::Replace);
+        each(from, &values[..count]);
+    });
 }
 
 /// The beginning of a buffer, as much as `len` elements need, filled with zeros.
@@ -88,11 +58,16 @@ pub(super) fn zeroed<T: Element>(buffer: &mut [MaybeUninit<T>], len: usize) -> &
     unsafe { &mut *(std::ptr::from_mut(part) as *mut [T]) }
 }
 
-/// Operands that a reduction can take.
-const MAX_OPERANDS: usize = 4;
+/// Axes of all operands and of y, whose stride is the last.
+type Axes = [Axis<{ MOST + 1 }>];
 
-/// Axes of y and of all operands: y's stride first. The places left over repeat y's, which changes nothing.
-type Axes = [Axis<{ 1 + MAX_OPERANDS }>];
+/// What is summed: operands, how many there are, and a function of them.
+#[derive(Clone, Copy)]
+struct Terms<'a, T> {
+    data: [&'a [T]; MOST],
+    operands: usize,
+    f: AnyRow<'a, T>,
+}
 
 /// `y (=, +=) Σ f(x…)`, summed over the axes of `shape` where y's stride is 0.
 pub fn sum_strided<T: Element, const N: usize>(
@@ -103,51 +78,47 @@ pub fn sum_strided<T: Element, const N: usize>(
     accum: Accum,
     f: Row<T, N>,
 ) {
+    let (data, strides) = spread(&x);
+    let [a, b, c, d] = strides;
+    let axes = collapse(shape, [a, b, c, d, y_strides]);
     if accum == Accum::Replace {
         y.fill(T::ZERO);
     }
-    if shape.contains(&0) {
-        return;
+    if !shape.contains(&0) {
+        add_any(&axes, Terms { data, operands: N, f: &any_row(f) }, y);
     }
-    let mut joined = [y_strides; 1 + MAX_OPERANDS];
-    for i in 0..N {
-        joined[1 + i] = x[i].strides;
-    }
-    let axes = collapse(shape, joined);
-    let data = x.map(|x| x.data);
-    if rows_summed(&axes) <= STEPS {
-        add_rows(&axes, [0; 1 + MAX_OPERANDS], data, y, f);
+}
+
+/// `y += Σ f(x…)`
+fn add_any<T: Element>(axes: &Axes, terms: Terms<T>, y: &mut [T]) {
+    if rows_summed(axes) <= STEPS {
+        add_rows(axes, [0; MOST + 1], terms, y);
     } else {
-        add_by_block(&axes, data, y, f);
+        add_by_block(axes, terms, y);
     }
 }
 
 /// How many rows of the innermost axis are added to each element of y.
 fn rows_summed(axes: &Axes) -> usize {
     let outer = axes.split_last().map_or(&[][..], |(_, outer)| outer);
-    outer.iter().filter(|(_, strides)| strides[0] == 0).map(|(size, _)| size).product()
+    outer.iter().filter(|(_, strides)| strides[MOST] == 0).map(|(size, _)| size).product()
 }
 
 /// `y += Σ f(x…)`, one row of the innermost axis after the other, from the offsets `begin` on.
-fn add_rows<T: Element, const N: usize>(
-    axes: &Axes,
-    begin: [usize; 1 + MAX_OPERANDS],
-    data: [&[T]; N],
-    y: &mut [T],
-    f: Row<T, N>,
-) {
-    let (&(width, inner), outer) = axes.split_last().unwrap_or((&(1, [1; 1 + MAX_OPERANDS]), &[]));
-    let strides = std::array::from_fn(|i| inner[i + 1]);
-    for_each_row(outer, |at| {
-        let place = begin[0] + at[0];
-        let span = Span { data, start: std::array::from_fn(|i| begin[i + 1] + at[i + 1]), strides };
-        match inner[0] {
-            0 => y[place] += span.sum(width, f),
-            1 if strides == [1; N] => {
-                let row = std::array::from_fn(|i| &data[i][span.start[i]..span.start[i] + width]);
-                f(row, &mut y[place..place + width], Accum::Add);
-            }
-            step => span.for_each_block(width, f, |from, values| {
+fn add_rows<T: Element>(axes: &Axes, begin: [usize; MOST + 1], terms: Terms<T>, y: &mut [T]) {
+    let Terms { data, operands, f } = terms;
+    let (&(width, inner), outer) = axes.split_last().unwrap_or((&(1, [1; MOST + 1]), &[]));
+    let [strides @ .., step] = inner;
+    for_each_row(outer, &mut |mut at| {
+        for i in 0..=MOST {
+            at[i] += begin[i];
+        }
+        let [start @ .., place] = at;
+        let span = Span { data, operands, start, strides };
+        match step {
+            0 => y[place] += sum_span(&span, width, f),
+            1 if span.is_side_by_side() => f(span.slices(0, width), &mut y[place..place + width], Accum::Add),
+            step => for_each_block(&span, width, f, |from, values| {
                 let place = place + from * step;
                 for (i, &value) in values.iter().enumerate() {
                     y[place + i * step] += value;
@@ -159,12 +130,12 @@ fn add_rows<T: Element, const N: usize>(
 
 /// `y += Σ f(x…)` of many rows: for a block of y's elements at a time, their sums are made on their own, pairwise, and
 /// then added to y.
-fn add_by_block<T: Element, const N: usize>(axes: &Axes, data: [&[T]; N], y: &mut [T], f: Row<T, N>) {
+fn add_by_block<T: Element>(axes: &Axes, terms: Terms<T>, y: &mut [T]) {
     // The innermost axes that y keeps make up a block, as many as it has room for, the last of them in pieces.
-    let mut block: SmallVec<[Axis<{ 1 + MAX_OPERANDS }>; 6]> = SmallVec::from_slice(axes);
-    let mut outer: SmallVec<[Axis<{ 1 + MAX_OPERANDS }>; 6]> = SmallVec::new();
+    let mut block: SmallVec<[Axis<{ MOST + 1 }>; 6]> = SmallVec::from_slice(axes);
+    let mut outer: SmallVec<[Axis<{ MOST + 1 }>; 6]> = SmallVec::new();
     let (mut room, mut pieces) = (BLOCK, None);
-    for i in (0..axes.len()).rev().filter(|&i| axes[i].1[0] != 0) {
+    for i in (0..axes.len()).rev().filter(|&i| axes[i].1[MOST] != 0) {
         let (size, strides) = axes[i];
         if pieces.is_none() && size <= room {
             room /= size;
@@ -178,7 +149,7 @@ fn add_by_block<T: Element, const N: usize>(axes: &Axes, data: [&[T]; N], y: &mu
     outer.reverse();
     let (axis, piece) = pieces.unwrap_or((0, 0));
     let whole = if piece == 0 { 0 } else { axes[axis].0 };
-    for_each_row(&outer, |at| {
+    for_each_row(&outer, &mut |at| {
         let mut from = 0;
         loop {
             let mut begin = at;
@@ -188,7 +159,7 @@ fn add_by_block<T: Element, const N: usize>(axes: &Axes, data: [&[T]; N], y: &mu
                     *begin += from * stride;
                 }
             }
-            add_block(&block, begin, data, y, f);
+            add_block(&block, begin, terms, y);
             from += piece;
             if from >= whole {
                 break;
@@ -197,54 +168,46 @@ fn add_by_block<T: Element, const N: usize>(axes: &Axes, data: [&[T]; N], y: &mu
     });
 }
 
-/// [`add_by_block`], of one block.
-fn add_block<T: Element, const N: usize>(
-    axes: &Axes,
-    begin: [usize; 1 + MAX_OPERANDS],
-    data: [&[T]; N],
-    y: &mut [T],
-    f: Row<T, N>,
-) {
+/// `y += Σ f(x…)` for one block of y's elements: [`add_by_block`] says which.
+fn add_block<T: Element>(axes: &Axes, begin: [usize; MOST + 1], terms: Terms<T>, y: &mut [T]) {
     // The sums of a block stand row-major, without the axes that go.
-    let mut own: SmallVec<[Axis<{ 1 + MAX_OPERANDS }>; 6]> = SmallVec::from_slice(axes);
+    let mut own: SmallVec<[Axis<{ MOST + 1 }>; 6]> = SmallVec::from_slice(axes);
     let mut len = 1;
-    for (size, strides) in own.iter_mut().rev().filter(|(_, strides)| strides[0] != 0) {
-        strides[0] = len;
+    for (size, strides) in own.iter_mut().rev().filter(|(_, strides)| strides[MOST] != 0) {
+        strides[MOST] = len;
         len *= *size;
     }
     let mut sums = [T::ZERO; BLOCK];
     let mut from = begin;
-    from[0] = 0;
-    sum_pairwise(&mut own, from, data, &mut sums[..len], f);
-    let kept = axes.iter().zip(&own).filter(|(axis, _)| axis.1[0] != 0);
-    let places: SmallVec<[Axis<2>; 6]> = kept.map(|(to, own)| (to.0, [to.1[0], own.1[0]])).collect();
-    for_each_row(&places, |[to, own]| y[begin[0] + to] += sums[own]);
+    from[MOST] = 0;
+    sum_pairwise(&mut own, from, terms, &mut sums[..len]);
+    let kept = axes.iter().zip(&own).filter(|(axis, _)| axis.1[MOST] != 0);
+    let places: SmallVec<[Axis<2>; 6]> = kept.map(|(to, own)| (to.0, [to.1[MOST], own.1[MOST]])).collect();
+    for_each_row(&places, &mut |[to, own]| y[begin[MOST] + to] += sums[own]);
 }
 
 /// `sums = Σ f(x…)`; at most [`STEPS`] rows one after the other, and pairwise beyond. The axes are as before on return.
-fn sum_pairwise<T: Element, const N: usize>(
-    axes: &mut Axes,
-    begin: [usize; 1 + MAX_OPERANDS],
-    data: [&[T]; N],
-    sums: &mut [T],
-    f: Row<T, N>,
-) {
+fn sum_pairwise<T: Element>(axes: &mut Axes, begin: [usize; MOST + 1], terms: Terms<T>, sums: &mut [T]) {
     let rows = rows_summed(axes);
     if rows <= STEPS {
         sums.fill(T::ZERO);
-        return add_rows(axes, begin, data, sums, f);
+        return add_rows(axes, begin, terms, sums);
     }
     let last = axes.len() - 1;
-    let goes = |(size, strides): &Axis<{ 1 + MAX_OPERANDS }>| *size > 1 && strides[0] == 0;
+    let goes = |(size, strides): &Axis<{ MOST + 1 }>| *size > 1 && strides[MOST] == 0;
     let axis = axes[..last].iter().position(goes).expect("more than one row is summed");
     let (size, strides) = axes[axis];
     let first = half(size, 1);
     axes[axis].0 = first;
-    sum_pairwise(axes, begin, data, sums, f);
+    sum_pairwise(axes, begin, terms, sums);
     axes[axis].0 = size - first;
     let mut others = [T::ZERO; BLOCK];
     let others = &mut others[..sums.len()];
-    sum_pairwise(axes, std::array::from_fn(|i| begin[i] + first * strides[i]), data, others, f);
+    let mut second = begin;
+    for i in 0..=MOST {
+        second[i] += first * strides[i];
+    }
+    sum_pairwise(axes, second, terms, others);
     axes[axis].0 = size;
     super::copy([others], sums, Accum::Add);
 }

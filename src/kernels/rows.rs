@@ -1,6 +1,8 @@
 //! Statistics of the rows of a row-major matrix, and running sums.
 
+use super::deviation::{Deviation, seldom_sum};
 use super::isa::vectorize;
+use super::map::map;
 use super::norm::{is_safe, scale_for};
 use super::softmax::fold;
 use super::sum::{STEPS, sum_inline};
@@ -22,102 +24,92 @@ pub fn put<'y, T: Element>(
     }
 }
 
-/// The elements of a row, each less the row's mean, as a function of the element.
-///
-/// Distances from the first element are exact 0 in a row of equal ones, and their mean has no large part that would cancel.
-#[inline(always)]
-fn centered<T: Element>(x: &[T], of: impl Fn(T) -> T + Copy) -> impl Fn(T) -> T + Copy {
-    let first = of(x[0]);
-    let mean = sum_inline([x], |[x]: [T; 1]| of(x) - first) / T::from_f64(x.len() as f64);
-    move |x| (of(x) - first) - mean
-}
-
-/// Σ d(x)²
-#[inline(always)]
-pub(super) fn squares<T: Element>(x: &[T], d: impl Fn(T) -> T + Copy) -> T {
-    sum_inline([x], move |[x]: [T; 1]| {
-        let d = d(x);
-        d * d
-    })
-}
-
-/// The largest magnitude in a row; NaN if there is one.
-#[inline(always)]
-pub(super) fn magnitude<T: Element>(x: &[T]) -> T {
-    fold(x, T::ZERO, |max, x| max.maximum(x.abs()))
-}
-
 vectorize! {
-    /// `y = Σ (x − mean)² / divisor` of each row, or its root: in two passes, since the difference of two large sums would
-    /// cancel; in a third and fourth of numbers brought near 1, if squares may have overflowed or underflowed.
-    ///
-    /// The root's tangent is 0 where it is 0, or, if `along`, the deviation of the tangents: the derivative in their
-    /// direction.
-    pub fn variance [T: Element] (x: &[T], divisor: T, root: bool, along: bool, y: &mut [T]) {
-        if y.is_empty() {
-            return;
-        }
-        let cols = x.len() / y.len();
-        let count = T::from_f64(cols as f64);
-        for (x, y) in x.chunks_exact(cols).zip(y) {
-            let d = centered(x, |x| x);
-            let sum = squares(x, d);
-            if is_safe(sum, count) {
-                *y = if root { (sum / divisor).sqrt() } else { sum / divisor };
-                continue;
-            }
-            let max = magnitude(x);
-            if !max.to_f64().is_finite() {
-                *y = sum;
-            } else if x.iter().all(|&other| other == x[0]) {
-                let along = root && along;
-                let sum = if along { squares(x, |x| d(x).tangent()) / divisor } else { T::ZERO };
-                *y = if sum == T::ZERO { T::ZERO } else { sum.sqrt().times_epsilon() };
-            } else {
-                let scale = scale_for(max);
-                let scaled = squares(x, centered(x, |x| x * scale)) / divisor;
-                *y = if root { scaled.sqrt() / scale } else { scaled / scale / scale };
-            }
-        }
+    /// The largest magnitude in a row; NaN if there is one.
+    pub(super) fn magnitude [T: Element] (x: &[T]) -> T {
+        fold(x, T::ZERO, |max, x| max.maximum(x.abs()))
     }
 }
 
-vectorize! {
-    /// `gx (=, +=) 2 gy (x − mean) / divisor` of each row; of the root `gy (x − mean) / (y divisor)`, and 0 where y is 0.
-    ///
-    /// In the forward pass [`variance`] was y = Σ (x − mean)² / divisor, so dy = 2 Σ (x − mean) dx / divisor; the mean's
-    /// own change drops out, because Σ (x − mean) = 0. Of the root, 2 y dy is that.
-    pub fn variance_vjp [T: Element] (
-        x: &[T],
-        y: &[T],
-        gy: &[T],
-        divisor: T,
-        root: bool,
-        gx: &mut [T],
-        accum: Accum,
-    ) {
-        assert!(x.len() == gx.len() && y.len() == gy.len(), "input and output are of one size");
-        if y.is_empty() || x.is_empty() {
-            return;
+/// `y = Σ (x − mean)² / divisor` of each row, or its root: in two passes, since the difference of two large sums would
+/// cancel; in a third and fourth of numbers brought near 1, if squares may have overflowed or underflowed.
+///
+/// The root's tangent is 0 where it is 0, or, if `along`, the deviation of the tangents: the derivative in their
+/// direction.
+pub fn variance<T: Element>(x: &[T], divisor: T, root: bool, along: bool, y: &mut [T]) {
+    if y.is_empty() {
+        return;
+    }
+    let cols = x.len() / y.len();
+    let count = T::from_f64(cols as f64);
+    for (x, y) in x.chunks_exact(cols).zip(y) {
+        let sum = Deviation::of(x).squares(x);
+        *y = if !is_safe(sum, count) {
+            unsafe_variance(x, sum, divisor, root, along)
+        } else if root {
+            (sum / divisor).sqrt()
+        } else {
+            sum / divisor
+        };
+    }
+}
+
+/// [`variance`] of a row whose sum of squares may be wrong.
+#[cold]
+fn unsafe_variance<T: Element>(x: &[T], sum: T, divisor: T, root: bool, along: bool) -> T {
+    let max = magnitude(x);
+    if !max.to_f64().is_finite() {
+        return sum;
+    }
+    if x.iter().all(|&other| other == x[0]) {
+        if !(root && along) {
+            return T::ZERO;
         }
-        let cols = x.len() / y.len();
-        let count = T::from_f64(cols as f64);
-        let rows = x.chunks_exact(cols).zip(gx.chunks_exact_mut(cols));
-        for ((x, gx), (&y, &gy)) in rows.zip(y.iter().zip(gy)) {
-            if root && y == T::ZERO {
-                // Nothing, but for what forward mode found along its direction.
-                let (d, along) = (centered(x, |x| x), y.tangent());
-                let slope = if along == T::ZERO { T::ZERO } else { gy.tangent() / (along * divisor) };
-                put(gx, x.iter().map(|&x| (slope * d(x).tangent()).times_epsilon()), accum);
-            } else if root && !is_safe(y * y, count) {
-                let scale = scale_for(magnitude(x));
-                let (d, slope, y) = (centered(x, |x| x * scale), gy / divisor, y * scale);
-                put(gx, x.iter().map(|&x| slope * (d(x) / y)), accum);
-            } else {
-                let slope = if root { gy / (y * divisor) } else { (gy + gy) / divisor };
-                let d = centered(x, |x| x);
-                put(gx, x.iter().map(|&x| slope * d(x)), accum);
-            }
+        let d = Deviation::of(x);
+        let square = |x| d.at(x).tangent() * d.at(x).tangent();
+        let sum = seldom_sum(x, &square) / divisor;
+        return if sum == T::ZERO { T::ZERO } else { sum.sqrt().times_epsilon() };
+    }
+    let scale = scale_for(max);
+    let variance = Deviation::of_scaled(x, scale).squares_of_scaled(x, scale) / divisor;
+    if root { variance.sqrt() / scale } else { variance / scale / scale }
+}
+
+/// `gx (=, +=) 2 gy (x − mean) / divisor` of each row; of the root `gy (x − mean) / (y divisor)`, and 0 where y is 0. x and
+/// gx are [rows, cols], y and gy \[rows\].
+///
+/// In the forward pass [`variance`] was y = Σ (x − mean)² / divisor, so dy = 2 Σ (x − mean) dx / divisor; the mean's
+/// own change drops out, because Σ (x − mean) = 0. Of the root, 2 y dy is that.
+pub fn variance_vjp<T: Element>(
+    x: &[T],
+    y: &[T],
+    gy: &[T],
+    divisor: T,
+    root: bool,
+    gx: &mut [T],
+    accum: Accum,
+) {
+    assert!(x.len() == gx.len() && y.len() == gy.len(), "input and output are of one size");
+    if y.is_empty() || x.is_empty() {
+        return;
+    }
+    let cols = x.len() / y.len();
+    let count = T::from_f64(cols as f64);
+    let rows = x.chunks_exact(cols).zip(gx.chunks_exact_mut(cols));
+    for ((x, gx), (&y, &gy)) in rows.zip(y.iter().zip(gy)) {
+        if root && y == T::ZERO {
+            // The gradient is 0; its tangent is what forward mode found along its direction.
+            let (d, along) = (Deviation::of(x), y.tangent());
+            let slope = if along == T::ZERO { T::ZERO } else { gy.tangent() / (along * divisor) };
+            put(gx, x.iter().map(|&x| (slope * d.at(x).tangent()).times_epsilon()), accum);
+        } else if root && !is_safe(y * y, count) {
+            let scale = scale_for(magnitude(x));
+            let (d, slope, y) = (Deviation::of_scaled(x, scale), gy / divisor, y * scale);
+            put(gx, x.iter().map(|&x| slope * (d.at(x * scale) / y)), accum);
+        } else {
+            let slope = if root { gy / (y * divisor) } else { (gy + gy) / divisor };
+            let d = Deviation::of(x);
+            map([x], gx, accum, move |[x]: [T; 1]| slope * d.at(x));
         }
     }
 }
@@ -162,7 +154,8 @@ vectorize! {
 }
 
 vectorize! {
-    /// `gx (=, +=) gy / (how many are equal)` where x is the row's y, 0 elsewhere. A NaN among the elements is the row's y.
+    /// `gx (=, +=) gy / (how many are equal)` where x is the row's y, 0 elsewhere. A NaN among the elements is the row's y. x
+/// and gx are [rows, cols], y and gy \[rows\].
     pub fn extremum_vjp [T: Element] (x: &[T], y: &[T], gy: &[T], gx: &mut [T], accum: Accum) {
         if y.is_empty() {
             return;

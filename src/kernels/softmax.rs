@@ -4,9 +4,10 @@
 //! first-level cache: the exponentials of a whole tile are one long loop, however short its rows are. A row is summed
 //! by the rule of [`sum`](super::sum), so that its bits depend on neither the instruction set nor its neighbours.
 
-use super::isa::vectorize;
+use super::in_place;
+use super::isa::{vectorize, vectorize_wide};
 use super::rows::put;
-use super::sum::{LANES, RUN, Runs, by_halves, sum_inline};
+use super::sum::{LANES, Lanes, pairwise, sum_inline};
 use crate::element::Element;
 use crate::matrix::Accum;
 use crate::matrix::size::product;
@@ -49,142 +50,137 @@ fn shift<T: Element>(x: &[T]) -> T {
     if max.to_f64().is_finite() { max } else { T::ZERO }
 }
 
-#[inline(always)]
-fn subtract<T: Element>(x: &[T], shift: T, y: &mut [T]) {
-    for (y, &x) in y.iter_mut().zip(x) {
-        *y = x - shift;
-    }
-}
-
-#[inline(always)]
-fn exp_in_place<T: Element>(x: &mut [T]) {
-    for x in x {
-        *x = x.exp();
-    }
-}
-
-/// Adds a tile to the lanes of a run, and what is left over of the last tile to `rest`.
-#[inline(always)]
-fn add_round<T: Element>(x: &[T], lanes: &mut [T; LANES], rest: &mut T) {
-    let (rounds, left) = x.as_chunks::<LANES>();
-    let mut sums = *lanes;
-    for x in rounds {
-        for lane in 0..LANES {
-            sums[lane] += x[lane];
-        }
-    }
-    *lanes = sums;
-    for &x in left {
-        *rest += x;
-    }
-}
-
 /// Elements in a tile of whole rows; at least one row.
-#[inline(always)]
 fn tile_of_rows(cols: usize) -> usize {
     (TILE / cols).clamp(1, ROWS) * cols
 }
 
 vectorize! {
-    /// `y = e^x / Σ e^x` along each row of `cols` elements.
-    ///
-    /// A row of −∞ alone, or with a +∞ in it, has no softmax: it comes out with NaN.
-    ///
-    /// # Panics
-    /// If `x` and `y` differ in length or are not whole rows.
-    pub fn softmax [T: Element] (x: &[T], cols: usize, y: &mut [T]) {
-        check_rows(x.len(), cols, y.len());
-        if cols == 0 {
-            return;
+    /// What to subtract from each row.
+    fn shifts_of [T: Element] (x: &[T], cols: usize, shifts: &mut [T]) {
+        for (x, shift_of_row) in x.chunks_exact(cols).zip(shifts) {
+            *shift_of_row = shift(x);
         }
-        let tile = tile_of_rows(cols);
-        for (x, y) in x.chunks(tile).zip(y.chunks_mut(tile)) {
-            for (x, y) in x.chunks_exact(cols).zip(y.chunks_exact_mut(cols)) {
-                subtract(x, shift(x), y);
-            }
-            exp_in_place(y);
-            for y in y.chunks_exact_mut(cols) {
-                let scale = T::ONE / sum_inline([&*y], |[y]: [T; 1]| y);
-                for y in y {
-                    *y = *y * scale;
-                }
+    }
+}
+
+vectorize! {
+    /// `x = x − shift` along each row.
+    fn subtract [T: Element] (x: &mut [T], cols: usize, shifts: &[T]) {
+        for (x, &shift) in x.chunks_exact_mut(cols).zip(shifts) {
+            for x in x {
+                *x = *x - shift;
             }
         }
     }
 }
 
 vectorize! {
-    /// `y = e^y / Σ e^y` along each row of `cols` elements, and 0 in a row of −∞ alone, which has nothing to choose from.
-    pub(crate) fn softmax_in_place [T: Element] (y: &mut [T], cols: usize) {
-        if cols == 0 {
-            return;
-        }
-        for y in y.chunks_mut(tile_of_rows(cols)) {
-            for y in y.chunks_exact_mut(cols) {
-                let shift = shift(y);
-                for y in y {
-                    *y = *y - shift;
-                }
-            }
-            exp_in_place(y);
-            for y in y.chunks_exact_mut(cols) {
-                let sum = sum_inline([&*y], |[y]: [T; 1]| y);
-                let scale = if sum == T::ZERO { T::ZERO } else { T::ONE / sum };
-                for y in y {
-                    *y = *y * scale;
-                }
-            }
+    /// `Σ x` of each row.
+    fn sums_of [T: Element] (x: &[T], cols: usize, sums: &mut [T]) {
+        for (x, sum) in x.chunks_exact(cols).zip(sums) {
+            *sum = sum_inline([x], |[x]: [T; 1]| x);
         }
     }
 }
 
 vectorize! {
-    /// Calls `each(row, shift, ln Σ e^(x − shift))` for every row; x − ln Σ e^x is then (x − shift) − the logarithm.
-    /// `each` is called through a pointer, so that this is compiled once: a call a row costs little.
-    pub fn for_each_log_sum [T: Element] (x: &[T], cols: usize, each: &mut dyn FnMut(usize, T, T)) {
-        if cols == 0 {
-            return;
-        }
-        let mut exps = [T::ZERO; TILE];
-        let (mut shifts, mut sums) = ([T::ZERO; ROWS], [T::ZERO; ROWS]);
-        let tile = tile_of_rows(cols);
-        let mut row = 0;
-        for x in x.chunks(tile) {
-            let rows = x.len() / cols;
-            for (x, shift_of_row) in x.chunks_exact(cols).zip(&mut shifts) {
-                *shift_of_row = shift(x);
-            }
-            if cols <= TILE {
-                for ((x, exps), &shift) in x.chunks_exact(cols).zip(exps.chunks_exact_mut(cols)).zip(&shifts) {
-                    subtract(x, shift, exps);
-                }
-                exp_in_place(&mut exps[..x.len()]);
-                for (exps, sum_of_row) in exps[..x.len()].chunks_exact(cols).zip(&mut sums) {
-                    *sum_of_row = sum_inline([exps], |[e]: [T; 1]| e);
-                }
-            } else {
-                let mut runs = Runs::new();
-                for x in x.chunks(RUN) {
-                    let (mut lanes, mut rest) = ([T::ZERO; LANES], T::ZERO);
-                    for x in x.chunks(TILE) {
-                        let exps = &mut exps[..x.len()];
-                        subtract(x, shifts[0], exps);
-                        exp_in_place(exps);
-                        add_round(exps, &mut lanes, &mut rest);
-                    }
-                    runs.push(by_halves(lanes) + rest);
-                }
-                sums[0] = runs.total();
-            }
-            for sum in &mut sums[..rows] {
-                *sum = sum.ln();
-            }
-            for (&shift, &log) in shifts[..rows].iter().zip(&sums) {
-                each(row, shift, log);
-                row += 1;
+    /// `x = x · factor` along each row.
+    fn multiply [T: Element] (x: &mut [T], cols: usize, factors: &[T]) {
+        for (x, &factor) in x.chunks_exact_mut(cols).zip(factors) {
+            for x in x {
+                *x = *x * factor;
             }
         }
     }
+}
+
+/// `x = e^(x − shift)` along each row of a tile, and its sum.
+fn exps<T: Element>(x: &mut [T], cols: usize, shifts: &mut [T; ROWS], sums: &mut [T; ROWS]) {
+    shifts_of(x, cols, shifts);
+    subtract(x, cols, shifts);
+    in_place::exp(x);
+    sums_of(x, cols, sums);
+}
+
+/// `y = e^y / Σ e^y` along each row of a tile, where `of_zero` stands for 1 / 0: in a row of −∞ alone.
+fn softmax_of_tile<T: Element>(y: &mut [T], cols: usize, of_zero: T) {
+    let (mut shifts, mut sums) = ([T::ZERO; ROWS], [T::ZERO; ROWS]);
+    exps(y, cols, &mut shifts, &mut sums);
+    for sum in &mut sums[..y.len() / cols] {
+        *sum = if *sum == T::ZERO { of_zero } else { T::ONE / *sum };
+    }
+    multiply(y, cols, &sums);
+}
+
+/// `y = e^x / Σ e^x` along each row of `cols` elements.
+///
+/// A row of −∞ alone, or with a +∞ in it, has no softmax: it comes out with NaN.
+///
+/// # Panics
+/// If `x` and `y` differ in length or are not whole rows.
+pub fn softmax<T: Element>(x: &[T], cols: usize, y: &mut [T]) {
+    check_rows(x.len(), cols, y.len());
+    if cols == 0 {
+        return;
+    }
+    let tile = tile_of_rows(cols);
+    for (x, y) in x.chunks(tile).zip(y.chunks_mut(tile)) {
+        y.copy_from_slice(x);
+        softmax_of_tile(y, cols, T::from_f64(f64::INFINITY));
+    }
+}
+
+/// `y = e^y / Σ e^y` along each row of `cols` elements, and 0 in a row of −∞ alone, which has nothing to choose from.
+pub(crate) fn softmax_in_place<T: Element>(y: &mut [T], cols: usize) {
+    if cols == 0 {
+        return;
+    }
+    for y in y.chunks_mut(tile_of_rows(cols)) {
+        softmax_of_tile(y, cols, T::ZERO);
+    }
+}
+
+/// Calls `each(row, shift, ln Σ e^(x − shift))` for every row; x − ln Σ e^x is then (x − shift) − the logarithm.
+/// `each` is called through a pointer, so that this is compiled once: a call a row costs little.
+pub fn for_each_log_sum<T: Element>(x: &[T], cols: usize, each: &mut dyn FnMut(usize, T, T)) {
+    if cols == 0 {
+        return;
+    }
+    let mut tile = [T::ZERO; TILE];
+    let (mut shifts, mut sums) = ([T::ZERO; ROWS], [T::ZERO; ROWS]);
+    let mut row = 0;
+    for x in x.chunks(tile_of_rows(cols)) {
+        let rows = x.len() / cols;
+        if cols <= TILE {
+            let tile = &mut tile[..x.len()];
+            tile.copy_from_slice(x);
+            exps(tile, cols, &mut shifts, &mut sums);
+        } else {
+            shifts_of(x, cols, &mut shifts);
+            sums[0] = long_sum(x, shifts[0], &mut tile);
+        }
+        in_place::ln(&mut sums[..rows]);
+        for (&shift, &log) in shifts[..rows].iter().zip(&sums) {
+            each(row, shift, log);
+            row += 1;
+        }
+    }
+}
+
+/// `Σ e^(x − shift)` of a row that is longer than a tile.
+fn long_sum<T: Element>(x: &[T], shift: T, tile: &mut [T; TILE]) -> T {
+    pairwise(x.len(), |from, len| {
+        let mut lanes = Lanes::new();
+        for x in x[from..from + len].chunks(TILE) {
+            let exps = &mut tile[..x.len()];
+            exps.copy_from_slice(x);
+            subtract(exps, x.len(), &[shift]);
+            in_place::exp(exps);
+            lanes.add(exps, |[x]: [T; 1]| x);
+        }
+        lanes.total()
+    })
 }
 
 /// `y = x − ln Σ e^x` along each row of `cols` elements.
@@ -228,7 +224,7 @@ fn rows<'a, T>(
 }
 
 vectorize! {
-    /// `gx (=, +=) y (gy − Σ y gy)` along each row.
+    /// `gx (=, +=) y (gy − Σ y gy)` along each row of `cols` elements, of y, gy and gx.
     ///
     /// In the forward pass [`softmax`] was y = e^x / Σ e^x, so dyᵢ = yᵢ (dxᵢ − Σⱼ yⱼ dxⱼ).
     ///
@@ -242,8 +238,8 @@ vectorize! {
     }
 }
 
-vectorize! {
-    /// `gx (=, +=) gy − e^y Σ gy` along each row.
+vectorize_wide! {
+    /// `gx (=, +=) gy − e^y Σ gy` along each row of `cols` elements, of y, gy and gx.
     ///
     /// In the forward pass [`log_softmax`] was y = x − ln Σ e^x, so dyᵢ = dxᵢ − Σⱼ e^yⱼ dxⱼ.
     pub(crate) fn log_softmax_vjp [T: Element] (y: &[T], gy: &[T], cols: usize, gx: &mut [T], accum: Accum) {
@@ -254,8 +250,8 @@ vectorize! {
     }
 }
 
-vectorize! {
-    /// `gx (=, +=) gy e^(x − y)`, with one y and gy a row. A row of −∞ alone gets 0.
+vectorize_wide! {
+    /// `gx (=, +=) gy e^(x − y)`, with x and gx [rows, cols], and y and gy \[rows\]. A row of −∞ alone gets 0.
     ///
     /// In the forward pass [`log_sum_exp`] was y = ln Σ e^x, so dy = Σ e^(x − y) dx.
     pub(crate) fn log_sum_exp_vjp [T: Element] (x: &[T], y: &[T], gy: &[T], gx: &mut [T], accum: Accum) {

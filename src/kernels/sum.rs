@@ -19,8 +19,13 @@
 //! since no x passes through more additions than that; a sum over inner and outer axes at once passes through both kinds
 //! of runs, and has 2 `STEPS` in place of `STEPS`. Source: N. J. Higham, The Accuracy of Floating Point Summation, 1993.
 
+// An index runs through the lanes and through every operand at once.
+#![allow(clippy::needless_range_loop)]
+
+use std::mem::MaybeUninit;
+
 use super::isa::vectorize;
-use super::map::Each;
+use super::map::{Each, part, pick};
 use crate::element::Element;
 
 /// Most additions in a row before sums are added pairwise.
@@ -35,14 +40,14 @@ pub(super) const ROW_RUN: usize = 8 * STEPS;
 /// The sums of runs, added pairwise: after r runs there stands one sum for each bit of r that is 1, of as many runs as
 /// that bit is worth. (After 6 runs: the sum of four, and of two.)
 pub(super) struct Runs<T> {
-    sums: [T; usize::BITS as usize],
+    sums: [MaybeUninit<T>; usize::BITS as usize],
     count: usize,
 }
 
 impl<T: Element> Runs<T> {
     #[inline(always)]
     pub fn new() -> Self {
-        Runs { sums: [T::ZERO; usize::BITS as usize], count: 0 }
+        Runs { sums: [const { MaybeUninit::uninit() }; usize::BITS as usize], count: 0 }
     }
 
     /// Takes in the sum of the next run.
@@ -51,20 +56,32 @@ impl<T: Element> Runs<T> {
         let mut standing = self.count.count_ones() as usize;
         for _ in 0..self.count.trailing_ones() {
             standing -= 1;
-            sum = self.sums[standing] + sum;
+            sum = self.standing(standing) + sum;
         }
-        self.sums[standing] = sum;
+        self.sums[standing].write(sum);
         self.count += 1;
     }
 
     /// The sum of all runs; 0 of none.
     #[inline(always)]
     pub fn total(self) -> T {
-        let (standing, mut total) = (self.count.count_ones() as usize, T::ZERO);
-        for (i, &sum) in self.sums[..standing].iter().rev().enumerate() {
-            total = if i == 0 { sum } else { sum + total };
+        let standing = self.count.count_ones() as usize;
+        if standing == 0 {
+            return T::ZERO;
+        }
+        let mut total = self.standing(standing - 1);
+        for i in (0..standing - 1).rev() {
+            total = self.standing(i) + total;
         }
         total
+    }
+
+    /// One of the sums that stand.
+    #[inline(always)]
+    fn standing(&self, i: usize) -> T {
+        assert!(i < self.count.count_ones() as usize);
+        // SAFETY: after r runs, `push` has written the first ones, as many as r has bits that are 1.
+        unsafe { self.sums[i].assume_init() }
     }
 }
 
@@ -121,10 +138,13 @@ pub(super) fn by_halves<T: Element>(mut lanes: [T; LANES]) -> T {
 
 /// The sum of `len` elements that stand side by side, of which `run` sums those of one run, given where it begins and
 /// how long it is.
+#[inline]
 pub(super) fn pairwise<T: Element>(len: usize, mut run: impl FnMut(usize, usize) -> T) -> T {
-    if len <= RUN {
-        return run(0, len);
-    }
+    if len <= RUN { run(0, len) } else { pairwise_of_runs(len, &mut run) }
+}
+
+/// [`pairwise`], of more than one run.
+fn pairwise_of_runs<T: Element>(len: usize, run: &mut dyn FnMut(usize, usize) -> T) -> T {
     let mut runs = Runs::new();
     for from in (0..len).step_by(RUN) {
         runs.push(run(from, RUN.min(len - from)));
@@ -198,14 +218,19 @@ vectorize! {
 #[inline(always)]
 pub(super) fn sum_inline<T: Element, const N: usize>(x: [&[T]; N], f: impl Each<T, N>) -> T {
     let len = x[0].len();
-    if len <= RUN {
-        return sum_run(x, f);
+    let (mut runs, mut from) = (Runs::new(), 0);
+    // One call, so that there is one copy of what it is inlined to.
+    loop {
+        let sum = sum_run(part(&x, from, RUN.min(len - from)), f);
+        if len <= RUN {
+            return sum;
+        }
+        runs.push(sum);
+        from += RUN;
+        if from >= len {
+            return runs.total();
+        }
     }
-    let mut runs = Runs::new();
-    for from in (0..len).step_by(RUN) {
-        runs.push(sum_run(x.map(|x| &x[from..len.min(from + RUN)]), f));
-    }
-    runs.total()
 }
 
 /// [`sum_inline`] of one run.
@@ -215,7 +240,7 @@ fn sum_run<T: Element, const N: usize>(x: [&[T]; N], f: impl Each<T, N>) -> T {
     let whole = len - len % LANES;
     let mut rest = T::ZERO;
     for i in whole..len {
-        rest += f.at(x.map(|x| x[i]));
+        rest += f.at(pick(&x, i));
     }
     if whole == 0 {
         return rest;
@@ -230,9 +255,9 @@ fn sum_run<T: Element, const N: usize>(x: [&[T]; N], f: impl Each<T, N>) -> T {
         }
     } else {
         for start in (0..whole).step_by(LANES) {
-            let x = x.map(|x| &x[start..start + LANES]);
+            let x = part(&x, start, LANES);
             for lane in 0..LANES {
-                lanes[lane] += f.at(x.map(|x| x[lane]));
+                lanes[lane] += f.at(pick(&x, lane));
             }
         }
     }

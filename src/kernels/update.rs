@@ -38,41 +38,40 @@ pub fn step<T: Element, const N: usize>(p: &mut [T], g: &[T], state: [&mut [T]; 
         "parameters, gradient and state differ in length"
     );
     let parts = (p.len() * (N + 2) / PART).clamp(1, threads());
-    step_parts(p, g, state, rule, parts);
+    let mut state = state.into_iter();
+    let mut next = || state.next().unwrap_or_default();
+    step_parts(p, g, (next(), next(), next()), rule, parts);
 }
 
 /// The numbers that a thread must find to be worth waking: some 50 microseconds.
 const PART: usize = 1 << 18;
 
-/// Halves the parameters until there are enough parts, and updates the parts at the same time.
+/// Halves the parameters until there are enough parts, and updates the parts at the same time. The state stands in slices of
+/// their own, of which the last 3 − N are empty.
 fn step_parts<T: Element, const N: usize>(
     p: &mut [T],
     g: &[T],
-    state: [&mut [T]; N],
+    (a, b, c): (&mut [T], &mut [T], &mut [T]),
     rule: impl Rule<T, N>,
     parts: usize,
 ) {
     if parts == 1 {
-        let mut state = state.into_iter();
-        let mut next = || state.next().unwrap_or_default();
-        let (a, b, c) = (next(), next(), next());
         return pass(p, g, a, b, c, rule);
     }
     let middle = p.len() / parts * (parts / 2);
     let (p, p_rest) = p.split_at_mut(middle);
     let (g, g_rest) = g.split_at(middle);
-    let mut state = state.map(|state| state.split_at_mut(middle));
-    let rest = state.each_mut().map(|(_, rest)| std::mem::take(rest));
-    let state = state.map(|(state, _)| state);
+    let (a, a_rest) = a.split_at_mut(middle.min(a.len()));
+    let (b, b_rest) = b.split_at_mut(middle.min(b.len()));
+    let (c, c_rest) = c.split_at_mut(middle.min(c.len()));
     join(
-        move || step_parts(p, g, state, rule, parts / 2),
-        move || step_parts(p_rest, g_rest, rest, rule, parts - parts / 2),
+        move || step_parts(p, g, (a, b, c), rule, parts / 2),
+        move || step_parts(p_rest, g_rest, (a_rest, b_rest, c_rest), rule, parts - parts / 2),
     );
 }
 
 vectorize! {
-    /// One thread's part. The state stands in slices of their own, of which the last 3 − N are empty: of slices in an array
-    /// the compiler does not know that they share no memory.
+    /// One thread's part. Of slices in an array the compiler would not know that they share no memory.
     fn pass [T: Element, R: Rule<T, N>, const N: usize] (
         p: &mut [T], g: &[T], a: &mut [T], b: &mut [T], c: &mut [T], rule: R
     ) {

@@ -7,7 +7,9 @@ use crate::matrix::{Accum, size};
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct Upsampling {
     pub planes: usize,
+    /// Height and width of an image.
     pub from: [usize; 2],
+    /// Height and width of what is made of it.
     pub to: [usize; 2],
 }
 
@@ -57,7 +59,7 @@ pub(crate) fn nearest_vjp<T: Element>(s: &Upsampling, gy: &[T], gx: &mut [T], ac
     }
 }
 
-/// Two neighbours of `from` pixels in a line, and how far the place of pixel i of `to` lies between them.
+/// Where pixel i of `to` pixels in a line lies among `from` pixels: between which two neighbours, and how far from the first.
 #[inline(always)]
 fn between(i: usize, from: usize, to: usize, corners: bool) -> ([usize; 2], f64) {
     let place = if corners {
@@ -69,7 +71,7 @@ fn between(i: usize, from: usize, to: usize, corners: bool) -> ([usize; 2], f64)
     ([low, (low + 1).min(from - 1)], place - low as f64)
 }
 
-/// `y[i, j] =` the weighted mean of the four pixels of x around its place. With `corners` the centres of the corner pixels
+/// `y[i, j] =` the weighted mean of the four pixels of x around its position. With `corners` the centres of the corner pixels
 /// coincide, else the outer edges of both images do.
 pub(crate) fn bilinear<T: Element>(s: &Upsampling, corners: bool, x: &[T], y: &mut [T]) {
     s.check(x.len(), y.len());
@@ -92,7 +94,9 @@ pub(crate) fn bilinear<T: Element>(s: &Upsampling, corners: bool, x: &[T], y: &m
     }
 }
 
-/// `gx (=, +=)` each pixel's weights times gy.
+/// `gx (=, +=) Σ weight · gy`
+///
+/// In the forward pass [`bilinear`] was y = Σ weight · x over four pixels of x, each of which gets gy times its weight.
 pub(crate) fn bilinear_vjp<T: Element>(s: &Upsampling, corners: bool, gy: &[T], gx: &mut [T], accum: Accum) {
     s.check(gx.len(), gy.len());
     if accum == Accum::Replace {

@@ -84,8 +84,9 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
     /// The loss of logits [.., classes] with class numbers \[..\].
     ///
     /// # Panics
-    /// If there is not one class a row, one is out of range (ignored ones as well), the smoothing is not between 0 and 1, weights
-    /// have another shape, or of a mean the weights sum to 0, as where all targets are ignored: a mean over nothing is no number.
+    /// If there is not one class a row, one is out of range (ignored ones as well), the smoothing is not between 0 and 1,
+    /// weights have another shape, or of a mean the weights sum to 0, as where all targets are ignored: a mean over nothing is
+    /// no number.
     #[track_caller]
     pub fn of(self, logits: Var<'r, T>, classes: Indices<'r, T>) -> Var<'r, T> {
         self.check(logits);
@@ -113,8 +114,8 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
         self.reduce(weighted(losses, weights), weights, Some(classes))
     }
 
-    /// The loss of logits with target probabilities of their shape. A class weight is that of the class's term; the mean divides by
-    /// the weights of samples alone.
+    /// The loss of logits with target probabilities of their shape. A class weight is that of the class's term; the mean
+    /// divides by the weights of samples alone.
     ///
     /// # Panics
     /// If the shapes differ, weights have another shape, the smoothing is not between 0 and 1, a class is to be ignored, or the
@@ -190,6 +191,7 @@ impl<'r, T: Real> CrossEntropy<'r, T> {
     }
 }
 
+/// Each number times its weight, or as it is if there are no weights.
 #[track_caller]
 fn weighted<'r, T: Real>(x: Var<'r, T>, weights: Option<Var<'r, T>>) -> Var<'r, T> {
     if let Some(weights) = weights { x * weights } else { x }

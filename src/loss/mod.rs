@@ -2,12 +2,12 @@
 //!
 //! Each takes the mean, over all elements or, for a classifier, over samples. For another reduction call the method
 //! that it is made of: [`Var::zip_sum`] or [`Var::cross_entropy`] with a [`Reduction`]. The methods of `Var` that have a
-//! loss's name, such as [`Var::bce_with_logits`], give each element's loss. Classes that are ignored, and weights of classes and
-//! samples: [`CrossEntropy`]; of other losses [`weighted_mean`].
+//! loss's name, such as [`Var::bce_with_logits`], give each element's loss. Classes that are ignored, and weights of classes
+//! and samples: [`CrossEntropy`]; of other losses [`weighted_mean`].
 //!
 //! A prediction and its target have one shape, here and in those methods: nothing is broadcast, since a prediction \[n\]
 //! against a target [n, 1] would quietly compare all pairs. A mean over no samples is no number: a loss of an empty batch
-//! panics, with the line that asked for it.
+//! panics, with the line that asked for it. No vjp stands here, and no kernel: a loss is a formula on the methods of [`Var`].
 
 mod classes;
 
@@ -123,7 +123,8 @@ pub fn bce_with_positives<'r, T: Real>(
     bce_weighted(logits, target, positive).mean()
 }
 
-/// As [`bce_with_positives`], for each element: to be multiplied by weights of one's own, and reduced.
+/// The loss of each element that [`bce_with_positives`] takes the mean of: to be multiplied by weights of one's own, and
+/// reduced.
 ///
 /// # Panics
 /// If the shapes differ, or weights do not broadcast to them.

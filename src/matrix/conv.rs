@@ -8,7 +8,13 @@ use crate::element::Element;
 ///
 /// `map[n, o, i] = Σ over c, k of image[n, c, i · stride + k · dilation − before] weights[o, c, k]`
 ///
-/// where pixels beside the image count as 0.
+/// where pixels beside the image count as 0. For example, with one channel, a kernel of 2 x 2, and stride and dilation 1:
+///
+/// ```text
+/// image   1 2 3    weights  1 0    map   1 + 5  2 + 6
+///         4 5 6             0 1          4 + 8  5 + 9
+///         7 8 9
+/// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct ConvSize {
     pub batch: usize,
@@ -17,13 +23,17 @@ pub(crate) struct ConvSize {
     pub channels: usize,
     /// Channels of the map in a group.
     pub maps: usize,
-    /// Height and width of the image, and so on below.
+    /// Height and width of the image.
     pub image: [usize; 2],
+    /// Height and width of the map.
     pub map: [usize; 2],
+    /// Height and width of the kernel, in weights.
     pub kernel: [usize; 2],
+    /// By how many pixels the kernel moves from one element of the map to the next, down and right.
     pub stride: [usize; 2],
-    /// Rows and columns of zeros before the image.
+    /// Rows of zeros above the image, columns of zeros left of it.
     pub before: [usize; 2],
+    /// How many pixels neighbouring weights of the kernel are apart, down and right.
     pub dilation: [usize; 2],
 }
 
@@ -38,12 +48,12 @@ impl ConvSize {
         size::product(&self.map)
     }
 
-    /// Weights of one channel.
+    /// Weights of one channel: the kernel's height times its width.
     pub fn taps(&self) -> usize {
         size::product(&self.kernel)
     }
 
-    /// Products that a pixel of the map is the sum of.
+    /// The number of products whose sum is one element of the map.
     pub fn depth(&self) -> usize {
         size::product(&[self.channels, self.taps()])
     }
@@ -61,7 +71,7 @@ impl ConvSize {
         })
     }
 
-    /// From the first pixel that the kernel covers to the last.
+    /// Height and width of the part of the image that the kernel covers at once.
     pub fn reach(&self) -> [usize; 2] {
         [0, 1].map(|axis| match self.kernel[axis] {
             0 => 0,
@@ -80,8 +90,8 @@ impl ConvSize {
         );
     }
 
-    /// Calls `each` with the places in the image, the weights and the map of every product, for one pixel of the map after
-    /// the other.
+    /// Calls `each` with the indices in the image, the weights and the map of every product, for one element of the map
+    /// after the other.
     fn for_each_product(&self, mut each: impl FnMut(usize, usize, usize)) {
         let [[height, width], [rows, cols], [taps_y, taps_x]] = [self.image, self.map, self.kernel];
         for of_map in 0..self.batch * self.groups * self.maps * rows * cols {
@@ -115,7 +125,7 @@ pub(crate) struct ConvFinish<'a, T> {
     pub accum: Accum,
 }
 
-/// `map = finish(weights * image)`
+/// `map = finish(weights * image)`: y from w and x, shaped as `s` says.
 pub(crate) fn conv<T: Element>(s: &ConvSize, x: &[T], w: &[T], finish: ConvFinish<T>, y: &mut [T]) {
     s.check(x.len(), w.len(), y.len());
     if finish.accum == Accum::Replace {
@@ -128,7 +138,7 @@ pub(crate) fn conv<T: Element>(s: &ConvSize, x: &[T], w: &[T], finish: ConvFinis
     }
 }
 
-/// `image (=, +=)` the convolution's transpose, of a map
+/// `image (=, +=) weightsᵀ * map + bias`: gx from w and gy, shaped as `s` says; the bias has a number for each channel of gx.
 pub(crate) fn conv_transpose<T: Element>(
     s: &ConvSize,
     w: &[T],
@@ -144,7 +154,7 @@ pub(crate) fn conv_transpose<T: Element>(
     add_bias(bias, s.area(), gx);
 }
 
-/// `weights (=, +=)` the sums of `image · map` over all pixels
+/// `weights (=, +=) map * image`: for each weight, the sum over all products that it is part of
 pub(crate) fn conv_weights<T: Element>(s: &ConvSize, x: &[T], gy: &[T], (gw, accum): (&mut [T], Accum)) {
     s.check(x.len(), gw.len(), gy.len());
     if accum == Accum::Replace {

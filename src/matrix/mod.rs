@@ -77,7 +77,7 @@ pub enum Epilogue<'a, T> {
     BiasRelu(&'a [T]),
 }
 
-/// A layer `y = max(x w + b, 0)` on the way back.
+/// What the pull-back of a layer `y = max(x w + b, 0)` reads.
 #[derive(Clone, Copy, Debug)]
 pub struct ReluLayer<'a, T> {
     /// m, k and n: x is m x k, and y and its cotangent are m x n, row-major.
@@ -86,14 +86,14 @@ pub struct ReluLayer<'a, T> {
     pub x: Mat<'a, T>,
     /// Its output.
     pub y: &'a [T],
-    /// The cotangent of y, less `plus`.
+    /// The cotangent of y, to which `plus` has not been added yet.
     pub gy: &'a [T],
     /// To be added to every element of the cotangent.
     pub plus: T,
 }
 
-/// The matrix products of a number type. The provided methods are the [`reference`](mod@reference); `f32` and `f64` override them with
-/// the fast kernels, and [`Dual`] inherits them, so that every product differentiates forward as well.
+/// The matrix products of a number type. The provided methods are the [`reference`](mod@reference); `f32` and `f64` override
+/// them with the fast kernels, and [`Dual`] inherits them, so that every product differentiates forward as well.
 pub trait Products: Element {
     /// `c (=, +=) epilogue(a b)` with a of `size[0]` x `size[1]` and b of `size[1]` x `size[2]`.
     ///
@@ -113,13 +113,14 @@ pub trait Products: Element {
         reference::gemm(size, a, b, c, accum, epilogue);
     }
 
-    /// See [`find`](crate::kernels::support::find).
+    /// Finds the elements of x, row-major with `cols` columns, that are not zero: where they are goes to `support`, what they
+    /// are to `values`, in the support's order, and once more, row by row, to `by_row`.
     #[doc(hidden)]
     fn find(x: &[Self], cols: usize, support: &mut Support, values: &mut Vec<Self>, by_row: &mut Vec<Self>) {
         reference::find(x, cols, support, values, by_row);
     }
 
-    /// `c (=, +=) epilogue(a b)` with a sparse `a`, and `c` row-major with `n` columns.
+    /// `c (=, +=) epilogue(a b)` with a sparse `a` of m x k, `b` of k x n, and `c` of m x n, row-major.
     ///
     /// # Panics
     /// If an operand is too short, `c` has not as many elements as the product, or an epilogue meets [`Accum::Add`]. Here
@@ -128,7 +129,7 @@ pub trait Products: Element {
         reference::spmm(a, b, n, c, accum, epilogue);
     }
 
-    /// `c (=, +=) aᵀ g` with a sparse `a`, and `g` of `n` columns.
+    /// `c (=, +=) aᵀ g` with a sparse `a` of m x k, `g` of m x n, and `c` of k x n.
     ///
     /// # Panics
     /// Here and below: if an operand is too short, or elements of `c` share places.
@@ -136,13 +137,14 @@ pub trait Products: Element {
         reference::spmm_t(a, g, n, c, accum);
     }
 
-    /// `values (=, +=) g bᵀ` at the entries of a support; `g` and `b` have `n` columns. A sampled product.
+    /// `values (=, +=) g bᵀ` at the entries of a support alone, a sampled product: with a support in m x k, `g` of m x n and
+    /// `b` of k x n, entry (i, j) gets Σ g[i, p] b[j, p] over p. `values` has a number for each entry, in the support's order.
     fn sddmm(support: &Support, g: Mat<Self>, b: Mat<Self>, n: usize, values: &mut [Self], accum: Accum) {
         reference::sddmm(support, g, b, n, values, accum);
     }
 
     /// [`spmm_t`](Products::spmm_t) into `c` and [`sddmm`](Products::sddmm) into `values`, on the support of `a`: both in
-    /// one pass over `g`.
+    /// one pass over `g`. Of a matrix product's two cotangents, where its left operand is sparse, it makes both.
     fn spmm_t_sddmm(
         a: Sparse<Self>,
         g: Mat<Self>,
@@ -155,9 +157,9 @@ pub trait Products: Element {
         Self::sddmm(a.support, g, b, n, values, values_accum);
     }
 
-    /// `y = max(x w + bias, 0)` by [screening](crate::kernels::screen): the elements that are zero for certain are not
-    /// computed. Gives how many were, or `None`, having done nothing, where that is not possible or, unless it is to be
-    /// done `always`, does not pay.
+    /// `y = max(x w + bias, 0)` by [screening](crate::kernels::screen), with x of `size[0]` x `size[1]` and w of `size[1]` x
+    /// `size[2]`: the elements that are zero for certain are not computed. Gives how many were computed, or `None`, having
+    /// done nothing, where that is not possible or, unless it is to be done `always`, does not pay.
     fn screen(
         _size: [usize; 3],
         _x: Mat<Self>,
@@ -170,7 +172,8 @@ pub trait Products: Element {
     }
 
     /// `gw (=, +=) xᵀ g` and `gb (=, +=) Σ g` over the rows, where g is the cotangent of y where y is above 0, and 0
-    /// elsewhere, whatever stands there: in one pass, if k is not large.
+    /// elsewhere, whatever stands there: in one pass, if k is not large. With x of m x k and g of m x n, gw is k x n and gb has
+    /// n elements.
     ///
     /// # Panics
     /// If an operand is too short, or `gw` and `gb` are not k n and n long.
@@ -201,14 +204,15 @@ pub trait Products: Element {
         reference::gemm_batch(count, size, a, b, c, steps, accum);
     }
 
-    /// `y = finish(w * x)`, a convolution.
+    /// `y = finish(w * x)`: a convolution of images x with weights w, which gives maps y, all shaped as `size` says.
     #[doc(hidden)]
     #[allow(private_interfaces)]
     fn conv(size: &ConvSize, x: &[Self], w: &[Self], finish: ConvFinish<Self>, y: &mut [Self]) {
         conv::conv(size, x, w, finish, y);
     }
 
-    /// `x (=, +=) wᵀ * y + bias`: a convolution's transpose.
+    /// `x (=, +=) wᵀ * y + bias`: a convolution's transpose, which spreads each element of the maps y over the part of the
+    /// images x that it was made from. `bias` has a number for each channel of x.
     #[doc(hidden)]
     #[allow(private_interfaces)]
     fn conv_transpose(
@@ -221,7 +225,7 @@ pub trait Products: Element {
         conv::conv_transpose(size, w, y, bias, x);
     }
 
-    /// `gw (=, +=) gy * x`: what flows to a convolution's weights.
+    /// `gw (=, +=) gy * x`: the cotangent of a convolution's weights, from those of the maps and the images.
     #[doc(hidden)]
     #[allow(private_interfaces)]
     fn conv_weights(size: &ConvSize, x: &[Self], gy: &[Self], gw: (&mut [Self], Accum)) {

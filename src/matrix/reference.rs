@@ -1,9 +1,10 @@
-//! The products by their definitions: the defaults of [`Products`](crate::matrix::Products), and what every kernel is tested against.
+//! The products by their definitions: the defaults of [`Products`](crate::matrix::Products), and what every kernel is tested
+//! against.
 
 use super::size::{check_exact, check_no_overlap, check_operand, check_steps};
 use super::{Accum, Element, Epilogue, Mat, MatMut, ReluLayer, Sparse, Support};
 
-/// See [`Products::gemm`](crate::matrix::Products::gemm).
+/// `c (=, +=) epilogue(a b)`: [`Products::gemm`](crate::matrix::Products::gemm) by its definition.
 ///
 /// # Panics
 /// As [`Products::gemm`](crate::matrix::Products::gemm).
@@ -53,7 +54,7 @@ fn check_epilogue<T>(name: &str, n: usize, accum: Accum, epilogue: Epilogue<T>) 
     }
 }
 
-/// See [`Products::gemm_batch`](crate::matrix::Products::gemm_batch).
+/// One [`gemm`] after the other: [`Products::gemm_batch`](crate::matrix::Products::gemm_batch) by its definition.
 ///
 /// # Panics
 /// As [`Products::gemm_batch`](crate::matrix::Products::gemm_batch).
@@ -100,7 +101,8 @@ pub(crate) fn check_batch<T>(
     }
 }
 
-/// See [`find`](crate::kernels::support::find). All columns are one panel, as far as its places can be numbered.
+/// The elements of x that are not zero: what [`find`](crate::kernels::support::find) finds, but in panels of 1024 columns,
+/// whatever the machine.
 pub fn find<T: Element>(
     x: &[T],
     cols: usize,
@@ -135,7 +137,7 @@ pub fn find<T: Element>(
     }
 }
 
-/// See [`Products::spmm`](crate::matrix::Products::spmm).
+/// `c (=, +=) epilogue(a b)` with a sparse `a`: [`Products::spmm`](crate::matrix::Products::spmm) by its definition.
 ///
 /// # Panics
 /// As [`Products::spmm`](crate::matrix::Products::spmm).
@@ -155,7 +157,7 @@ pub fn spmm<T: Element>(a: Sparse<T>, b: Mat<T>, n: usize, c: &mut [T], accum: A
             }
         }
     }
-    // The product of a 1 and a row of sums knows what to do with them.
+    // 1 times a row of sums, a product of 1 x 1 with 1 x n, does with them what `accum` and `epilogue` say.
     let one = [T::ONE];
     for (sum, c) in sums.chunks_exact(n.max(1)).zip(c.chunks_exact_mut(n.max(1))) {
         gemm(
@@ -169,7 +171,7 @@ pub fn spmm<T: Element>(a: Sparse<T>, b: Mat<T>, n: usize, c: &mut [T], accum: A
     }
 }
 
-/// See [`Products::spmm_t`](crate::matrix::Products::spmm_t).
+/// `c (=, +=) aᵀ g` with a sparse `a`: [`Products::spmm_t`](crate::matrix::Products::spmm_t) by its definition.
 ///
 /// # Panics
 /// As [`Products::spmm_t`](crate::matrix::Products::spmm_t).
@@ -191,7 +193,7 @@ pub fn spmm_t<T: Element>(a: Sparse<T>, g: Mat<T>, n: usize, c: MatMut<T>, accum
     }
 }
 
-/// See [`Products::sddmm`](crate::matrix::Products::sddmm).
+/// `values (=, +=) g bᵀ` at the entries: [`Products::sddmm`](crate::matrix::Products::sddmm) by its definition.
 ///
 /// # Panics
 /// As [`Products::sddmm`](crate::matrix::Products::sddmm).
@@ -221,7 +223,8 @@ pub(crate) fn check_relu_layer<T>(layer: &ReluLayer<T>, gw: &[T], gb: &[T]) {
     check_exact("relu_layer_vjp: gb", gb.len(), [1, n]);
 }
 
-/// See [`Products::relu_layer_vjp`](crate::matrix::Products::relu_layer_vjp).
+/// `gw (=, +=) xᵀ g`, `gb (=, +=) Σ g`: [`Products::relu_layer_vjp`](crate::matrix::Products::relu_layer_vjp) by its
+/// definition.
 ///
 /// # Panics
 /// As [`Products::relu_layer_vjp`](crate::matrix::Products::relu_layer_vjp).

@@ -8,12 +8,12 @@ use crate::random::Random;
 use crate::tape::{Indices, Var};
 use crate::tensor::Tensor;
 
-/// softmax(q kᵀ / √d) v: scaled dot-product attention, for queries [.., n, d], keys [.., m, d] and values [.., m, e]; the result
-/// is [.., n, e].
+/// softmax(q kᵀ / √d) v: scaled dot-product attention, for queries [.., n, d], keys [.., m, d] and values [.., m, e]; the
+/// result is [.., n, e].
 ///
 /// `mask` is 1 where a query may attend to a key and 0 elsewhere; it broadcasts to [.., n, m]. What is masked has the weight 0
-/// exactly. A query that may attend to nothing gets the zero vector, and hands no gradient on. Keys and values must be finite also
-/// where nobody attends to them, since a weight of 0 multiplies: 0 · NaN is NaN.
+/// exactly. A query that may attend to nothing gets the zero vector, and hands no gradient on. Keys and values must be finite
+/// also where nobody attends to them, since a weight of 0 multiplies: 0 · NaN is NaN.
 ///
 /// Source: A. Vaswani et al., Attention Is All You Need, 2017, section 3.2.1.
 ///
@@ -51,7 +51,7 @@ pub fn attention<'r, T: Real>(
     weights.matmul(value)
 }
 
-/// A mask [n, n] for sequences of n places: each attends to itself and to what came before.
+/// A mask [n, n] for sequences of n positions: each attends to itself and to what came before.
 ///
 /// Made once, it goes onto the tape as a [`constant`](crate::Recording::constant).
 ///
@@ -62,9 +62,9 @@ pub fn attention<'r, T: Real>(
 /// ```
 #[doc(alias = "tril")]
 #[track_caller]
-pub fn causal_mask<T: Element>(places: usize) -> Tensor<T> {
-    let past = |i: usize| i % places <= i / places;
-    Tensor::from_fn([places, places], |i| if past(i) { T::ONE } else { T::ZERO })
+pub fn causal_mask<T: Element>(positions: usize) -> Tensor<T> {
+    let past = |i: usize| i % positions <= i / positions;
+    Tensor::from_fn([positions, positions], |i| if past(i) { T::ONE } else { T::ZERO })
 }
 
 /// A mask [samples, 1, 1, m] for sequences [samples, m] that end in padding: nobody attends to that. It serves
@@ -85,8 +85,8 @@ pub fn padding_mask<T: Real>(indices: Indices<'_, T>, padding: usize) -> Var<'_,
     indices.is_not(padding).unsqueeze(1).unsqueeze(1)
 }
 
-/// Several attentions side by side: queries, keys and values are dense layers of the inputs, cut into heads; a fourth dense layer
-/// reads what all heads found.
+/// Several attentions side by side: queries, keys and values are dense layers of the inputs, cut into heads; a fourth dense
+/// layer reads what all heads found.
 ///
 /// Source: A. Vaswani et al., Attention Is All You Need, 2017, section 3.2.2.
 ///
@@ -98,7 +98,7 @@ pub fn padding_mask<T: Real>(indices: Indices<'_, T>, padding: usize) -> Var<'_,
 /// let attention = MultiHeadAttention::new(&mut params, "attention", 8, 2, Init::GlorotUniform, &mut Random::new(1));
 /// let mut tape = Tape::new();
 /// let r = tape.record(&params);
-/// let x = r.constant(&Tensor::ones([3, 5, 8])); // 3 sequences of 5 places
+/// let x = r.constant(&Tensor::ones([3, 5, 8])); // 3 sequences of 5 positions
 /// let mask = r.constant(&causal_mask(5));
 /// assert_eq!(attention.forward(x, Some(mask)).shape()[..], [3, 5, 8]);
 /// ```
@@ -140,8 +140,8 @@ impl MultiHeadAttention {
         MultiHeadAttention { query, key, value, output, heads }
     }
 
-    /// Sequences [samples, places, width] that attend to themselves. The mask broadcasts to [samples, heads, places, places];
-    /// see [`attention`].
+    /// Sequences [samples, positions, width] that attend to themselves. The mask, as of [`attention`], broadcasts to
+    /// [samples, heads, positions, positions].
     ///
     /// # Panics
     /// If the shapes do not fit.
@@ -163,12 +163,12 @@ impl MultiHeadAttention {
     ) -> Var<'r, T> {
         let shape = x.shape();
         for shape in [&shape, &context.shape()] {
-            assert!(shape.rank() == 3, "MultiHeadAttention: {shape} is not [samples, places, width]");
+            assert!(shape.rank() == 3, "MultiHeadAttention: {shape} is not [samples, positions, width]");
         }
-        // [samples, places, heads · size] -> [samples, heads, places, size]: a view, which products read in place
+        // [samples, positions, heads · size] -> [samples, heads, positions, size]: a view, which products read in place
         let heads = |x: Var<'r, T>| {
-            let [samples, places, width] = [0, 1, 2].map(|axis| x.shape()[axis]);
-            x.reshape([samples, places, self.heads, width / self.heads]).permute(&[0, 2, 1, 3])
+            let [samples, positions, width] = [0, 1, 2].map(|axis| x.shape()[axis]);
+            x.reshape([samples, positions, self.heads, width / self.heads]).permute(&[0, 2, 1, 3])
         };
         let [query, key, value] =
             [self.query.forward(x), self.key.forward(context), self.value.forward(context)].map(heads);

@@ -11,10 +11,10 @@ use crate::tensor::{Axes, Tensor};
 /// running ones.
 ///
 /// Both are functions to be called, and there is no mode to be in. [`train`](BatchNorm::train) normalizes by the mean and the
-/// biased variance of all samples (and places) of a channel; the gradient flows through both. It leaves them in a
+/// biased variance of a channel over all samples (and pixels, or steps); the gradient flows through both. It leaves them in a
 /// [`BatchStatistics`], from which [`follow`](BatchNorm::follow) moves the running statistics after the step.
-/// [`forward`](BatchNorm::forward) reads the running ones. They are [frozen](Params::freeze) parameters, `name.mean` and `name.variance`, so that they are
-/// saved, loaded and averaged with the model.
+/// [`forward`](BatchNorm::forward) reads the running ones. They are [frozen](Params::freeze) parameters, `name.mean` and
+/// `name.variance`, so that they are saved, loaded and averaged with the model.
 ///
 /// Source: S. Ioffe and C. Szegedy, Batch Normalization, 2015.
 ///
@@ -62,8 +62,8 @@ pub struct Running {
     pub keep: f64,
     /// What share of the batch's is added.
     pub take: f64,
-    /// Whether the running variance follows the unbiased one, Σ (x − mean)² / (n − 1), though it is the biased one that a batch is
-    /// normalized by.
+    /// Whether the running variance follows the unbiased one, Σ (x − mean)² / (n − 1), though it is the biased one that a
+    /// batch is normalized by.
     pub unbiased: bool,
 }
 
@@ -100,7 +100,7 @@ pub struct BatchStatistics<T> {
 }
 
 impl<T: Element> BatchStatistics<T> {
-    /// Of no batch yet.
+    /// Statistics of no batch yet.
     pub fn new() -> Self {
         BatchStatistics { mean: Vec::new(), variance: Vec::new(), count: 0 }
     }
@@ -192,12 +192,12 @@ impl BatchNorm {
     }
 }
 
-/// (x − mean) / √(variance + ε) · s + b for each index of an axis, by the statistics of the batch, over all other axes; and those:
-/// the mean and the biased variance, \[channels\]. What [`BatchNorm::train`] does, with no parameters of its own.
+/// (x − mean) / √(variance + ε) · s + b for each index of an axis, by the statistics of the batch, over all other axes; and
+/// those: the mean and the biased variance, \[channels\]. What [`BatchNorm::train`] does, with no parameters of its own.
 ///
 /// # Panics
-/// If there is no such axis, scale or shift are not one number for each index of it, ε is not positive, or a channel has one number
-/// only, which has no variance.
+/// If there is no such axis, scale or shift are not one number for each index of it, ε is not positive, or a channel has one
+/// number only, which has no variance.
 ///
 /// ```
 /// use quietgrad::{Params, Tape, Tensor, nn};
@@ -231,6 +231,7 @@ pub fn normalize_batch<'r, T: Real>(
     (normalize(x, axis, eps, [mean, variance], learned), [mean, variance])
 }
 
+/// (x − mean) / √(variance + ε) · scale + shift, with a number of each for every index of an axis.
 #[track_caller]
 fn normalize<'r, T: Real>(
     x: Var<'r, T>,

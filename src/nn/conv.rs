@@ -10,7 +10,7 @@ use crate::tensor::{Shape, Tensor};
 
 /// The product of some sizes; `usize::MAX` if it is larger.
 fn product(sizes: &[usize]) -> usize {
-    sizes.iter().fold(1, |product, &size| product.saturating_mul(size))
+    Shape::from(sizes).elements()
 }
 
 /// How many inputs and outputs a unit has, for [`Init`]: channels of a group times pixels of the kernel.

@@ -1,4 +1,4 @@
-//! Vectors for words, and for places in a sequence.
+//! Vectors for words, and for positions in a sequence.
 
 use crate::element::Element;
 use crate::nn::Init;
@@ -77,27 +77,28 @@ impl Embedding {
     }
 }
 
-/// A vector for each place of a sequence, [places, width]: sines and cosines of place / 10000^(2i / width), i counting pairs.
+/// A vector for each position of a sequence, [positions, width]: sines and cosines of position / 10000^(2i / width), i counting
+/// pairs.
 ///
 /// Added to the words' vectors it tells where each stands; made once, it goes onto the tape as a
-/// [`constant`](crate::Recording::constant). Learned ones are an [`Embedding`] of the places' numbers.
+/// [`constant`](crate::Recording::constant). Learned ones are an [`Embedding`] of the positions' numbers.
 ///
 /// Source: A. Vaswani et al., Attention Is All You Need, 2017, section 3.5.
 ///
 /// ```
 /// use quietgrad::nn::sinusoids;
 ///
-/// let places = sinusoids::<f64>(50, 4);
-/// assert_eq!(places.row(0), [0.0, 1.0, 0.0, 1.0]);
-/// assert!((places[[1, 0]] - 1f64.sin()).abs() < 1e-15 && (places[[1, 1]] - 1f64.cos()).abs() < 1e-15);
+/// let positions = sinusoids::<f64>(50, 4);
+/// assert_eq!(positions.row(0), [0.0, 1.0, 0.0, 1.0]);
+/// assert!((positions[[1, 0]] - 1f64.sin()).abs() < 1e-15 && (positions[[1, 1]] - 1f64.cos()).abs() < 1e-15);
 /// ```
 #[doc(alias = "positional encoding")]
 #[track_caller]
-pub fn sinusoids<T: Element>(places: usize, width: usize) -> Tensor<T> {
-    Tensor::from_fn([places, width], |i| {
-        let (place, column) = (i / width, i % width);
+pub fn sinusoids<T: Element>(positions: usize, width: usize) -> Tensor<T> {
+    Tensor::from_fn([positions, width], |i| {
+        let (position, column) = (i / width, i % width);
         let power = (column - column % 2) as f64 / width as f64;
-        let angle = T::from_f64(place as f64 / 10_000f64.powf(power));
+        let angle = T::from_f64(position as f64 / 10_000f64.powf(power));
         if column.is_multiple_of(2) { angle.sin() } else { angle.cos() }
     })
 }

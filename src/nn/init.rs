@@ -94,8 +94,8 @@ fn orthogonal<T: Element>(shape: &Shape, gain: f64, random: &mut Random) -> Tens
     })
 }
 
-/// What of v is orthogonal to all units, with length 1. Twice what is along them is taken away: once leaves a rest, where v
-/// lies nearly in their span (Giraud et al. 2005). That R's diagonal is positive makes Q unique.
+/// The part of v that is orthogonal to all units, brought to length 1. What lies along them is taken away twice: once leaves a
+/// rest, where v lies nearly in their span (Giraud et al. 2005). That R's diagonal is positive makes Q unique.
 fn unit_beside(units: &[Vec<f64>], mut v: Vec<f64>) -> Vec<f64> {
     let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     for unit in units.iter().chain(units) {

@@ -58,7 +58,8 @@ impl LayerNorm {
     }
 }
 
-/// y = x / √(mean of x² + ε) · s along the last axis, with a learned scale of each feature: layer normalization without the mean.
+/// y = x / √(mean of x² + ε) · s along the last axis, with a learned scale of each feature: layer normalization without the
+/// mean.
 ///
 /// Source: B. Zhang and R. Sennrich, Root Mean Square Layer Normalization, 2019.
 ///
@@ -102,8 +103,9 @@ impl RmsNorm {
     }
 }
 
-/// y = (x − mean) / √(variance + ε) · s + b, with mean and variance of each group of a sample's channels, and a learned scale and
-/// shift of each channel. One group is layer normalization of whole images, a group for each channel instance normalization.
+/// y = (x − mean) / √(variance + ε) · s + b, with mean and variance of each group of a sample's channels, and a learned scale
+/// and shift of each channel. One group is layer normalization of whole images, a group for each channel instance
+/// normalization.
 ///
 /// Source: Y. Wu and K. He, Group Normalization, 2018.
 ///

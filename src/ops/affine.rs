@@ -18,7 +18,7 @@ pub struct Affine {
 }
 
 impl Affine {
-    /// Of a vector along the axis, in a tensor of this rank.
+    /// The strides of a vector along the axis, repeated to a tensor of this rank: 1 along the axis, 0 along the others.
     fn strides(&self, rank: usize) -> Strides {
         (0..rank).map(|axis| usize::from(axis == self.axis)).collect()
     }
@@ -66,6 +66,9 @@ impl Rule for Affine {
         }
     }
 
+    /// Forward, y = (x − c) s + b with s, b and c the same for all elements of an index of the axis, over which the sums go.
+    /// So:
+    ///
     /// gx = gy s, gs = Σ gy (x − c), gb = Σ gy, gc = −Σ gy s
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let shape = gy.shape;
@@ -110,14 +113,13 @@ impl Rule for Affine {
             (&[0, 3], 1),
             (&[2, 70], 1),
         ];
-        let sample = |(shape, axis): (&[usize], usize)| {
+        let mut samples = Vec::new();
+        for &(shape, axis) in &cases {
             let vector = [shape[axis]];
-            [
-                Sample::new(Affine { axis, about: false }, [shape, &vector, &vector]),
-                Sample::new(Affine { axis, about: true }, [shape, &vector, &vector, &vector]),
-            ]
-        };
-        cases.into_iter().flat_map(sample).collect()
+            samples.push(Sample::new(Affine { axis, about: false }, [shape, &vector, &vector]));
+            samples.push(Sample::new(Affine { axis, about: true }, [shape, &vector, &vector, &vector]));
+        }
+        samples
     }
 }
 
@@ -142,8 +144,8 @@ impl<T: Real> Var<'_, T> {
         self.apply(Affine { axis, about: false }, &[self, scale, shift])
     }
 
-    /// (x − c) s + b, with one number of `center`, `scale` and `shift` for each index of an axis. With a mean for the center it does
-    /// not lose what distinguishes numbers that are all large, as x s + (b − c s) would.
+    /// (x − c) s + b, with one number of `center`, `scale` and `shift` for each index of an axis. With a mean for the center
+    /// it does not lose what distinguishes numbers that are all large, as x s + (b − c s) would.
     ///
     /// # Panics
     /// If there is no such axis, or a vector has not its length.

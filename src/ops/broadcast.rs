@@ -51,7 +51,11 @@ impl Rule for BroadcastTo {
     fn samples() -> Vec<Sample> {
         let cases: [(&[usize], &[usize]); 5] =
             [(&[3, 1], &[3, 4]), (&[4], &[2, 3, 4]), (&[], &[2, 2]), (&[1, 3], &[0, 3]), (&[2, 3], &[2, 3])];
-        cases.map(|(from, to)| Sample::new(BroadcastTo { to: to.into() }, [from])).to_vec()
+        let mut samples = Vec::new();
+        for &(from, to) in &cases {
+            samples.push(Sample::new(BroadcastTo { to: to.into() }, [from]));
+        }
+        samples
     }
 }
 

@@ -40,6 +40,10 @@ impl Rule for Checkpoint {
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 4] = [&[], &[3, 4], &[0, 2], &[1, 1]];
-        shapes.map(|shape| Sample::new(Checkpoint, [shape])).to_vec()
+        let mut samples = Vec::new();
+        for &shape in &shapes {
+            samples.push(Sample::new(Checkpoint, [shape]));
+        }
+        samples
     }
 }

@@ -1,7 +1,7 @@
 //! y = 1 where a comparison holds, 0 where it does not; nothing flows back.
 
 use crate::element::Element;
-use crate::kernels::{self, Row, Strided};
+use crate::kernels::{self, Row};
 use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Indices, Var};
@@ -43,8 +43,8 @@ impl Rule for Compare {
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let strides = [0, 1].map(|k| x[k].strides_to(y.shape));
-        let operands = [0, 1].map(|k| Strided { data: x[k].data, strides: &strides[k] });
+        let strides = [x[0].strides_to(y.shape), x[1].strides_to(y.shape)];
+        let operands = [x[0].strided(&strides[0]), x[1].strided(&strides[1])];
         let test: Row<T, 2> = match self {
             Compare::Greater => &kernels::row(|[a, b]: [T; 2]| one_if(a > b)),
             Compare::GreaterOrEqual => &kernels::row(|[a, b]: [T; 2]| one_if(a >= b)),
@@ -60,10 +60,13 @@ impl Rule for Compare {
 
     fn samples() -> Vec<Sample> {
         let shapes: [[&[usize]; 2]; 4] = [[&[3, 4], &[3, 4]], [&[3, 1], &[4]], [&[], &[]], [&[0, 3], &[3]]];
-        [Compare::Greater, Compare::GreaterOrEqual, Compare::Equal, Compare::NotEqual]
-            .into_iter()
-            .flat_map(|op| shapes.map(|shapes| Sample::new(op, shapes)))
-            .collect()
+        let mut samples = Vec::new();
+        for op in &[Compare::Greater, Compare::GreaterOrEqual, Compare::Equal, Compare::NotEqual] {
+            for &shapes in &shapes {
+                samples.push(Sample::new(*op, shapes));
+            }
+        }
+        samples
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::element::Element;
 use crate::kernels::{OneByOne, map, put, softmax::for_each_log_sum, sum, sum_each, sum_pairs};
 use crate::matrix::size;
-use crate::ops::{Real, Reduction, Rule, Sample, SampleInput, index, no_mean};
+use crate::ops::{Real, Reduction, Rule, Sample, index, no_mean};
 use crate::tape::{Cotangents, Indices, Var};
 use crate::tensor::shape::Show;
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
@@ -121,8 +121,8 @@ impl Rule for CrossEntropy {
     ///
     /// gz = g (softmax(z) Σt' − t'), gt = −g keep log softmax(z)
     ///
-    /// Of each target's loss, g is that of the target. Where it is 0, because the target is ignored, so is the row, whatever its
-    /// logits are.
+    /// Of each target's loss, g is that of the target. Where it is 0, because the target is ignored, so is the row, whatever
+    /// its logits are.
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let (z, t) = (x[0].data, x[1].data);
         let classes = x[0].shape[x[0].shape.len() - 1];
@@ -178,13 +178,7 @@ impl Rule for CrossEntropy {
                     let op = CrossEntropy { target: Target::Probability, smoothing, reduction };
                     samples.push(Sample::within(op, [(shape, (-2.0, 2.0)), (shape, (0.1, 1.0))]));
                     let op = CrossEntropy { target: Target::Index, ..op };
-                    samples.push(Sample {
-                        op: op.into(),
-                        inputs: vec![
-                            SampleInput::Real(shape.into(), (-2.0, 2.0)),
-                            SampleInput::Index(rows.clone(), shape[shape.len() - 1]),
-                        ],
-                    });
+                    samples.push(Sample::indexed(op, [shape, &rows], shape[shape.len() - 1]));
                 }
             }
         }
@@ -206,8 +200,8 @@ fn check_smoothing(smoothing: f64) {
 
 /// # Cross-entropy
 impl<'r, T: Real> Var<'r, T> {
-    /// −Σ log softmax(logits)\[class\], or the mean over samples; classes lie along the last axis. With classes to be ignored, or
-    /// weights: [`loss::CrossEntropy`](crate::loss::CrossEntropy).
+    /// −Σ log softmax(logits)\[class\], or the mean over samples; classes lie along the last axis. With classes to be ignored,
+    /// or weights: [`loss::CrossEntropy`](crate::loss::CrossEntropy).
     ///
     /// # Panics
     /// If there is not one class number a row, one is out of range, or there are no samples to take the mean over.
@@ -226,8 +220,8 @@ impl<'r, T: Real> Var<'r, T> {
         self.cross_entropy_smoothed(classes, 0.0, reduction)
     }
 
-    /// As [`cross_entropy`](Var::cross_entropy), with label smoothing: each class has the target probability
-    /// `smoothing` / classes, and the named one 1 − `smoothing` more.
+    /// [`cross_entropy`](Var::cross_entropy) with label smoothing: each class has the target probability `smoothing` /
+    /// classes, and the named one 1 − `smoothing` more.
     ///
     /// Source: C. Szegedy et al., Rethinking the Inception Architecture for Computer Vision, 2016, section 7.
     ///
@@ -275,7 +269,7 @@ impl<'r, T: Real> Var<'r, T> {
         self.cross_entropy_soft_smoothed(target, 0.0, reduction)
     }
 
-    /// As [`cross_entropy_soft`](Var::cross_entropy_soft), with label smoothing: the target probabilities are
+    /// [`cross_entropy_soft`](Var::cross_entropy_soft) with label smoothing: the target probabilities are
     /// (1 − `smoothing`) t + `smoothing` / classes.
     ///
     /// # Panics

@@ -48,7 +48,11 @@ impl Rule for CumSum {
             (&[0, 2], 0),
             (&[3, 150], 0),
         ];
-        cases.map(|(shape, axis)| Sample::new(CumSum { axis }, [shape])).to_vec()
+        let mut samples = Vec::new();
+        for &(shape, axis) in &cases {
+            samples.push(Sample::new(CumSum { axis }, [shape]));
+        }
+        samples
     }
 }
 

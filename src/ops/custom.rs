@@ -99,6 +99,7 @@ pub(super) trait AnyRule:
     fn zeros(&self, x: &[&[usize]]) -> ZeroRule;
 }
 
+/// What a [`CustomRule`] computes with numbers of one type.
 pub(super) trait RuleFor<T> {
     fn forward(&self, x: &[View<T>], y: ViewMut<T>);
     fn vjp(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>);

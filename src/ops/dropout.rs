@@ -53,7 +53,11 @@ impl Rule for Dropout {
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 4] = [&[], &[5, 4], &[0, 3], &[3, 50]];
-        shapes.map(|shape| Sample::new(Dropout { rate: 0.3, seed: 7 }, [shape])).to_vec()
+        let mut samples = Vec::new();
+        for &shape in &shapes {
+            samples.push(Sample::new(Dropout { rate: 0.3, seed: 7 }, [shape]));
+        }
+        samples
     }
 }
 

@@ -36,7 +36,7 @@ impl Rule for Extremum {
         gx.add(0, |gx, accum| rows::extremum_vjp(x[0].data, y.data, gy.data, gx.data, accum));
     }
 
-    /// Which element of each row is the one.
+    /// Which element of each row is the largest, or the smallest.
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
         let sign = if self.smallest { -1.0 } else { 1.0 };
         let best = |row: &[f64]| {
@@ -48,9 +48,13 @@ impl Rule for Extremum {
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 6] = [&[5], &[3, 4], &[2, 3, 2], &[3, 1], &[0, 3], &[2, 70]];
-        let sample =
-            |shape: &[usize]| [false, true].map(|smallest| Sample::new(Extremum { smallest }, [shape]));
-        shapes.into_iter().flat_map(sample).collect()
+        let mut samples = Vec::new();
+        for &shape in &shapes {
+            for &smallest in &[false, true] {
+                samples.push(Sample::new(Extremum { smallest }, [shape]));
+            }
+        }
+        samples
     }
 }
 
@@ -88,7 +92,8 @@ impl<'r, T: Real> Var<'r, T> {
         self.maximum(other)
     }
 
-    /// The largest over these axes, which go, or over all, `..`; ties share the gradient evenly; NaN if any element is. The last axes are the fast ones.
+    /// The largest over these axes, which go, or over all, `..`; ties share the gradient evenly; NaN if any element is. The
+    /// last axes are the fast ones.
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, or there are no elements along them.
@@ -140,7 +145,8 @@ impl<'r, T: Real> Var<'r, T> {
         self.minimum(other)
     }
 
-    /// The smallest over these axes, which go, or over all, `..`; ties share the gradient evenly; NaN if any element is. The last axes are the fast ones.
+    /// The smallest over these axes, which go, or over all, `..`; ties share the gradient evenly; NaN if any element is. The
+    /// last axes are the fast ones.
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, or there are no elements along them.

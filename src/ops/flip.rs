@@ -16,6 +16,7 @@ pub struct Flip {
 }
 
 impl Flip {
+    /// `y (=, +=) x` in reverse order along the axis.
     fn run<T: Element>(&self, x: &[T], y: ViewMut<T>, accum: Accum) {
         let [_, size, inner] = around(y.shape, self.axis);
         if y.data.is_empty() {
@@ -58,7 +59,11 @@ impl Rule for Flip {
     fn samples() -> Vec<Sample> {
         let cases: [(&[usize], usize); 6] =
             [(&[5], 0), (&[3, 4], 0), (&[3, 4], 1), (&[2, 3, 4], 1), (&[1, 1], 0), (&[0, 2], 1)];
-        cases.map(|(shape, axis)| Sample::new(Flip { axis }, [shape])).to_vec()
+        let mut samples = Vec::new();
+        for &(shape, axis) in &cases {
+            samples.push(Sample::new(Flip { axis }, [shape]));
+        }
+        samples
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::element::Element;
 use crate::kernels::for_each_offset;
 use crate::matrix::{Accum, size};
-use crate::ops::{Real, Rule, Sample, SampleInput, index};
+use crate::ops::{Real, Rule, Sample, index};
 use crate::tape::{Cotangents, Indices, Var};
 use crate::tensor::shape::{Show, Strides, row_major, size_of};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
@@ -16,13 +16,14 @@ pub struct Gather {
 }
 
 impl Gather {
-    /// Calls `each` with the number of each index and the place that it names in a row-major tensor of shape `x`.
+    /// Calls `each` with the number of each index, and the offset of the element that it names in a row-major tensor of shape
+    /// `x`.
     fn for_each<T: Element>(&self, x: &[usize], indices: View<T>, mut each: impl FnMut(usize, usize)) {
         let mut strides: Strides = row_major(x);
         let along = std::mem::take(&mut strides[self.axis]);
         let mut number = 0;
-        for_each_offset(indices.shape, [&strides], |[place]| {
-            each(number, place + index(indices.data[number]) * along);
+        for_each_offset(indices.shape, [&strides], |[offset]| {
+            each(number, offset + index(indices.data[number]) * along);
             number += 1;
         });
     }
@@ -57,16 +58,16 @@ impl Rule for Gather {
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        self.for_each(x[0].shape, x[1], |number, place| y.data[number] = x[0].data[place]);
+        self.for_each(x[0].shape, x[1], |number, offset| y.data[number] = x[0].data[offset]);
     }
 
-    /// gx = Σ gy over the indices that name the place
+    /// gx = Σ gy over the indices that name the element
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         gx.add(0, |gx, accum| {
             if accum == Accum::Replace {
                 gx.data.fill(T::ZERO);
             }
-            self.for_each(gx.shape, x[1], |number, place| gx.data[place] += gy.data[number]);
+            self.for_each(gx.shape, x[1], |number, offset| gx.data[offset] += gy.data[number]);
         });
     }
 
@@ -79,14 +80,11 @@ impl Rule for Gather {
             ([&[3], &[1]], 0),
             ([&[3, 2], &[0, 2]], 0),
         ];
-        let sample = |([x, indices], axis): ([&[usize]; 2], usize)| Sample {
-            op: Gather { axis }.into(),
-            inputs: vec![
-                SampleInput::Real(x.into(), (-2.0, 2.0)),
-                SampleInput::Index(indices.into(), x[axis]),
-            ],
-        };
-        cases.map(sample).to_vec()
+        let mut samples = Vec::new();
+        for &(shapes, axis) in &cases {
+            samples.push(Sample::indexed(Gather { axis }, shapes, shapes[0][axis]));
+        }
+        samples
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::element::Element;
 use crate::kernels::put;
 use crate::matrix::{Accum, size};
-use crate::ops::{Real, Rule, Sample, SampleInput, index};
+use crate::ops::{Real, Rule, Sample, index};
 use crate::tape::{Cotangents, Indices, Var};
 use crate::tensor::shape::{around, size_of};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
@@ -16,7 +16,7 @@ pub struct IndexSelect {
 }
 
 impl IndexSelect {
-    /// Calls `each` with the beginnings of each slice in the picked tensor and in a tensor of shape `x`.
+    /// Calls `each` with the offset of every slice in the tensor of what is picked, and its offset in a tensor of shape `x`.
     fn for_each<T: Element>(&self, x: &[usize], indices: &[T], mut each: impl FnMut(usize, usize)) {
         let [outer, size, inner] = around(x, self.axis);
         let mut to = 0;
@@ -82,14 +82,11 @@ impl Rule for IndexSelect {
             ([&[4], &[]], 0),
             ([&[6, 20], &[9]], 0),
         ];
-        let sample = |([x, indices], axis): ([&[usize]; 2], usize)| Sample {
-            op: IndexSelect { axis }.into(),
-            inputs: vec![
-                SampleInput::Real(x.into(), (-2.0, 2.0)),
-                SampleInput::Index(indices.into(), x[axis]),
-            ],
-        };
-        cases.map(sample).to_vec()
+        let mut samples = Vec::new();
+        for &(shapes, axis) in &cases {
+            samples.push(Sample::indexed(IndexSelect { axis }, shapes, shapes[0][axis]));
+        }
+        samples
     }
 }
 

@@ -25,6 +25,8 @@ impl Rule for LogSumExp {
         softmax::log_sum_exp(x[0].data, x[0].shape[y.shape.len()], y.data);
     }
 
+    /// Forward, y = ln Σ e^x, so that dy = Σ e^x dx / Σ e^x = Σ e^(x − y) dx. So:
+    ///
     /// gx = gy e^(x − y)
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         gx.add(0, |gx, accum| softmax::log_sum_exp_vjp(x[0].data, y.data, gy.data, gx.data, accum));
@@ -32,7 +34,11 @@ impl Rule for LogSumExp {
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 6] = [&[5], &[3, 4], &[2, 3, 2], &[3, 1], &[0, 4], &[2, 70]];
-        shapes.map(|shape| Sample::new(LogSumExp, [shape])).to_vec()
+        let mut samples = Vec::new();
+        for &shape in &shapes {
+            samples.push(Sample::new(LogSumExp, [shape]));
+        }
+        samples
     }
 }
 

@@ -42,6 +42,7 @@ impl Rule for Map {
         }
     }
 
+    /// gx = gy f'(x)
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let pulls = kernels::looped(Pulls(self.0));
         gx.add(0, |gx, accum| match x[0].as_slice() {
@@ -49,19 +50,27 @@ impl Rule for Map {
             None => {
                 let strides = row_major(gx.shape);
                 let x = Strided { data: x[0].data, strides: &x[0].strides() };
-                let [y, gy] = [y.data, gy.data].map(|data| Strided { data, strides: &strides });
+                let (y, gy) = (y.strided(&strides), gy.strided(&strides));
                 kernels::map_strided(gx.shape, [x, y, gy], gx.data, accum, &pulls);
             }
         });
     }
 
-    /// Relu selects where y > 0, and y's sign is 1 there: what waits is added in passing.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
+    /// Where gy is to be added a number times y's sign, relu adds that number in passing: it selects where y > 0, and y's sign
+    /// is 1 there.
+    fn vjp_in_place<T: Real>(
+        &self,
+        _: &[View<T>],
+        y: View<T>,
+        gy: &mut Cotangent<T>,
+        gx: &mut Cotangents<T>,
+    ) -> bool {
         if !matches!(self.0, Unary::Relu(_)) || gy.signs.adds_nothing() {
-            return gy.read(y, |gy| self.vjp(x, y, gy, gx));
+            return false;
         }
         let plus = *gy.signs;
         gx.add(0, |gx, accum| kernels::map([y.data, gy.data], gx.data, accum, WherePositive { plus }));
+        true
     }
 
     fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
@@ -85,8 +94,13 @@ impl Rule for Map {
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 6] = [&[], &[7], &[1, 3, 1], &[0, 3], &[5, 4], &[3, 50]];
-        let sample = |f: Unary| shapes.map(|shape| Sample::within(Map(f), [(shape, f.range())]));
-        Unary::all().into_iter().flat_map(sample).collect()
+        let mut samples = Vec::new();
+        for &f in &Unary::all() {
+            for &shape in &shapes {
+                samples.push(Sample::within(Map(f), [(shape, f.range())]));
+            }
+        }
+        samples
     }
 }
 

@@ -64,6 +64,7 @@ impl Rule for MapSum {
         }
     }
 
+    /// gx = g f'(x), with g = gy divided as the sum was; of |x|, whose slope is sign(x), only the number g is noted
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         if self.reduction == Reduction::Each {
             return self.vjp_each(x[0].data, gy.data, gx);
@@ -98,17 +99,19 @@ impl Rule for MapSum {
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 5] = [&[], &[5, 4], &[1, 3, 1], &[0, 3], &[3, 50]];
         let mut samples = Vec::new();
-        for f in Unary::all() {
-            for shape in shapes {
+        for &f in &Unary::all() {
+            for &shape in &shapes {
                 samples.push(Sample::within(MapSum { f, reduction: Reduction::Sum }, [(shape, f.range())]));
             }
-            for reduction in [Reduction::Mean, Reduction::PerSample, Reduction::Each] {
+            for &reduction in &[Reduction::Mean, Reduction::PerSample, Reduction::Each] {
                 samples.push(Sample::within(MapSum { f, reduction }, [(&[5, 4], f.range())]));
             }
         }
         let op = MapSum { f: Unary::all()[0], reduction: Reduction::Each };
         let shapes: [&[usize]; 3] = [&[], &[0, 3], &[3, 0]];
-        samples.extend(shapes.map(|shape| Sample::new(op, [shape])));
+        for &shape in &shapes {
+            samples.push(Sample::new(op, [shape]));
+        }
         samples
     }
 }

@@ -1,9 +1,9 @@
 //! y = e^x / Σ e^x of each row, over the places that a mask allows: the weights of attention.
 
 use crate::element::Element;
-use crate::kernels::{self, Strided, softmax};
+use crate::kernels::{self, softmax};
 use crate::matrix::Accum;
-use crate::ops::{Real, Rule, Sample, SampleInput};
+use crate::ops::{Real, Rule, Sample};
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::{Show, size_of};
 use crate::tensor::{Shape, ShapeError, View, ViewMut};
@@ -32,15 +32,17 @@ impl Rule for MaskedSoftmax {
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let cols = y.shape[y.shape.len() - 1];
-        let strides = [0, 1].map(|k| x[k].strides_to(y.shape));
-        let operands = [0, 1].map(|k| Strided { data: x[k].data, strides: &strides[k] });
+        let strides = [x[0].strides_to(y.shape), x[1].strides_to(y.shape)];
+        let operands = [x[0].strided(&strides[0]), x[1].strided(&strides[1])];
         let forbidden = T::from_f64(f64::NEG_INFINITY);
         let allowed = kernels::row(move |[x, mask]: [T; 2]| if mask == T::ZERO { forbidden } else { x });
         kernels::map_strided(y.shape, operands, y.data, Accum::Replace, &allowed);
         softmax::softmax_in_place(y.data, cols);
     }
 
-    /// gx = y (gy − Σ y gy), which is 0 where y is 0
+    /// Forward, y = e^x / Σ e^x, the sum over the allowed elements of a row, so that dy = y (dx − Σ y dx). So:
+    ///
+    /// gx = y (gy − Σ y gy), which is 0 where y is 0, as at the elements that are not allowed
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let cols = x[0].shape[x[0].shape.len() - 1];
         gx.add(0, |gx, accum| softmax::softmax_vjp(y.data, gy.data, cols, gx.data, accum));
@@ -56,11 +58,11 @@ impl Rule for MaskedSoftmax {
             [&[0, 4], &[4]],
             [&[2, 70], &[]],
         ];
-        let sample = |[x, mask]: [&[usize]; 2]| Sample {
-            op: MaskedSoftmax.into(),
-            inputs: vec![SampleInput::Real(x.into(), (-2.0, 2.0)), SampleInput::Index(mask.into(), 2)],
-        };
-        shapes.map(sample).to_vec()
+        let mut samples = Vec::new();
+        for &shapes in &shapes {
+            samples.push(Sample::indexed(MaskedSoftmax, shapes, 2));
+        }
+        samples
     }
 }
 

@@ -5,7 +5,7 @@ use crate::kernels::{self, Strided};
 use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample, no_mean};
 use crate::tape::{Cotangents, Var};
-use crate::tensor::shape::{Show, broadcast_strides, row_major};
+use crate::tensor::shape::Show;
 use crate::tensor::{Axes, AxisList, Shape, ShapeError, View, ViewMut};
 
 /// The mean square distance from a center, over some axes. The center has the other axes.
@@ -48,8 +48,7 @@ impl Rule for MeanSquare {
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
         let shape = x[0].shape;
-        let kept = self.axes.keep(shape);
-        let along = broadcast_strides(&kept, &row_major(&kept), shape);
+        let along = self.axes.reduced_strides(shape);
         let own = Strided { data: x[0].data, strides: &x[0].strides() };
         let center = Strided { data: x[1].data, strides: &along };
         let square = kernels::row(|[x, c]: [T; 2]| (x - c) * (x - c));
@@ -60,13 +59,14 @@ impl Rule for MeanSquare {
         }
     }
 
+    /// Forward, y = Σ (x − c)² / n. So:
+    ///
     /// gx = 2 gy (x − c) / n, gc = −2 Σ gy (x − c) / n
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let (shape, count) = (x[0].shape, self.count::<T>(x[0].shape));
-        let kept = self.axes.keep(shape);
-        let along = broadcast_strides(&kept, &row_major(&kept), shape);
+        let along = self.axes.reduced_strides(shape);
         let own = Strided { data: x[0].data, strides: &x[0].strides() };
-        let [center, g] = [x[1].data, gy.data].map(|data| Strided { data, strides: &along });
+        let (center, g) = (x[1].strided(&along), gy.strided(&along));
         let twice = kernels::row(move |[x, c, g]: [T; 3]| (g + g) / count * (x - c));
         gx.add(0, |gx, accum| kernels::map_strided(shape, [own, center, g], gx.data, accum, &twice));
         let twice = kernels::row(move |[x, c, g]: [T; 3]| (g + g) / count * (c - x));
@@ -85,15 +85,19 @@ impl Rule for MeanSquare {
             (&[], &[], &[]),
             (&[70, 2], &[0], &[2]),
         ];
-        cases.map(|(x, axes, center)| Sample::new(MeanSquare { axes: Axes::new(axes) }, [x, center])).to_vec()
+        let mut samples = Vec::new();
+        for &(x, axes, center) in &cases {
+            samples.push(Sample::new(MeanSquare { axes: Axes::new(axes) }, [x, center]));
+        }
+        samples
     }
 }
 
 /// # Squares about a center
 impl<T: Real> Var<'_, T> {
     /// Σ (x − c)² / n over these axes, which go; `center` has the shape that is left. About the mean it is the variance:
-    /// [`variance_axes`](Var::variance_axes) finds the mean by itself, and is for any axes as exact, but copies what it does not
-    /// find in rows.
+    /// [`variance_axes`](Var::variance_axes) finds the mean by itself, and is for any axes as exact, but copies what it does
+    /// not find in rows.
     ///
     /// # Panics
     /// If there is no such axis, one is named twice, there is nothing to take the mean over, or the center has another shape.

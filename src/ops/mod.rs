@@ -96,11 +96,13 @@ macro_rules! ops {
         impl Op {
             /// The samples of every op.
             pub fn samples() -> Vec<Sample> {
-                [$($module::$Rule::samples()),*].concat()
+                let mut samples = Vec::new();
+                $(samples.append(&mut $module::$Rule::samples());)*
+                samples
             }
         }
 
-        /// Does the same for whichever rule the op is.
+        /// Makes an expression once for the rule of each op, and computes that of the op at hand.
         macro_rules! each {
             ($op:expr, $rule:ident => $body:expr) => {
                 match $op { $(Op::$Rule($rule) => $body,)* }
@@ -176,6 +178,8 @@ impl Op {
         each!(self, rule => rule.vjp_flops(k, x, y))
     }
 
+    // What the op's rule says: [`Rule`] describes each method.
+
     pub(crate) fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         each!(self, rule => rule.shape(x))
     }
@@ -208,11 +212,6 @@ impl Op {
         each!(self, rule => rule.differentiable())
     }
 
-    /// The op that copies a tensor of this shape to row-major order.
-    pub(crate) fn contiguous(shape: Shape) -> Op {
-        reshape::Reshape { to: shape }.into()
-    }
-
     pub(crate) fn zeros(&self, x: &[&[usize]]) -> ZeroRule {
         each!(self, rule => rule.zeros(x))
     }
@@ -223,6 +222,16 @@ impl Op {
 
     pub(crate) fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
         each!(self, rule => rule.pieces(x))
+    }
+
+    /// The op that copies a tensor of this shape to row-major order.
+    pub(crate) fn contiguous(shape: Shape) -> Op {
+        reshape::Reshape { to: shape }.into()
+    }
+
+    /// The op that copies a value out of a segment whose values are not kept.
+    pub(crate) fn kept() -> Op {
+        checkpoint::Checkpoint.into()
     }
 
     /// Whether it is an elementwise function. On single numbers, such as the terms of a loss, it needs no views and no
@@ -255,8 +264,9 @@ impl Op {
 
 /// A number that tapes compute with: `f32`, `f64`, and [`Dual`] over `f64`.
 ///
-/// The trait is implemented here and nowhere else: every op is compiled for these types once, in this crate, so that a
-/// program that uses them builds in a second instead of compiling every op again.
+/// The trait is implemented here and nowhere else: every op is compiled for `f32` and `f64` once, in this crate, so that a
+/// program that uses them builds in a second instead of compiling every op again. For dual numbers the ops are compiled in
+/// those programs that differentiate twice or check gradients (the methods are `#[inline]`): few do, and all others would wait.
 pub trait Real: Products {
     #[doc(hidden)]
     fn forward(op: &Op, x: &[View<Self>], y: ViewMut<Self>);
@@ -270,20 +280,26 @@ pub trait Real: Products {
 }
 
 macro_rules! real {
-    ($($t:ty),*) => {
+    ($($(#[$compiled:meta])? $t:ty),*) => {
         $(impl Real for $t {
+            $(#[$compiled])?
             fn forward(op: &Op, x: &[View<Self>], y: ViewMut<Self>) {
                 each!(op, rule => rule.forward(x, y))
             }
 
+            $(#[$compiled])?
             fn forward_screened(op: &Op, x: &[View<Self>], y: ViewMut<Self>, always: bool) -> Option<f32> {
                 each!(op, rule => rule.screen(x, y, always))
             }
 
-            fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, gy: Cotangent<Self>, gx: &mut Cotangents<Self>) {
-                each!(op, rule => rule.vjp_in_place(x, y, gy, gx))
+            $(#[$compiled])?
+            fn vjp(op: &Op, x: &[View<Self>], y: View<Self>, mut gy: Cotangent<Self>, gx: &mut Cotangents<Self>) {
+                if !each!(op, rule => rule.vjp_in_place(x, y, &mut gy, gx)) {
+                    gy.read(y, |gy| each!(op, rule => rule.vjp(x, y, gy, gx)));
+                }
             }
 
+            $(#[$compiled])?
             #[allow(private_interfaces)]
             fn custom(op: &Custom) -> &dyn custom::RuleFor<Self> {
                 op.rule()
@@ -292,4 +308,4 @@ macro_rules! real {
     };
 }
 
-real!(f32, f64, Dual<f64>);
+real!(f32, f64, #[inline] Dual<f64>);

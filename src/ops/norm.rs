@@ -6,7 +6,6 @@ use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample};
 use crate::pointwise::{Abs, Unary, UnaryRule};
 use crate::tape::{Cotangents, Var};
-use crate::tensor::shape::{broadcast_strides, row_major};
 use crate::tensor::{Axes, AxisList, Shape, ShapeError, View, ViewMut};
 
 /// A norm over some axes.
@@ -29,8 +28,8 @@ pub enum Order {
     L2,
 }
 
-/// The cotangent of x where ‖x‖ = 0: nothing, but for what forward mode found along its direction: with x = εv it is
-/// gy v / ‖v‖.
+/// The cotangent of x where ‖x‖ = 0. Its value is 0. Its tangent, of numbers that carry one, is what forward mode found along
+/// the direction v in which x moves away from 0: gy v / ‖v‖.
 fn at_tip<T: Element>(x: T, y: T, gy: T) -> T {
     let along = y.tangent();
     if along == T::ZERO { T::ZERO } else { (gy.tangent() * (x.tangent() / along)).times_epsilon() }
@@ -58,8 +57,7 @@ impl Rule for Norm {
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let kept = self.axes.keep(x[0].shape);
-        let to = broadcast_strides(&kept, &row_major(&kept), x[0].shape);
+        let to = self.axes.reduced_strides(x[0].shape);
         let x_strided = Strided { data: x[0].data, strides: &x[0].strides() };
         match self.order {
             Order::L1 => {
@@ -77,10 +75,9 @@ impl Rule for Norm {
     /// L1, y = Σ|x|: gx = gy sign(x). L2, y = √Σx² and so y dy = Σ x dx: gx = gy x / y, and 0 where y = 0, the middle of the
     /// cone's slopes.
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
-        let kept = self.axes.keep(x[0].shape);
-        let along = broadcast_strides(&kept, &row_major(&kept), x[0].shape);
+        let along = self.axes.reduced_strides(x[0].shape);
         let x_strided = Strided { data: x[0].data, strides: &x[0].strides() };
-        let [y, gy] = [y.data, gy.data].map(|data| Strided { data, strides: &along });
+        let (y, gy) = (y.strided(&along), gy.strided(&along));
         let slope: Row<T, 3> = match self.order {
             Order::L1 => &kernels::row(|[x, y, gy]: [T; 3]| gy * Abs {}.df(x, y)),
             Order::L2 => {
@@ -109,11 +106,13 @@ impl Rule for Norm {
             (&[], &[]),
             (&[0, 3], &[0]),
         ];
-        let sample = |(shape, axes): (&[usize], &[usize])| {
-            [Order::L1, Order::L2]
-                .map(|order| Sample::new(Norm { order, axes: Axes::new(axes), along: false }, [shape]))
-        };
-        cases.into_iter().flat_map(sample).collect()
+        let mut samples = Vec::new();
+        for &(shape, axes) in &cases {
+            for &order in &[Order::L1, Order::L2] {
+                samples.push(Sample::new(Norm { order, axes: Axes::new(axes), along: false }, [shape]));
+            }
+        }
+        samples
     }
 }
 

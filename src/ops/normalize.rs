@@ -40,7 +40,10 @@ impl Rule for Normalize {
         normalize::normalize(x[0].data, self.rows(y.shape), y.data);
     }
 
-    /// gx = ((gy − mean(gy)) − y mean(y gy)) / √(variance + ε); without a center, mean(gy) is left out
+    /// Forward, y = (x − mean(x)) / s with s = √(variance + ε), so that ds = mean(y dx) and
+    /// dy = ((dx − mean(dx)) − y mean(y dx)) / s. So:
+    ///
+    /// gx = ((gy − mean(gy)) − y mean(y gy)) / s; without a center, mean(gy) is left out
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let rows = self.rows(y.shape);
         gx.add(0, |gx, accum| normalize::normalize_vjp(x[0].data, y.data, gy.data, rows, gx.data, accum));
@@ -53,11 +56,13 @@ impl Rule for Normalize {
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 7] = [&[7], &[3, 4], &[2, 2, 3], &[3, 1], &[0, 4], &[2, 0], &[2, 150]];
-        let sample = |shape: &[usize]| {
-            [(true, 0.1), (false, 0.1), (true, 1e-5), (false, 0.0)]
-                .map(|(center, eps)| Sample::new(Normalize { center, eps }, [shape]))
-        };
-        shapes.into_iter().flat_map(sample).collect()
+        let mut samples = Vec::new();
+        for &shape in &shapes {
+            for &(center, eps) in &[(true, 0.1), (false, 0.1), (true, 1e-5), (false, 0.0)] {
+                samples.push(Sample::new(Normalize { center, eps }, [shape]));
+            }
+        }
+        samples
     }
 }
 
@@ -84,7 +89,8 @@ impl<T: Real> Var<'_, T> {
         self.normalized("normalize", axis, Normalize { center: true, eps })
     }
 
-    /// x / √(mean of x² + ε) along an axis: as [`normalize`](Var::normalize), but about 0. The last axis is the fast one.
+    /// x / √(mean of x² + ε) along an axis: [`normalize`](Var::normalize) about 0 instead of the mean. The last axis is the
+    /// fast one.
     ///
     /// Source: B. Zhang and R. Sennrich, Root Mean Square Layer Normalization, 2019.
     ///

@@ -42,11 +42,12 @@ impl Rule for OneHot {
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 4] = [&[5], &[2, 3], &[], &[0]];
-        let sample = |shape: &[usize]| Sample {
-            op: OneHot { classes: 4 }.into(),
-            inputs: vec![SampleInput::Index(shape.into(), 4)],
-        };
-        shapes.map(sample).to_vec()
+        let mut samples = Vec::new();
+        for &shape in &shapes {
+            let inputs = vec![SampleInput::Index(shape.into(), 4)];
+            samples.push(Sample { op: OneHot { classes: 4 }.into(), inputs });
+        }
+        samples
     }
 }
 

@@ -82,11 +82,12 @@ impl Rule for Pad {
             (&[], &[]),
             (&[0, 2], &[(1, 1), (0, 1)]),
         ];
-        cases
-            .map(|(shape, widths)| {
-                Sample::new(Pad { widths: SmallVec::from_slice(widths), value: 0.5 }, [shape])
-            })
-            .to_vec()
+        let mut samples = Vec::new();
+        for &(shape, widths) in &cases {
+            let pad = Pad { widths: SmallVec::from_slice(widths), value: 0.5 };
+            samples.push(Sample::new(pad, [shape]));
+        }
+        samples
     }
 }
 

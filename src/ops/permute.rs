@@ -65,7 +65,11 @@ impl Rule for Permute {
             (&[], &[]),
             (&[0, 3], &[1, 0]),
         ];
-        cases.map(|(shape, order)| Sample::new(Permute { order: order.into() }, [shape])).to_vec()
+        let mut samples = Vec::new();
+        for &(shape, order) in &cases {
+            samples.push(Sample::new(Permute { order: order.into() }, [shape]));
+        }
+        samples
     }
 }
 

@@ -19,7 +19,7 @@ pub enum Reduction {
 }
 
 impl Reduction {
-    /// In words.
+    /// The reduction in words.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Reduction::Sum => "sum",

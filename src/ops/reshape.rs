@@ -45,6 +45,7 @@ impl Rule for Reshape {
         ZeroRule { output: Output::KeepsZeros, entries: OnEntries::EachAlone, ..ZeroRule::DENSE }
     }
 
+    /// gx = gy
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         gx.add(0, |gx, accum| kernels::copy([gy.data], gx.data, accum));
     }
@@ -52,7 +53,11 @@ impl Rule for Reshape {
     fn samples() -> Vec<Sample> {
         let cases: [(&[usize], &[usize]); 4] =
             [(&[3, 4], &[2, 6]), (&[1, 1], &[]), (&[0, 3], &[3, 0]), (&[2, 3, 4], &[24])];
-        cases.map(|(from, to)| Sample::new(Reshape { to: to.into() }, [from])).to_vec()
+        let mut samples = Vec::new();
+        for &(from, to) in &cases {
+            samples.push(Sample::new(Reshape { to: to.into() }, [from]));
+        }
+        samples
     }
 }
 

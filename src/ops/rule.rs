@@ -11,7 +11,8 @@ use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
 /// What an operation must say of itself.
 ///
 /// Its kernels take views: a shape, and elements that may be broadcast or permuted. They write every element of the
-/// output, allocate nothing, and never ask about density.
+/// output, allocate nothing, and look for no zeros: an op that can use zeros says so in [`zeros`](Rule::zeros), and is told
+/// where they are.
 pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// The name, as the method is called.
     fn name(&self) -> &'static str;
@@ -36,13 +37,21 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// y = f(x); overwrites y.
     fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>);
 
-    /// gx += Jᵀ gy, for each input that wants it.
+    /// gx (=, +=) Jᵀ gy, for each input that wants it. y is what `forward` wrote. gy is given at every element, unless
+    /// [`zeros`](Rule::zeros) says where less will do; outside of that its memory holds anything, NaN among it.
     fn vjp<T: Real>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>);
 
-    /// As [`vjp`](Rule::vjp), but may change the cotangent, since nothing else reads it: for an op y = f(z) that ends with
-    /// an elementwise function, and can turn the cotangent of y into that of z in place.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
-        gy.read(y, |gy| self.vjp(x, y, gy, gx));
+    /// The [`vjp`](Rule::vjp) of an op that may change the cotangent, since nothing else reads it: of y = f(z) that ends with
+    /// an elementwise function, and can turn the cotangent of y into that of z in place. Says whether it has contributed to
+    /// all of gx; if not, `vjp` comes next, and reads the cotangent as it is left here.
+    fn vjp_in_place<T: Real>(
+        &self,
+        _x: &[View<T>],
+        _y: View<T>,
+        _gy: &mut Cotangent<T>,
+        _gx: &mut Cotangents<T>,
+    ) -> bool {
+        false
     }
 
     /// What it makes of zeros, for inputs of these shapes.
@@ -78,8 +87,8 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
         false
     }
 
-    /// Memory that it needs beside its output, and beside that's cotangent, for inputs of these shapes. It stands behind
-    /// the elements of y in `forward` and in `vjp_in_place`, and behind those of gy in `vjp_in_place`.
+    /// Memory that it needs beside its output and the output's cotangent, for inputs of these shapes. It stands behind the
+    /// elements of y in `forward` and in `vjp_in_place`, and behind those of gy in `vjp_in_place`.
     fn room(&self, _x: &[&[usize]]) -> Room {
         Room::default()
     }
@@ -99,8 +108,7 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
 
     /// Floating-point operations of `forward` for dense inputs of these shapes. A function of an element counts as one.
     fn flops(&self, x: &[&[usize]], y: &[usize]) -> u64 {
-        let elements = |shape: &[usize]| size::product(shape) as u64;
-        elements(y).max(x.first().map_or(0, |x| elements(x)))
+        one_each(x, y)
     }
 
     /// Floating-point operations of `vjp` for the cotangent of input `k`.
@@ -117,6 +125,12 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
     /// Inputs to check the gradient at: at least an ordinary shape, and size-1, rank-0 and empty ones where the op
     /// takes them.
     fn samples() -> Vec<Sample>;
+}
+
+/// One operation for each element of the output, or of the first input if it has more.
+fn one_each(x: &[&[usize]], y: &[usize]) -> u64 {
+    let elements = |shape: &[usize]| size::product(shape) as u64;
+    elements(y).max(x.first().map_or(0, |x| elements(x)))
 }
 
 /// Memory of an op besides its output, in numbers.
@@ -167,12 +181,28 @@ pub enum SampleInput {
 impl Sample {
     /// An op with real inputs of these shapes, drawn from (−2, 2).
     pub fn new<const N: usize>(op: impl Into<Op>, shapes: [&[usize]; N]) -> Self {
-        Sample::within(op, shapes.map(|shape| (shape, (-2.0, 2.0))))
+        Sample { op: op.into(), inputs: SampleInput::of_shapes(&shapes) }
+    }
+
+    /// An op with one real input, drawn from (−2, 2), and one of whole numbers below a bound, of these shapes.
+    pub(crate) fn indexed(op: impl Into<Op>, [x, indices]: [&[usize]; 2], below: usize) -> Self {
+        let inputs =
+            vec![SampleInput::Real(x.into(), (-2.0, 2.0)), SampleInput::Index(indices.into(), below)];
+        Sample { op: op.into(), inputs }
     }
 
     /// An op with real inputs of these shapes, each drawn from its interval.
     pub fn within<const N: usize>(op: impl Into<Op>, inputs: [(&[usize], (f64, f64)); N]) -> Self {
-        let inputs = inputs.map(|(shape, range)| SampleInput::Real(shape.into(), range)).to_vec();
-        Sample { op: op.into(), inputs }
+        Sample { op: op.into(), inputs: SampleInput::within(&inputs) }
+    }
+}
+
+impl SampleInput {
+    fn of_shapes(shapes: &[&[usize]]) -> Vec<Self> {
+        shapes.iter().map(|&shape| SampleInput::Real(shape.into(), (-2.0, 2.0))).collect()
+    }
+
+    fn within(inputs: &[(&[usize], (f64, f64))]) -> Vec<Self> {
+        inputs.iter().map(|&(shape, range)| SampleInput::Real(shape.into(), range)).collect()
     }
 }

@@ -106,9 +106,11 @@ impl Rule for Slice {
             (&[0, 3], [1, 1, 1, 2]),
             (&[2, 300], [1, 1, 2, 149]),
         ];
-        cases
-            .map(|(shape, [axis, start, step, len])| Sample::new(Slice { axis, start, step, len }, [shape]))
-            .to_vec()
+        let mut samples = Vec::new();
+        for &(shape, [axis, start, step, len]) in &cases {
+            samples.push(Sample::new(Slice { axis, start, step, len }, [shape]));
+        }
+        samples
     }
 }
 

@@ -48,8 +48,13 @@ impl Rule for Softmax {
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 7] = [&[5], &[3, 4], &[2, 3, 2], &[3, 1], &[0, 4], &[2, 0], &[2, 70]];
-        let sample = |shape: &[usize]| [false, true].map(|log| Sample::new(Softmax { log }, [shape]));
-        shapes.into_iter().flat_map(sample).collect()
+        let mut samples = Vec::new();
+        for &shape in &shapes {
+            for &log in &[false, true] {
+                samples.push(Sample::new(Softmax { log }, [shape]));
+            }
+        }
+        samples
     }
 }
 

@@ -5,7 +5,6 @@ use crate::kernels::{self, Row, Strided};
 use crate::matrix::Accum;
 use crate::ops::{Real, Rule, Sample, no_mean};
 use crate::tape::{Cotangents, Var};
-use crate::tensor::shape::{broadcast_strides, row_major};
 use crate::tensor::{Axes, AxisList, Shape, ShapeError, View, ViewMut};
 
 /// The sum over some axes, or the mean.
@@ -46,8 +45,7 @@ impl Rule for Sum {
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let kept = self.axes.keep(x[0].shape);
-        let to = broadcast_strides(&kept, &row_major(&kept), x[0].shape);
+        let to = self.axes.reduced_strides(x[0].shape);
         let x_strided = Strided { data: x[0].data, strides: &x[0].strides() };
         kernels::sum_strided(x[0].shape, [x_strided], y.data, &to, Accum::Replace, &kernels::copy);
         if self.mean {
@@ -61,8 +59,7 @@ impl Rule for Sum {
     /// gx = gy, repeated along the axes that went; of a mean gy / n
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let divisor = self.divisor::<T>(x[0].shape);
-        let kept = self.axes.keep(x[0].shape);
-        let strides = broadcast_strides(&kept, &row_major(&kept), x[0].shape);
+        let strides = self.axes.reduced_strides(x[0].shape);
         gx.add(0, |gx, accum| {
             // One number is divided once.
             let one = gy.data.first().map(|&g| [g / divisor]).filter(|_| gy.data.len() == 1);
@@ -83,18 +80,23 @@ impl Rule for Sum {
             (&[], &[]),
             (&[2, 70], &[1]),
         ];
-        let sample = |(shape, axes): (&[usize], &[usize])| {
-            [false, true].map(|mean| Sample::new(Sum { axes: Axes::new(axes), mean }, [shape]))
-        };
-        let of_none = Sample::new(Sum { axes: Axes::new(&[0]), mean: false }, [&[0, 3]]);
-        let no_means = Sample::new(Sum { axes: Axes::new(&[1]), mean: true }, [&[0, 3]]);
-        cases.into_iter().flat_map(sample).chain([of_none, no_means]).collect()
+        let mut samples = Vec::new();
+        for &(shape, axes) in &cases {
+            for &mean in &[false, true] {
+                samples.push(Sample::new(Sum { axes: Axes::new(axes), mean }, [shape]));
+            }
+        }
+        // A sum of none, and no means.
+        samples.push(Sample::new(Sum { axes: Axes::new(&[0]), mean: false }, [&[0, 3]]));
+        samples.push(Sample::new(Sum { axes: Axes::new(&[1]), mean: true }, [&[0, 3]]));
+        samples
     }
 }
 
 /// # Sums and means
 impl<T: Real> Var<'_, T> {
-    /// Σ over all elements; 0 if there are none. Over one axis it is [`sum_axes(0)`](Var::sum_axes), over several `sum_axes([0, 2])`.
+    /// Σ over all elements; 0 if there are none. Over one axis it is [`sum_axes(0)`](Var::sum_axes), over several
+    /// `sum_axes([0, 2])`.
     ///
     /// ```
     /// use quietgrad::{Params, Tape, Tensor};

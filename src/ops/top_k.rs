@@ -70,10 +70,13 @@ impl Rule for TopK {
             (&[0, 3], 2),
             (&[2, 150], 9),
         ];
-        let sample = |(shape, k): (&[usize], usize)| {
-            [false, true].map(|by_magnitude| Sample::new(TopK { k, by_magnitude }, [shape]))
-        };
-        cases.into_iter().flat_map(sample).collect()
+        let mut samples = Vec::new();
+        for &(shape, k) in &cases {
+            for &by_magnitude in &[false, true] {
+                samples.push(Sample::new(TopK { k, by_magnitude }, [shape]));
+            }
+        }
+        samples
     }
 }
 

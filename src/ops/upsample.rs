@@ -21,7 +21,7 @@ pub enum Align {
 pub enum Method {
     /// Each pixel so many times, down and across.
     Nearest([usize; 2]),
-    /// Of the four around the place, in an image of this height and width.
+    /// Each pixel the weighted mean of the four around its position, in an image of this height and width.
     Bilinear([usize; 2], Align),
 }
 
@@ -33,6 +33,7 @@ pub struct Upsample {
 }
 
 impl Upsample {
+    /// The sizes of both images, for an input of shape `x`.
     fn size(&self, x: &[usize]) -> Result<Upsampling, ShapeError> {
         let error = |text: &str| Err(ShapeError::new(format!("{text} {}", Show(x))));
         let &[batch, channels, height, width] = x else {
@@ -83,7 +84,10 @@ impl Rule for Upsample {
         }
     }
 
-    /// gx = Σ over the pixels that an element has a part in, of its part times gy
+    /// Forward, each pixel of y is a mean Σ p x, where an element x of the input has the part p: of a repeated pixel the one
+    /// element has the part 1, of a bilinear one each of four has the product of its parts down and across. So:
+    ///
+    /// gx = Σ p gy over the pixels that x has a part in
     fn vjp<T: Real>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let size = self.sizes(x[0]);
         gx.add(0, |gx, accum| match self.method {

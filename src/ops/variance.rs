@@ -66,13 +66,14 @@ impl Rule for Variance {
 
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 5] = [&[7], &[3, 4], &[2, 2, 3], &[0, 3], &[2, 150]];
-        let sample = |shape: &[usize]| {
-            [(0, false), (1, false), (0, true), (1, true)].map(|(correction, deviation)| {
-                Sample::new(Variance { correction, deviation, along: false }, [shape])
-            })
-        };
-        let single = Sample::new(Variance { correction: 0, deviation: false, along: false }, [&[3, 1]]);
-        shapes.into_iter().flat_map(sample).chain([single]).collect()
+        let mut samples = Vec::new();
+        for &shape in &shapes {
+            for &(correction, deviation) in &[(0, false), (1, false), (0, true), (1, true)] {
+                samples.push(Sample::new(Variance { correction, deviation, along: false }, [shape]));
+            }
+        }
+        samples.push(Sample::new(Variance { correction: 0, deviation: false, along: false }, [&[3, 1]]));
+        samples
     }
 }
 

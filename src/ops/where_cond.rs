@@ -26,8 +26,8 @@ impl Rule for WhereCond {
     }
 
     fn forward<T: Element>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let strides = [0, 1, 2].map(|k| x[k].strides_to(y.shape));
-        let operands = [0, 1, 2].map(|k| Strided { data: x[k].data, strides: &strides[k] });
+        let strides = [x[0].strides_to(y.shape), x[1].strides_to(y.shape), x[2].strides_to(y.shape)];
+        let operands = [x[0].strided(&strides[0]), x[1].strided(&strides[1]), x[2].strided(&strides[2])];
         let choose = kernels::row(|[mask, a, b]: [T; 3]| if mask == T::ZERO { b } else { a });
         kernels::map_strided(y.shape, operands, y.data, Accum::Replace, &choose);
     }
@@ -58,11 +58,12 @@ impl Rule for WhereCond {
             [&[2, 150], &[2, 150], &[2, 1]],
         ];
         let real = |shape: &[usize]| SampleInput::Real(shape.into(), (-2.0, 2.0));
-        let sample = |[mask, a, b]: [&[usize]; 3]| Sample {
-            op: WhereCond.into(),
-            inputs: vec![SampleInput::Index(mask.into(), 2), real(a), real(b)],
-        };
-        shapes.map(sample).to_vec()
+        let mut samples = Vec::new();
+        for &[mask, a, b] in &shapes {
+            let inputs = vec![SampleInput::Index(mask.into(), 2), real(a), real(b)];
+            samples.push(Sample { op: WhereCond.into(), inputs });
+        }
+        samples
     }
 }
 

@@ -56,7 +56,7 @@ impl ZeroRule {
     pub const DENSE: ZeroRule =
         ZeroRule { output: Output::Any, reads: Demand::Everywhere, entries: OnEntries::Ignores };
 
-    /// As relu: the output is zero in many places, and gx there is zero as well.
+    /// What relu makes of zeros: its output is zero in many places, and gx there is zero as well.
     pub const RELU: ZeroRule =
         ZeroRule { output: Output::Sparse, reads: Demand::Support, entries: OnEntries::EachAlone };
 

@@ -5,7 +5,7 @@ use crate::element::Element;
 use crate::kernels::{self, Row, Strided};
 use crate::matrix::Accum;
 use crate::ops::zip_sum::same_shape;
-use crate::ops::{OnEntries, Real, Rule, Sample, ZeroRule};
+use crate::ops::{OnEntries, Op, Real, Rule, Sample, ZeroRule};
 use crate::pointwise::{self, Binary, PullsA, PullsB, Values, binary_table};
 use crate::tape::{Cotangents, Operand, Var};
 use crate::tensor::shape::{broadcast_strides, row_major};
@@ -31,10 +31,9 @@ impl Zip {
             }
             _ => {
                 let strides = row_major(y.shape);
-                let [y_data, gy] = [y.data, gy.data].map(|data| Strided { data, strides: &strides });
                 let a = Strided { data: a.data, strides: &a.strides_to(y.shape) };
                 let b = Strided { data: b.data, strides: &b.strides_to(y.shape) };
-                let x = [a, b, y_data, gy];
+                let x = [a, b, y.strided(&strides), gy.strided(&strides)];
                 if gx.shape == y.shape {
                     kernels::map_strided(y.shape, x, gx.data, accum, pulls);
                 } else {
@@ -50,6 +49,13 @@ impl Zip {
 fn is_loss(f: Binary) -> bool {
     use Binary::{AbsoluteError, BceWithLogits, Huber, KlDiv, KlDivLog, SquaredError};
     matches!(f, SquaredError(_) | AbsoluteError(_) | Huber(_) | BceWithLogits(_) | KlDiv(_) | KlDivLog(_))
+}
+
+impl From<Binary> for Op {
+    #[inline]
+    fn from(f: Binary) -> Op {
+        Op::Zip(Zip(f))
+    }
 }
 
 impl Rule for Zip {
@@ -98,6 +104,8 @@ impl Rule for Zip {
         ZeroRule { entries, ..ZeroRule::DENSE }
     }
 
+    /// ga = gy ∂f/∂a, gb = gy ∂f/∂b, each summed over the axes along which it was broadcast. Of a + b both are gy, which may be
+    /// given at entries alone.
     fn vjp<T: Element>(&self, x: &[View<T>], y: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         if let Some(&entries) = gy.sparse {
             for (k, x) in x.iter().enumerate() {
@@ -130,7 +138,7 @@ impl Rule for Zip {
     }
 
     fn samples() -> Vec<Sample> {
-        let shapes: [[&'static [usize]; 2]; 9] = [
+        let shapes: [[&[usize]; 2]; 9] = [
             [&[], &[]],
             [&[7], &[7]],
             [&[3, 4], &[4]],
@@ -141,12 +149,15 @@ impl Rule for Zip {
             [&[0, 3], &[3]],
             [&[2, 300], &[2, 1]],
         ];
-        let sample = |f: Binary| {
+        let mut samples = Vec::new();
+        for &f in &Binary::all() {
             let [a, b] = f.ranges();
-            let alike = |shape: [&'static [usize]; 2]| if is_loss(f) { [shape[0]; 2] } else { shape };
-            shapes.map(alike).map(|shape| Sample::within(Zip(f), [(shape[0], a), (shape[1], b)]))
-        };
-        Binary::all().into_iter().flat_map(sample).collect()
+            for &[of_a, of_b] in &shapes {
+                let of_b = if is_loss(f) { of_a } else { of_b };
+                samples.push(Sample::within(Zip(f), [(of_a, a), (of_b, b)]));
+            }
+        }
+        samples
     }
 }
 

@@ -27,6 +27,13 @@ pub(super) fn same_shape(x: &[&[usize]]) -> Result<(), ShapeError> {
     Err(ShapeError::new(format!("{} and {} must be the same shape", Show(x[0]), Show(x[1]))))
 }
 
+/// The two operands' parts number i, which go into one sum.
+#[inline]
+fn parts<'a, T>(x: &[View<'a, T>], i: usize, width: usize) -> [&'a [T]; 2] {
+    let place = i * width..(i + 1) * width;
+    [&x[0].data[place.clone()], &x[1].data[place]]
+}
+
 impl Rule for ZipSum {
     fn name(&self) -> &'static str {
         self.f.name()
@@ -46,7 +53,7 @@ impl Rule for ZipSum {
         let (divisor, f) = (T::from_f64(self.reduction.divisor(x[0].shape)), kernels::looped(Values(self.f)));
         let width = x[0].data.len() / y.data.len().max(1);
         for (i, y) in y.data.iter_mut().enumerate() {
-            *y = kernels::sum_map([0, 1].map(|k| &x[k].data[i * width..(i + 1) * width]), &f) / divisor;
+            *y = kernels::sum_map(parts(x, i, width), &f) / divisor;
         }
     }
 
@@ -54,7 +61,6 @@ impl Rule for ZipSum {
     fn vjp<T: Element>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let divisor = T::from_f64(self.reduction.divisor(x[0].shape));
         let width = x[0].data.len() / gy.data.len().max(1);
-        let of_row = |i: usize| [0, 1].map(|k| &x[k].data[i * width..(i + 1) * width]);
         let squares = matches!(self.f, Binary::SquaredError(_));
         let values = kernels::looped(Values(self.f));
         let values: Option<Row<T, 2>> = if self.f.uses_value() { Some(&values) } else { None };
@@ -62,7 +68,8 @@ impl Rule for ZipSum {
         for (k, pulls) in pulls.into_iter().enumerate() {
             gx.add(k, |gx, accum| {
                 for (i, &g) in gy.data.iter().enumerate() {
-                    let (x, g, gx) = (of_row(i), g / divisor, &mut gx.data[i * width..(i + 1) * width]);
+                    let (x, g) = (parts(x, i, width), g / divisor);
+                    let gx = &mut gx.data[i * width..(i + 1) * width];
                     match (squares, k) {
                         (true, 0) => kernels::map(x, gx, accum, |[a, b]: [T; 2]| g * ((a - b) + (a - b))),
                         (true, _) => kernels::map(x, gx, accum, |[a, b]: [T; 2]| g * ((b - a) + (b - a))),
@@ -80,19 +87,21 @@ impl Rule for ZipSum {
     fn samples() -> Vec<Sample> {
         let shapes: [&[usize]; 5] = [&[], &[5, 4], &[1, 3, 1], &[0, 3], &[3, 50]];
         let mut samples = Vec::new();
-        for f in Binary::all() {
+        for &f in &Binary::all() {
             let [a, b] = f.ranges();
-            for shape in shapes {
+            for &shape in &shapes {
                 let op = ZipSum { f, reduction: Reduction::Sum };
                 samples.push(Sample::within(op, [(shape, a), (shape, b)]));
             }
-            for reduction in [Reduction::Mean, Reduction::PerSample, Reduction::Each] {
+            for &reduction in &[Reduction::Mean, Reduction::PerSample, Reduction::Each] {
                 samples.push(Sample::within(ZipSum { f, reduction }, [(&[5, 4], a), (&[5, 4], b)]));
             }
         }
         let op = ZipSum { f: Binary::all()[0], reduction: Reduction::Each };
         let shapes: [&[usize]; 3] = [&[], &[0, 3], &[3, 0]];
-        samples.extend(shapes.map(|shape| Sample::new(op, [shape; 2])));
+        for &shape in &shapes {
+            samples.push(Sample::new(op, [shape; 2]));
+        }
         samples
     }
 }

@@ -1,4 +1,4 @@
-//! The fields of an optimizer as a list: of it the check of the settings, the state and its restoring are made.
+//! The fields of an optimizer as a list, from which the check of its settings, its state and its restoring are made.
 
 use crate::params::Signature;
 use crate::state::{State, StateError};
@@ -140,7 +140,7 @@ pub(super) fn signature<T>(state: &State<T>) -> Result<Option<Signature>, StateE
     Ok((elements, fingerprint) != (0, 0)).map(|any| any.then_some(Signature { elements, fingerprint }))
 }
 
-/// That a state is of these parameters, or of none yet.
+/// Checks that a state is of these parameters, or of none yet.
 pub(super) fn expect_signature<T>(state: &State<T>, here: Signature) -> Result<(), StateError> {
     match signature(state)? {
         Some(there) if there != here => {
@@ -150,7 +150,7 @@ pub(super) fn expect_signature<T>(state: &State<T>, here: Signature) -> Result<(
     }
 }
 
-/// Whether a state's number can be that field, for parameters of so many elements.
+/// Checks that what a state has under this name can be that field, for parameters of so many elements.
 pub(super) fn expect_field<T>(
     state: &State<T>,
     name: &'static str,

@@ -74,6 +74,7 @@ impl Groups {
         self.of
     }
 
+    /// The groups, in the order of the parameters: a range of the flat block, and its factors.
     pub(super) fn parts(&self) -> &[(Range<usize>, Factors)] {
         &self.parts
     }

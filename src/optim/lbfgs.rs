@@ -83,8 +83,8 @@ impl Lbfgs {
         self.resume(&mut Descent::new(), params, loss)
     }
 
-    /// As [`minimize`](Lbfgs::minimize), going on with what an earlier call left in `descent`: 20 steps and 80 more end
-    /// with the bits of 100. If the parameters were changed in between, it begins anew from where they are now.
+    /// [`minimize`](Lbfgs::minimize) that goes on with what an earlier call left in `descent`: 20 steps and 80 more end with
+    /// the bits of 100. If the parameters were changed in between, it begins anew from where they are now.
     ///
     /// # Panics
     /// If the tolerance is negative, infinite or NaN, or if the descent is of other parameters.
@@ -171,8 +171,9 @@ impl Lbfgs {
 #[derive(Clone, Debug, Default)]
 pub struct Descent {
     of: Option<Signature>,
-    /// The place, in double precision whatever the parameters are.
+    /// The parameters where it stopped, in double precision whatever they are.
     x: Vec<f64>,
+    /// The last steps, the latest at the end.
     history: VecDeque<Pair>,
 }
 
@@ -258,7 +259,7 @@ impl Pair {
     }
 }
 
-/// −H g, with H the inverse Hessian that the remembered steps tell of: two loops over them.
+/// −H g, with H the inverse Hessian that the remembered steps tell of: two loops over them (algorithm 7.4).
 fn newton_direction(gradient: &[f64], history: &VecDeque<Pair>) -> Vec<f64> {
     let mut direction: Vec<f64> = gradient.iter().map(|g| -g).collect();
     let mut weights = Vec::with_capacity(history.len());

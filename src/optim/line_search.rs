@@ -1,6 +1,6 @@
 //! The line search of L-BFGS: J. Nocedal and S. J. Wright, Numerical Optimization, 2nd edition, 2006, algorithms 3.5 and 3.6.
 
-/// A place, and what is known of the loss there.
+/// A point x, with the loss and its gradient there.
 pub(super) struct Point {
     pub(super) x: Vec<f64>,
     pub(super) loss: f64,
@@ -8,7 +8,7 @@ pub(super) struct Point {
 }
 
 impl Point {
-    /// NaN if an element is.
+    /// The largest absolute value among the elements of the gradient; NaN if one of them is.
     pub(super) fn largest_slope(&self) -> f64 {
         let larger =
             |largest: f64, g: &f64| if g.abs() <= largest || largest.is_nan() { largest } else { g.abs() };
@@ -92,10 +92,12 @@ fn between(a: &Trial, b: &Trial) -> f64 {
     a.length + width * if (0.1..=0.9).contains(&part) { part } else { 0.5 }
 }
 
+/// Σ a b
 pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// Σ |x|
 pub(super) fn norm1(x: &[f64]) -> f64 {
     x.iter().map(|x| x.abs()).sum()
 }

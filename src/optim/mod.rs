@@ -1,8 +1,8 @@
 //! Optimizers: one pass over the flat parameters each.
 //!
 //! The formulas, and the order of their operations, are PyTorch's (`torch.optim`), so that a run can be compared with one
-//! made there. One kernel runs them all, [`kernels::update`](crate::kernels::update), where it also stands what becomes of
-//! numbers so small that they would only make a step slow.
+//! made there. One kernel runs them all, [`kernels::update`](crate::kernels::update), which also says what becomes of numbers
+//! so small that they would only make a step slow. Nothing here knows a graph.
 //!
 //! | | step | state |
 //! | --- | --- | --- |
@@ -15,9 +15,9 @@
 //!
 //! What changes from step to step follows a [`Schedule`]: the step size, by [`Optimizer::set_lr`], and the coefficient
 //! of a penalty as well. Parameters that need another step size or decay are named in [`Groups`]; those that are
-//! [frozen](Params::freeze) take part in no step. Gradients are
-//! clipped between the sweep and the step, by [`Grads::clip_norm`] or [`Grads::clip_value`]; exact zeros are made
-//! after it, by [`proximal_l1`]; averages of the weights are kept in an [`Average`].
+//! [frozen](Params::freeze) take part in no step. Gradients are clipped between the sweep and the step, by
+//! [`Grads::clip_norm`] or [`Grads::clip_value`]; exact zeros are made after it, by [`proximal_l1`]; averages of the weights
+//! are kept in an [`Average`].
 //!
 //! To go on later with the same bits, save the parameters, the [`State`] of the optimizer
 //! ([`Optimizer::state`], [`Descent::state`]), of an average ([`Average::state`]) and of a
@@ -250,9 +250,9 @@ fn update_within<T: Element, O: Optimizer<T> + ?Sized>(
     let mut at = part.start;
     while let Some(learning) = params.learning_from(at).filter(|learning| learning.start < part.end) {
         at = learning.end.min(part.end);
-        let place = learning.start..at;
-        let (p, g) = (&mut params.data_mut()[place.clone()], &grads.data()[place.clone()]);
-        optimizer.update(place, p, g, factors);
+        let range = learning.start..at;
+        let (p, g) = (&mut params.data_mut()[range.clone()], &grads.data()[range.clone()]);
+        optimizer.update(range, p, g, factors);
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::ops::Range;
 
-use super::{Entry, ParamId, Params};
+use super::{Param, ParamId, Params};
 use crate::element::Element;
 
 /// # Freezing
 impl<T: Element> Params<T> {
-    /// Keeps a parameter as it is until it is [unfrozen](Params::unfreeze). On the tape it is a constant: no product is computed
-    /// for its gradient, which is 0. An optimizer, its decay included, leaves it and what is remembered of it untouched.
+    /// Keeps a parameter as it is until it is [unfrozen](Params::unfreeze). On the tape it is a constant: no product is
+    /// computed for its gradient, which is 0. An optimizer, its decay included, leaves it and what is remembered of it
+    /// untouched.
     ///
     /// Takes effect with the next recording.
     ///
@@ -33,7 +34,7 @@ impl<T: Element> Params<T> {
     #[doc(alias = "trainable")]
     #[track_caller]
     pub fn freeze(&mut self, id: ParamId) {
-        self.entry_mut(id).frozen = true;
+        self.param_mut(id).frozen = true;
     }
 
     /// Lets a parameter learn again.
@@ -42,10 +43,11 @@ impl<T: Element> Params<T> {
     /// If there is no such parameter.
     #[track_caller]
     pub fn unfreeze(&mut self, id: ParamId) {
-        self.entry_mut(id).frozen = false;
+        self.param_mut(id).frozen = false;
     }
 
-    /// Freezes a whole layer: the parameter of this name, and all whose names begin with it and a dot. Gives how many those are.
+    /// Freezes a whole layer: the parameter of this name, and all whose names begin with it and a dot. Gives how many those
+    /// are.
     ///
     /// # Panics
     /// If there is none, since a mistyped name would let everything learn.
@@ -65,7 +67,8 @@ impl<T: Element> Params<T> {
         self.mark_layer("freeze_layer", name, true)
     }
 
-    /// Lets a whole layer learn again; see [`freeze_layer`](Params::freeze_layer).
+    /// Lets a whole layer learn again, named as [`freeze_layer`](Params::freeze_layer) names it. Gives how many parameters
+    /// those are.
     ///
     /// # Panics
     /// If there is none of this name.
@@ -81,7 +84,7 @@ impl<T: Element> Params<T> {
         let ids: Vec<ParamId> = self.ids().filter(|&id| self.names(id).any(of_layer)).collect();
         assert!(!ids.is_empty(), "{method}: no parameter is named {name:?} or {:?}", format!("{name}.…"));
         for &id in &ids {
-            self.entry_mut(id).frozen = frozen;
+            self.param_mut(id).frozen = frozen;
         }
         ids.len()
     }
@@ -92,18 +95,18 @@ impl<T: Element> Params<T> {
     /// If there is no such parameter.
     #[track_caller]
     pub fn is_frozen(&self, id: ParamId) -> bool {
-        self.entry(id).frozen
+        self.param(id).frozen
     }
 
     /// The number of elements of the parameters that learn: all but the frozen ones.
     pub fn learning(&self) -> usize {
-        self.entries.iter().filter(|entry| !entry.frozen).map(|entry| entry.range.len()).sum()
+        self.list.iter().filter(|param| !param.frozen).map(|param| param.range.len()).sum()
     }
 
-    /// The first place from `start` on whose elements learn, as long as it goes.
+    /// The next elements that learn, from element `start` on, up to the next frozen parameter; `None` if there are none.
     pub(crate) fn learning_from(&self, start: usize) -> Option<Range<usize>> {
         let mut found: Option<Range<usize>> = None;
-        for Entry { range, frozen, .. } in self.entries.iter().filter(|entry| entry.range.end > start) {
+        for Param { range, frozen, .. } in self.list.iter().filter(|param| param.range.end > start) {
             match &mut found {
                 Some(found) if *frozen => return Some(found.clone()),
                 Some(found) => found.end = range.end,

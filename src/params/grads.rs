@@ -1,6 +1,6 @@
 //! The gradients of parameters.
 
-use super::{Entry, ParamId, Params, Signature};
+use super::{Param, ParamId, Params, Signature};
 use crate::element::Element;
 use crate::kernels::{self, length};
 use crate::tensor::Tensor;
@@ -33,14 +33,14 @@ impl<T: Element> Params<T> {
     #[track_caller]
     fn refuse_gradients(&self, what: &str, grads: &Params<T>) -> ! {
         let (expected, given) = (self.len(), grads.len());
-        let differ = |a: &Entry, b: &Entry| a.name != b.name || a.shape != b.shape;
-        let count = self.entries.len().min(grads.entries.len());
-        let first = (0..count).find(|&i| differ(&self.entries[i], &grads.entries[i])).unwrap_or(count);
-        let says = |entry: Option<&Entry>| match entry {
-            Some(Entry { name, shape, .. }) => format!("{name:?} of shape {shape}"),
+        let differ = |a: &Param, b: &Param| a.name != b.name || a.shape != b.shape;
+        let count = self.list.len().min(grads.list.len());
+        let first = (0..count).find(|&i| differ(&self.list[i], &grads.list[i])).unwrap_or(count);
+        let says = |param: Option<&Param>| match param {
+            Some(Param { name, shape, .. }) => format!("{name:?} of shape {shape}"),
             None => "missing".to_owned(),
         };
-        let [here, there] = [self, grads].map(|params| says(params.entries.get(first)));
+        let [here, there] = [self, grads].map(|params| says(params.list.get(first)));
         panic!(
             "{what}: {given} gradients do not fit {expected} parameters: they are of another model, whose parameter \
              {first} is {there}, and here it is {here}"

@@ -1,6 +1,7 @@
-//! Parameters and their gradients: one flat block each, with named entries.
+//! Parameters and their gradients: one flat block each, of which every parameter has a name, a shape and a range.
 //!
-//! A tape borrows the block and never copies it; an optimizer, a norm or a copy is one loop over it.
+//! A tape borrows the block and never copies it; an optimizer, a norm or a copy is one loop over it. No graph stands here,
+//! and nothing that learns.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,12 +23,13 @@ use crate::tensor::{Shape, Tensor};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ParamId(u64);
 
-/// A parameter's name, shape and place.
+/// What there is to know of a parameter but its elements.
 #[derive(Clone, Debug, PartialEq)]
-struct Entry {
+struct Param {
     id: ParamId,
     name: String,
     shape: Shape,
+    /// Where its elements stand in the block.
     range: Range<usize>,
     frozen: bool,
     /// Other names that it is known by.
@@ -52,14 +54,14 @@ struct Entry {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Params<T> {
     data: Vec<T>,
-    entries: Arc<Vec<Entry>>,
+    list: Arc<Vec<Param>>,
     signature: Signature,
 }
 
 impl<T: Element> Params<T> {
     /// No parameters yet.
     pub fn new() -> Self {
-        Params { data: Vec::new(), entries: Arc::default(), signature: Signature::EMPTY }
+        Params { data: Vec::new(), list: Arc::default(), signature: Signature::EMPTY }
     }
 
     /// Adds a parameter with its initial value.
@@ -74,41 +76,34 @@ impl<T: Element> Params<T> {
         let start = self.data.len();
         self.data.extend(value.into_data());
         self.signature = self.signature.with(&name, &shape, self.data.len() - start);
-        let id = ParamId(self.signature.fingerprint & !u64::from(u32::MAX) | self.entries.len() as u64);
+        let id = ParamId(self.signature.fingerprint & !u64::from(u32::MAX) | self.list.len() as u64);
         let range = start..self.data.len();
-        Arc::make_mut(&mut self.entries).push(Entry {
-            id,
-            name,
-            shape,
-            range,
-            frozen: false,
-            ties: Vec::new(),
-        });
+        Arc::make_mut(&mut self.list).push(Param { id, name, shape, range, frozen: false, ties: Vec::new() });
         id
     }
 
     /// The parameter of this name, be it one that was [tied](Params::tie) to it.
     pub fn find(&self, name: &str) -> Option<ParamId> {
-        let named = |entry: &&Entry| entry.name == name || entry.ties.iter().any(|tie| tie == name);
-        self.entries.iter().find(named).map(|entry| entry.id)
+        let named = |param: &&Param| param.name == name || param.ties.iter().any(|tie| tie == name);
+        self.list.iter().find(named).map(|param| param.id)
     }
 
     /// All parameters, in the order in which they were added.
     pub fn ids(&self) -> impl Iterator<Item = ParamId> + use<T> {
-        let entries = Arc::clone(&self.entries);
-        (0..entries.len()).map(move |i| entries[i].id)
+        let list = Arc::clone(&self.list);
+        (0..list.len()).map(move |i| list[i].id)
     }
 
     /// A parameter's name.
     #[track_caller]
     pub fn name(&self, id: ParamId) -> &str {
-        &self.entry(id).name
+        &self.param(id).name
     }
 
     /// A parameter's shape.
     #[track_caller]
     pub fn shape(&self, id: ParamId) -> &Shape {
-        &self.entry(id).shape
+        &self.param(id).shape
     }
 
     /// A parameter's elements, in row-major order.
@@ -131,7 +126,7 @@ impl<T: Element> Params<T> {
     #[track_caller]
     pub fn tensor(&self, id: ParamId) -> Tensor<T> {
         Tensor::new(self.shape(id).clone(), self.get(id).to_vec())
-            .expect("an entry's range has its shape's size")
+            .expect("a parameter's range has its shape's size")
     }
 
     /// The number of elements of all parameters.
@@ -158,7 +153,7 @@ impl<T: Element> Params<T> {
     pub fn map<U: Element>(&self, f: impl FnMut(T) -> U) -> Params<U> {
         Params {
             data: self.data.iter().copied().map(f).collect(),
-            entries: self.entries.clone(),
+            list: self.list.clone(),
             signature: self.signature,
         }
     }
@@ -174,46 +169,46 @@ impl<T: Element> Params<T> {
         Grads(self.map(|_| T::ZERO))
     }
 
-    /// All parameters, each with its place.
+    /// All parameters, each with its range of the block.
     pub(crate) fn places(&self) -> impl Iterator<Item = (ParamId, &Range<usize>)> {
-        self.entries.iter().map(|entry| (entry.id, &entry.range))
+        self.list.iter().map(|param| (param.id, &param.range))
     }
 
-    /// A parameter's place and shape, and whether it is frozen.
+    /// A parameter's range of the block, its shape, and whether it is frozen.
     #[track_caller]
     #[inline]
     pub(crate) fn place(&self, id: ParamId) -> (Range<usize>, &Shape, bool) {
-        let Entry { range, shape, frozen, .. } = self.entry(id);
+        let Param { range, shape, frozen, .. } = self.param(id);
         (range.clone(), shape, *frozen)
     }
 
     #[track_caller]
     fn range(&self, id: ParamId) -> Range<usize> {
-        self.entry(id).range.clone()
+        self.param(id).range.clone()
     }
 
     #[track_caller]
-    fn entry_mut(&mut self, id: ParamId) -> &mut Entry {
-        self.entry(id);
-        &mut Arc::make_mut(&mut self.entries)[id.index()]
+    fn param_mut(&mut self, id: ParamId) -> &mut Param {
+        self.param(id);
+        &mut Arc::make_mut(&mut self.list)[id.index()]
     }
 
     #[track_caller]
     #[inline]
-    fn entry(&self, id: ParamId) -> &Entry {
-        match self.entries.get(id.index()) {
-            Some(entry) if entry.id == id => entry,
-            other => refuse_id(id, other, self.entries.len()),
+    fn param(&self, id: ParamId) -> &Param {
+        match self.list.get(id.index()) {
+            Some(param) if param.id == id => param,
+            other => refuse_id(id, other, self.list.len()),
         }
     }
 }
 
 #[cold]
 #[track_caller]
-fn refuse_id(id: ParamId, entry: Option<&Entry>, count: usize) -> ! {
+fn refuse_id(id: ParamId, param: Option<&Param>, count: usize) -> ! {
     let number = id.index();
-    match entry {
-        Some(Entry { name, shape, .. }) => panic!(
+    match param {
+        Some(Param { name, shape, .. }) => panic!(
             "parameter {number} is of another model: here parameter {number} is {name:?} of shape {shape}, and was added \
              after other ones or with another name or shape"
         ),

@@ -33,7 +33,7 @@ impl<T: Element> Params<T> {
     pub fn tie(&mut self, name: impl Into<String>, id: ParamId) {
         let name = name.into();
         assert!(self.find(&name).is_none(), "tie: there is a parameter named {name:?} already");
-        self.entry_mut(id).ties.push(name);
+        self.param_mut(id).ties.push(name);
     }
 
     /// All names of a parameter: the one that it was added with, then those tied to it.
@@ -42,8 +42,8 @@ impl<T: Element> Params<T> {
     /// If there is no such parameter.
     #[track_caller]
     pub fn names(&self, id: ParamId) -> impl Iterator<Item = &str> {
-        let entry = self.entry(id);
-        std::iter::once(&entry.name).chain(&entry.ties).map(String::as_str)
+        let param = self.param(id);
+        std::iter::once(&param.name).chain(&param.ties).map(String::as_str)
     }
 }
 

@@ -11,10 +11,10 @@
 //! name Rule(parameter = value to test with) on (range to test on), kinks [points], demand: |x, y| f(x) => f'(x, y);
 //! ```
 //!
-//! where `y` is f(x), at hand when the derivative is taken (`_` if the derivative does without), and `Support` stands for a function whose derivative is
-//! zero wherever its value is (`Everywhere` otherwise). At a kink the line chooses one slope; `docs/math.md` says
-//! why. A slope that is a quotient may be followed by `, |g| g / …`: what a cotangent becomes, rounded once. A line of `binary_table` has two arguments and two derivatives, and its kink is where an expression changes
-//! sign.
+//! where `y` is f(x), at hand when the derivative is taken (`_` if the derivative does without), and `Support` stands for a
+//! function whose derivative is zero wherever its value is (`Everywhere` otherwise). At a kink the line chooses one slope;
+//! `docs/math.md` says why. A slope that is a quotient may be followed by `, |g| g / …`: what a cotangent becomes, rounded
+//! once. A line of `binary_table` has two arguments and two derivatives, and its kink is where an expression changes sign.
 
 mod loops;
 mod rule;
@@ -214,7 +214,8 @@ macro_rules! binary_table {
             /// log-probabilities z; 0 where t = 0, though without a derivative by t there (NaN).
             kl_div KlDiv() on (-2.0, 0.0) (0.1, 1.0), kink (T::ONE):
                 |z, t, _| select(t == T::ZERO, T::ZERO, t * (t.ln() - z)) => -t, t.ln() + t / t - z;
-            /// eᵗ (t − z): the same, with log-probabilities on both sides.
+            /// eᵗ (t − z): a summand of the Kullback-Leibler divergence of a distribution from another, with the
+            /// log-probabilities t of the one and z of the other.
             kl_div_log KlDivLog() on (-2.0, 0.0) (-2.0, 0.0), kink (T::ONE):
                 |z, t, _| slopes::times_exp(t - z, t) => -t.exp(), slopes::times_exp((t - z) + T::ONE, t);
         }

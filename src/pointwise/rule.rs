@@ -276,7 +276,7 @@ binary_table!(binary_rules);
 
 pub(super) use {each_binary, each_unary};
 
-/// The functions below are compiled once for all lines, not inlined: they hold all of a table.
+/// Compiled once for all lines, not inlined: each of these functions holds all of the unary table.
 impl UnaryRule for Unary {
     fn f<T: Element>(self, x: T) -> T {
         each_unary!(self, rule => rule.f(x))
@@ -289,7 +289,7 @@ impl UnaryRule for Unary {
     }
 }
 
-/// As above.
+/// Compiled once for all lines, not inlined: each of these functions holds all of the binary table.
 impl BinaryRule for Binary {
     fn f<T: Element>(self, a: T, b: T) -> T {
         each_binary!(self, rule => rule.f(a, b))

@@ -127,10 +127,12 @@ impl DensityController {
         true
     }
 
+    /// The e of the law: ln(d̄ / d*), held in [−1, 1].
     fn error(&self) -> f64 {
         (self.density() / self.target).ln().clamp(-1.0, 1.0)
     }
 
+    /// Checks the settings; says what is wrong with them.
     fn settings(&self) -> Result<(), String> {
         let DensityController { target, gain, range, .. } = *self;
         if !(target > 0.0 && target < 1.0) {

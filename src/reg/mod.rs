@@ -74,6 +74,8 @@
 //!
 //! A coefficient may follow a [`Schedule`](crate::optim::Schedule), or be steered to a wanted density by a
 //! [`DensityController`].
+//!
+//! No vjp stands here, and no kernel: a penalty is a formula on the methods of [`Var`].
 
 mod controller;
 mod group;
@@ -116,6 +118,7 @@ pub struct PenaltyWithoutReduction<'r, T> {
 /// What penalties return: in code it is called so, in the compiler's messages by what is missing.
 pub type Penalty<'r, T> = PenaltyWithoutReduction<'r, T>;
 
+/// The sum that a penalty is: still to be made, or on the tape.
 #[derive(Clone, Copy)]
 enum Sum<'r, T> {
     /// Of a function of each element.

@@ -27,7 +27,8 @@ pub fn ar<T: Real>(h: Var<'_, T>) -> Penalty<'_, T> {
 /// Temporal activation regularization: Σ (hₜ − hₜ₋₁)² along the axis of time, before dropout: states that change slowly.
 ///
 /// Per step it is divided by the number of differences; under a [mask](Penalty::masked) a difference is taken only between
-/// two steps that count. The paper's code takes the mean over all differences, with a coefficient of 1. Source: as of [`ar`], section 3.2.
+/// two steps that count. The paper's code takes the mean over all differences, with a coefficient of 1. Source: the paper that
+/// [`ar`] names, section 3.2.
 ///
 /// # Panics
 /// If there is no such axis.
@@ -47,7 +48,7 @@ pub fn tar<T: Real>(h: Var<'_, T>, time: usize) -> Penalty<'_, T> {
     Penalty::of_steps(h, Sum::Differences { time }, "temporal activation regularization")
 }
 
-/// A tensor without the first step, and without the last: what stands at one place in both are neighbours in time.
+/// A tensor without its first step, and the tensor without its last: elements with one index in both are neighbours in time.
 #[track_caller]
 pub(super) fn neighbours<T: Real>(h: Var<'_, T>, time: usize) -> [Var<'_, T>; 2] {
     let steps = h.shape()[time];

@@ -4,12 +4,13 @@
 //! splitting the arena there separates what its vjp reads from what it writes. No topological sort, no recursion, no
 //! map from nodes to gradients.
 //!
-//! Where zeros have been found, a cotangent may consist of entries: [`flow`](super::flow) says what a vjp is given then.
+//! Where zeros have been found, a cotangent may consist of entries: [`incoming`](super::incoming) says what a vjp is given
+//! then.
 
 use std::ops::Range;
 
 use super::cotangents::{Cotangents, Flow, Receivers};
-use super::flow::{Incoming, Lent, RunOn};
+use super::incoming::{Incoming, Lent, RunOn};
 use super::memory::Place;
 use super::node::{Kind, Node, NodeId};
 use super::record::Record;
@@ -60,7 +61,8 @@ fn pull_back<T: Real>(record: &mut Record<T>, nodes: Range<usize>, params: &Para
     sweep.run(nodes, watch);
 }
 
-/// The same for a segment, whose values are computed once more, unless nothing has flowed to it.
+/// Computes a segment's values once more and carries the cotangents of its nodes back to their inputs; does neither if nothing
+/// has flowed to it.
 #[cold]
 fn pull_back_segment<T: Real>(
     record: &mut Record<T>,
@@ -116,8 +118,9 @@ impl<T: Real> Sweep<'_, T> {
         }
     }
 
-    /// As [`pull_back`](Self::pull_back), but passes on gradients at non-zero positions alone, and reports to the profiler and the
-    /// search for NaN. Out of line, so that the plain path stays short (`docs/adr/0015`).
+    /// [`pull_back`](Self::pull_back) where there is something to attend to: cotangents may be passed on at non-zero positions
+    /// alone, and the profiler and the search for NaN are told. Out of line, so that the plain path stays short
+    /// (`docs/adr/0015`).
     #[inline(never)]
     fn pull_back_attended(&mut self, op: &Op, i: usize, place: &Place, watch: Option<&mut Watch>) {
         self.pull_back::<true>(op, i, place, watch);
@@ -150,7 +153,7 @@ impl<T: Real> Sweep<'_, T> {
         let (arena, segment) = if inside { (other, own) } else { (own, other) };
         let (signs_of_inputs, own_signs) = self.signs.split_at_mut(i);
         let mut signs_of_copy = own_signs[0];
-        let gy_view = Cotangent {
+        let mut gy_view = Cotangent {
             data: gy.as_mut().map_or(&mut rest[..place.len() + node.room.scratch], |gy| &mut gy.of.values),
             shape: &node.shape,
             support: if let RunOn::SparseCotangent(number) = on {

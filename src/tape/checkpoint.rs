@@ -10,8 +10,7 @@ use super::handles::{Recording, Var};
 use super::memory::Segments;
 use super::node::{Kind, Node, NodeId};
 use super::record::Record;
-use crate::ops::Real;
-use crate::ops::checkpoint::Checkpoint;
+use crate::ops::{Op, Real};
 
 impl<T> Record<T> {
     /// Whether a node's value stands where it was written: not if it was computed in a segment that has been closed.
@@ -46,6 +45,7 @@ impl<T> Record<T> {
         true
     }
 
+    /// Ends the segment that is under way.
     fn close_segment(&mut self) {
         if let Some(segment) = self.segments.nodes.last_mut() {
             segment.end = self.recorded;
@@ -63,8 +63,8 @@ impl<'r, T: Real> Recording<'r, T> {
     /// across the end of a segment may run in another order than without it.)
     ///
     /// A recording of T steps in segments of about √T needs memory for some 2 √T steps instead of T, and a third more time.
-    /// (What is known of zeros is kept for all.) A checkpoint inside of a segment is a part of it. What the segment computes and
-    /// does not return cannot be used or read afterwards.
+    /// (What is known of zeros is kept for all.) A checkpoint inside of a segment is a part of it. What the segment computes
+    /// and does not return cannot be used or read afterwards.
     ///
     /// Source: A. Griewank, Achieving Logarithmic Growth of Temporal and Spatial Complexity in Reverse Automatic
     /// Differentiation, 1992; T. Chen, B. Xu, C. Zhang and C. Guestrin, Training Deep Nets with Sublinear Memory Cost, 2016.
@@ -114,7 +114,7 @@ impl<'r, T: Real> Recording<'r, T> {
                 record.is_at_hand(&record.nodes()[result.id.index()])
             };
             if !kept {
-                *result = self.run(&Checkpoint.into(), &[*result], at);
+                *result = self.run(&Op::kept(), &[*result], at);
             }
         }
         self.tape.record.borrow_mut().segments.leaving = false;

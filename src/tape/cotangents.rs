@@ -11,7 +11,7 @@ use crate::tensor::{Shape, ViewMut};
 pub(crate) enum Flow {
     #[default]
     Nothing,
-    /// It is where the node says.
+    /// All of it, in the memory that the node names.
     Whole,
     /// Values at the entries of a support, in the sweep's list under this number. At other elements it is zero, or is not
     /// read by the op that made the node.
@@ -35,6 +35,9 @@ pub(crate) enum Wanted<'a, T> {
     Entries(&'a Support, &'a mut [T]),
 }
 
+/// Writes the contributions to two cotangents, of which one that is not wanted is `None`.
+pub(crate) type WriteBoth<'f, T> = dyn FnMut(Option<(Wanted<T>, Accum)>, Option<(ViewMut<T>, Accum)>) + 'f;
+
 /// The cotangents of an op's inputs, to be contributed to by its vjp.
 ///
 /// The first contribution to a cotangent replaces what is there, later ones add to it; the vjp is handed the
@@ -46,7 +49,7 @@ pub struct Cotangents<'a, T> {
     /// Cotangents of the nodes before this one.
     pub(crate) arena: &'a mut [T],
     pub(crate) gradients: &'a mut [T],
-    /// As `arena`, of the segment at hand.
+    /// Cotangents of nodes of the segment at hand, in the memory that all segments share.
     pub(crate) segment: &'a mut [T],
     /// For each node what is to be added to its cotangent: this number times the sign of its value.
     pub(crate) signs: &'a mut [T],
@@ -86,6 +89,7 @@ impl<T: Element> Cotangents<'_, T> {
         self.wants(k) && entries.is_none()
     }
 
+    /// What has flowed to the cotangent of input `k`.
     fn flow(&self, k: usize) -> Flow {
         self.flows[self.slots[k].node]
     }
@@ -94,17 +98,36 @@ impl<T: Element> Cotangents<'_, T> {
     /// when the cotangent is not wanted.
     #[inline]
     pub fn add(&mut self, k: usize, write: impl FnOnce(ViewMut<T>, Accum)) {
+        if let Some((place, accum, on)) = self.open(k) {
+            write(place, accum);
+            if let Some(accum) = on {
+                self.pass_on(k, accum);
+            }
+        }
+    }
+
+    /// Where a contribution to the cotangent of input `k` is to be written, and whether to replace or add; and, if that is
+    /// not where it is wanted, how it is to be [passed on](Self::pass_on) from there. `None` if it is not wanted.
+    ///
+    /// (What can be done before and after a contribution is written is compiled once, and not for each op.)
+    fn open(&mut self, k: usize) -> Option<(ViewMut<'_, T>, Accum, Option<Accum>)> {
         let Slot { node, place, shape } = &self.slots[k];
-        let (memory, range) = match place {
-            Place::Nowhere => return,
-            Place::Arena(range) => (&mut *self.arena, range),
-            Place::Gradient(range) => (&mut *self.gradients, range),
-            Place::Segment(range) => (&mut *self.segment, range),
-        };
-        let whole = ViewMut::new(&mut memory[range.clone()], shape);
-        match &mut self.entries {
-            None => write(whole, touch(&mut self.flows[*node], Flow::Whole)),
-            Some(receivers) => receivers.add(k, &mut self.flows[*node], whole, write),
+        let whole = memory_at(place, [self.arena, self.gradients, self.segment])?;
+        let whole = ViewMut::new(whole, shape);
+        let flow = &mut self.flows[*node];
+        if let Some(receivers) = &mut self.entries {
+            return Some(receivers.open(k, flow, whole));
+        }
+        Some((whole, touch(flow, Flow::Whole), None))
+    }
+
+    /// Brings a contribution that was written where [`open`](Self::open) said to where it is wanted.
+    #[inline(never)]
+    fn pass_on(&mut self, k: usize, accum: Accum) {
+        let slot = &self.slots[k];
+        let whole = memory_at(&slot.place, [self.arena, self.gradients, self.segment]);
+        if let (Some(whole), Some(receivers)) = (whole, &mut self.entries) {
+            receivers.pass_on(k, self.flows[slot.node], whole, accum);
         }
     }
 
@@ -112,15 +135,16 @@ impl<T: Element> Cotangents<'_, T> {
     #[inline]
     pub(crate) fn add_numbers(&mut self, numbers: [T; 2]) {
         for (k, &number) in numbers[..self.slots.len().min(2)].iter().enumerate() {
-            self.add(k, |place, accum| {
-                let place = &mut place.data[0];
-                *place = if accum == Accum::Add { *place + number } else { number };
+            self.add(k, |gx, accum| {
+                let gx = &mut gx.data[0];
+                *gx = if accum == Accum::Add { *gx + number } else { number };
             });
         }
     }
 
     /// `gx += g sign(x)`, the slope of an l1 penalty, for input `k`, whose value is `x`. If x is a parameter, it is added at
-    /// once. Else only the number g is kept beside the cotangent, and added when the vjp of x's op reads it: no array is written.
+    /// once. Else only the number g is kept beside the cotangent, and added when the vjp of x's op reads it: no array is
+    /// written.
     pub(crate) fn add_signs(&mut self, k: usize, g: T, x: &[T]) {
         match &self.slots[k].place {
             Place::Nowhere => {}
@@ -133,17 +157,13 @@ impl<T: Element> Cotangents<'_, T> {
 
     /// Contributes to the cotangents of two inputs in one call, of the first at the entries alone if only those are wanted.
     /// An input whose cotangent is not wanted is `None`. If both inputs are one value, `write` is called once for each.
-    pub(crate) fn add_both(
-        &mut self,
-        [k, l]: [usize; 2],
-        mut write: impl FnMut(Option<(Wanted<T>, Accum)>, Option<(ViewMut<T>, Accum)>),
-    ) {
+    pub(crate) fn add_both(&mut self, [k, l]: [usize; 2], write: &mut WriteBoth<T>) {
         let (slot, other) = (&self.slots[k], &self.slots[l]);
         let distinct = slot.node != other.node;
         let places = distinct.then_some([&slot.place, &other.place]);
         let both = places.and_then(|places| disjoint([self.arena, self.gradients, self.segment], places));
         let Some([whole, of_other]) = both else {
-            self.add_wanted(k, |gk, of_k| write(Some((gk, of_k)), None));
+            self.add_wanted(k, &mut |gk, of_k| write(Some((gk, of_k)), None));
             return self.add(l, |gl, of_l| write(None, Some((gl, of_l))));
         };
         let number = self.entries.as_ref().and_then(|receivers| receivers.goes_to(k, self.flows[slot.node]));
@@ -160,14 +180,19 @@ impl<T: Element> Cotangents<'_, T> {
             Some(EntryValues { support, values, .. }) => Wanted::Entries(&supports[*support], values),
             None => Wanted::Whole(ViewMut::new(whole, &slot.shape)),
         };
-        receivers.add(l, flow, of_other, |gl, of_l| write(Some((wanted, accum)), Some((gl, of_l))));
+        let (gl, of_l, on) = receivers.open(l, flow, of_other);
+        write(Some((wanted, accum)), Some((gl, of_l)));
         if let (Some(number), Some(taken)) = (number, taken) {
             receivers.values[number] = taken;
         }
+        if let Some(accum) = on {
+            self.pass_on(l, accum);
+        }
     }
 
-    /// As [`add`](Cotangents::add), but at the entries alone if only those are wanted.
-    fn add_wanted(&mut self, k: usize, write: impl FnOnce(Wanted<T>, Accum)) {
+    /// Contributes to the cotangent of input `k`: `write` gets all of it or, if only the entries of a support are wanted, the
+    /// values of those, and whether to replace or add.
+    fn add_wanted(&mut self, k: usize, write: &mut dyn FnMut(Wanted<T>, Accum)) {
         let number = self.entries.as_ref().and_then(|receivers| receivers.goes_to(k, self.flow(k)));
         match (number, &mut self.entries) {
             (Some(number), Some(receivers)) => {
@@ -191,49 +216,56 @@ impl<T: Element> Receivers<'_, T> {
         }
     }
 
-    /// Contributes to the cotangent of input `k`, whose memory is `whole`: has it written as the vjp writes it, at all
-    /// elements or at given entries, and brings that to where it is wanted.
-    #[inline]
-    fn add(&mut self, k: usize, flow: &mut Flow, whole: ViewMut<T>, write: impl FnOnce(ViewMut<T>, Accum)) {
-        let mut write = Some(write);
-        self.add_by(k, flow, whole, &mut |place, accum| write.take().expect("written once")(place, accum));
-    }
-
-    /// [`add`](Self::add), compiled once for all ops, as few meet it.
+    /// Where a contribution to the cotangent of input `k`, whose memory is `whole`, is to be written: at all elements or at
+    /// given entries, as the vjp writes it.
     #[inline(never)]
-    fn add_by(
-        &mut self,
+    fn open<'m>(
+        &'m mut self,
         k: usize,
         flow: &mut Flow,
-        whole: ViewMut<T>,
-        write: &mut dyn FnMut(ViewMut<T>, Accum),
-    ) {
+        whole: ViewMut<'m, T>,
+    ) -> (ViewMut<'m, T>, Accum, Option<Accum>) {
         let number = self.goes_to(k, *flow);
         let accum = touch(flow, number.map_or(Flow::Whole, Flow::Entries));
         let Self { values, supports, spare, .. } = self;
-        let shape = whole.shape;
         match (self.plans[k].made_at, number) {
-            (None, None) => write(whole, accum),
+            (None, None) => (whole, accum, None),
             (Some(made_at), Some(number)) if values[number].support == made_at => {
-                write(ViewMut::new(&mut values[number].values, shape), accum);
+                (ViewMut::new(&mut values[number].values, whole.shape), accum, None)
             }
             // The memory of a whole cotangent is free where it consists of entries.
-            (None, Some(number)) => {
-                write(ViewMut::new(&mut *whole.data, shape), Accum::Replace);
-                let EntryValues { support, values, .. } = &mut values[number];
-                support::gather(whole.data, &supports[*support], values, accum);
-            }
-            (Some(made_at), number) => {
+            (None, Some(_)) => (whole, Accum::Replace, Some(accum)),
+            (Some(made_at), _) => {
                 let made = &mut values[*spare];
                 made.set_support(made_at, &supports[made_at]);
-                write(ViewMut::new(&mut made.values, shape), Accum::Replace);
-                let made = Sparse::new(&supports[made_at], &made.values);
-                let Some(number) = number else { return support::scatter(made, whole.data, accum) };
-                support::scatter(made, whole.data, Accum::Replace);
-                let EntryValues { support, values, .. } = &mut values[number];
-                support::gather(whole.data, &supports[*support], values, accum);
+                (ViewMut::new(&mut made.values, whole.shape), Accum::Replace, Some(accum))
             }
         }
+    }
+
+    /// Brings what was written at the entries of the plan's support, or at all elements of `whole`, to where it is wanted.
+    fn pass_on(&mut self, k: usize, flow: Flow, whole: &mut [T], accum: Accum) {
+        let number = self.goes_to(k, flow);
+        let Self { values, supports, spare, .. } = self;
+        if let Some(made_at) = self.plans[k].made_at {
+            let made = Sparse::new(&supports[made_at], &values[*spare].values);
+            support::scatter(made, whole, if number.is_some() { Accum::Replace } else { accum });
+        }
+        if let Some(number) = number {
+            let EntryValues { support, values, .. } = &mut values[number];
+            support::gather(whole, &supports[*support], values, accum);
+        }
+    }
+}
+
+/// The memory of a cotangent, if it is wanted: in the arena, among the gradients, or in the segment at hand.
+#[inline]
+fn memory_at<'m, T>(place: &Place, [arena, gradients, segment]: [&'m mut [T]; 3]) -> Option<&'m mut [T]> {
+    match place {
+        Place::Nowhere => None,
+        Place::Arena(range) => Some(&mut arena[range.clone()]),
+        Place::Gradient(range) => Some(&mut gradients[range.clone()]),
+        Place::Segment(range) => Some(&mut segment[range.clone()]),
     }
 }
 
@@ -254,7 +286,8 @@ fn disjoint<'m, T>(memories: [&'m mut [T]; 3], [a, b]: [&Place; 2]) -> Option<[&
     Some([&mut memory_of_a[a], &mut memories[of_b].take()?[b]])
 }
 
-/// A contribution is made to a cotangent, which flows in this way if it is the first: what it does to what is there.
+/// Notes that a contribution is made to a cotangent, and says what it does to what is there. The first one replaces it, and
+/// decides that the cotangent flows as `first` says.
 #[inline]
 fn touch(flow: &mut Flow, first: Flow) -> Accum {
     if *flow == Flow::Nothing {

@@ -86,7 +86,7 @@ impl<T> Clone for Indices<'_, T> {
 impl<T> Copy for Indices<'_, T> {}
 
 /// Something that must become part of the loss, in one of several forms: made by [`Recording::obligation`], to be
-/// [met](crate::Var::meets).
+/// [met](crate::Var::meets) by a value that becomes part of the loss.
 pub struct Obligation<'r, T> {
     pub(super) recording: Recording<'r, T>,
     pub(super) number: usize,

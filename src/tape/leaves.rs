@@ -11,6 +11,7 @@ use crate::params::{ParamId, Params};
 use crate::tensor::Shape;
 
 impl<T: Real> Record<T> {
+    /// The node of a parameter, of which a recording has one, however often it is asked for.
     #[track_caller]
     pub fn param(&mut self, id: ParamId, params: &Params<T>, at: &'static Location<'static>) -> NodeId {
         if let Some(node) = self.param_node(id)
@@ -41,6 +42,7 @@ impl<T: Real> Record<T> {
         node
     }
 
+    /// A node for data or an input, whose elements `fill` writes. A NaN among them is reported if that is asked for.
     #[track_caller]
     pub fn leaf(
         &mut self,
@@ -58,7 +60,7 @@ impl<T: Real> Record<T> {
         id
     }
 
-    /// A leaf with memory that `fill` has filled.
+    /// [`leaf`](Self::leaf) without a look at the elements.
     #[track_caller]
     fn filled_leaf(
         &mut self,

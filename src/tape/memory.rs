@@ -14,7 +14,8 @@ pub(crate) struct Arena<T> {
 }
 
 impl<T: Element> Arena<T> {
-    /// The place of the next elements, with more behind it, if they can be counted.
+    /// Takes the next `len` elements, and gives their range; `behind` more, which follow them, are taken as well. `None` if
+    /// there are more elements than a `usize` counts.
     pub fn take(&mut self, len: usize, behind: usize) -> Option<Range<usize>> {
         let start = self.used;
         let end = start.checked_add(len)?;

@@ -57,7 +57,8 @@ impl Obligations {
         self.met_by.clear();
     }
 
-    /// The number of the first that no root has, if there is one. `flows` are what a sweep from some of the roots has left.
+    /// The number of the first obligation that no root meets, if there is one. `flows` are what a sweep from some of the roots
+    /// has left.
     ///
     /// Most are met by a value that the sweep reached, and that is seen at once. For the others the nodes are walked once,
     /// from the last root to the first node, whatever the number of obligations and of paths.

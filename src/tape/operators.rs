@@ -5,7 +5,6 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 use super::handles::Var;
 use crate::ops::Real;
-use crate::ops::zip::Zip;
 use crate::pointwise::{self, Binary};
 
 mod sealed {
@@ -102,7 +101,7 @@ macro_rules! operator {
             fn $method(self, other: B) -> Self {
                 match other.operand() {
                     ValueOrNumber::Value(other) => {
-                        self.apply(Zip(Binary::$Trait(pointwise::$Trait {})), &[self, other])
+                        self.apply(Binary::$Trait(pointwise::$Trait {}), &[self, other])
                     }
                     ValueOrNumber::Number($c) => {
                         let $x = self;
@@ -175,7 +174,7 @@ impl<T: Real> Sum for Var<'_, T> {
         let Some(mut total) = values.next() else { panic!("sum: an iterator over no values has no sum") };
         for value in values {
             let at = value.recording.tape.record.borrow().nodes()[value.id.index()].location();
-            let add = Zip(Binary::Add(pointwise::Add {}));
+            let add = Binary::Add(pointwise::Add {});
             total = total.recording.run(&add.into(), &[total, value], at);
         }
         total

@@ -1,6 +1,5 @@
 //! Where the time of a step goes.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::Location;
 use std::time::Duration;
@@ -47,7 +46,8 @@ impl Cost {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Profile {
     pub(crate) steps: u64,
-    costs: BTreeMap<(&'static str, &'static Location<'static>), Cost>,
+    /// By kind of op and line, in their order.
+    costs: Vec<((&'static str, &'static Location<'static>), Cost)>,
 }
 
 impl Profile {
@@ -58,7 +58,15 @@ impl Profile {
         direction: Direction,
         time: Duration,
     ) {
-        let cost = self.costs.entry((op, at)).or_default();
+        let key = (op, at);
+        let place = match self.costs.binary_search_by(|(known, _)| known.cmp(&key)) {
+            Ok(known) => known,
+            Err(place) => {
+                self.costs.insert(place, (key, Cost::default()));
+                place
+            }
+        };
+        let cost = &mut self.costs[place].1;
         match direction {
             Direction::Forward => {
                 cost.calls += 1;
@@ -76,7 +84,7 @@ impl Profile {
     /// The cost of all ops together.
     pub fn total(&self) -> Cost {
         let mut total = Cost::default();
-        self.costs.values().for_each(|cost| total.add(cost));
+        self.costs.iter().for_each(|(_, cost)| total.add(cost));
         total
     }
 
@@ -91,21 +99,25 @@ impl Profile {
     }
 
     fn grouped<K: Ord>(&self, key: impl Fn(&'static str, &Location) -> K) -> Vec<(K, Cost)> {
-        let mut groups: BTreeMap<K, Cost> = BTreeMap::new();
-        for (&(op, at), cost) in &self.costs {
-            groups.entry(key(op, at)).or_default().add(cost);
+        let mut groups: Vec<(K, Cost)> = Vec::new();
+        for &((op, at), ref cost) in &self.costs {
+            let key = key(op, at);
+            match groups.iter_mut().find(|(known, _)| *known == key) {
+                Some((_, sum)) => sum.add(cost),
+                None => groups.push((key, *cost)),
+            }
         }
-        let mut groups: Vec<_> = groups.into_iter().collect();
-        groups.sort_by_key(|(_, cost)| std::cmp::Reverse(cost.total()));
+        groups.sort_by(|(a, of_a), (b, of_b)| (of_b.total(), a).cmp(&(of_a.total(), b)));
         groups
     }
 
-    fn table(&self, title: &str, rows: impl Iterator<Item = (String, Cost)>) -> Table<6> {
+    fn table(&self, title: &str, mut rows: Vec<(String, Cost)>) -> Table<6> {
         let steps = self.steps.max(1) as f64;
         let micros = |time: Duration| format!("{:.2}", 1e6 * time.as_secs_f64() / steps);
         let whole = self.total().total().as_secs_f64();
         let mut table = Table::new([title, "calls", "forward µs", "backward µs", "total µs", "share"]);
-        for (name, cost) in rows.chain([("all".into(), self.total())]) {
+        rows.push(("all".into(), self.total()));
+        for (name, cost) in rows {
             let share = if whole == 0.0 { 0.0 } else { 100.0 * cost.total().as_secs_f64() / whole };
             let calls = format!("{:.1}", cost.calls as f64 / steps);
             let times = [cost.forward, cost.backward, cost.total()].map(micros);
@@ -120,8 +132,8 @@ impl fmt::Display for Profile {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         writeln!(f, "a step, as the mean of {}", self.steps)?;
         writeln!(f)?;
-        let by_op = self.by_op().into_iter().map(|(op, cost)| (op.to_string(), cost));
+        let by_op = self.grouped(|op, _| op.to_string());
         writeln!(f, "{}", self.table("op", by_op))?;
-        write!(f, "{}", self.table("line", self.by_line().into_iter()))
+        write!(f, "{}", self.table("line", self.by_line()))
     }
 }

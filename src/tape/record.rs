@@ -24,13 +24,14 @@ use crate::ops::{Alias, Op, Real};
 use crate::params::ParamId;
 use crate::tensor::ShapeError;
 
+/// A recording under construction, and what the next one reuses of it.
 #[derive(Default)]
 pub(crate) struct Record<T> {
     /// The nodes of this recording, and behind them those that the last recording had in their places.
     pub nodes: Vec<Node>,
     /// How many nodes this recording has.
     pub recorded: usize,
-    /// Whether this recording has been the same as the last one so far.
+    /// Whether this recording has equalled the last one so far, node for node.
     repeating: bool,
     /// Values of all nodes of a recording, one after the other.
     pub values: Arena<T>,
@@ -38,13 +39,13 @@ pub(crate) struct Record<T> {
     pub cotangents: Arena<T>,
     /// Stretches of the recording whose values are not kept.
     pub segments: Segments<T>,
-    /// What the last sweep left for each node.
+    /// What has flowed to each node's cotangent in the last sweep.
     pub flows: Vec<Flow>,
-    /// What it left to be added to each node's cotangent: this number times the sign of the value.
+    /// What the last sweep left to be added to each node's cotangent: this number times the sign of the value.
     pub signs: Vec<T>,
-    /// The values of entries, of cotangents for the most part, that it needed.
+    /// The values of entries, of cotangents for the most part, that the last sweep needed.
     pub values_of_entries: Pool<EntryValues<T>>,
-    /// Memory for a sweep.
+    /// How the contributions to the inputs of one node are made: memory that a sweep uses again for each node.
     pub plans: Vec<Plan>,
     /// Where values are zero.
     pub zeros: Zeros<T>,
@@ -63,8 +64,8 @@ impl<T> Record<T> {
         &self.nodes[..self.recorded]
     }
 
-    /// How many elements of the values' and of the cotangents' memory this recording has taken outside of segments, and the
-    /// last segment, or all, `within` them.
+    /// How many elements this recording has taken: of the values' memory, then of the cotangents', each outside of segments
+    /// and inside. If one is named, only what that segment has taken `within` the segments' memory is counted.
     pub fn taken(&self, within: Option<u32>) -> [[usize; 2]; 2] {
         let mut taken = [[0; 2]; 2];
         for node in self.nodes() {

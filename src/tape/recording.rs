@@ -199,6 +199,7 @@ impl<'r, T: Real> Recording<'r, T> {
         })
     }
 
+    /// A copy of a value that no op computes.
     #[track_caller]
     fn leaf(self, kind: Kind, shape: &Shape, value: &[T], at: &'static Location<'static>) -> Var<'r, T> {
         let record = &mut *self.tape.record.borrow_mut();
@@ -239,6 +240,7 @@ impl<'r, T: Real> Recording<'r, T> {
         self.sweep("vjp", &roots, grads, Accum::Replace);
     }
 
+    /// Carries the cotangents of some roots back to parameters and inputs. A panic, if that cannot be done, names the method.
     #[track_caller]
     pub(crate) fn sweep(self, method: &str, roots: &[(NodeId, &[T])], grads: &mut Grads<T>, accum: Accum) {
         let record = &mut *self.tape.record.borrow_mut();
@@ -288,6 +290,7 @@ impl<'r, T: Real> Recording<'r, T> {
         op.indices(&shapes)
     }
 
+    /// Runs an op whose indices, if it takes any, have been looked at, and records it as of the line `at`.
     #[inline(never)]
     #[track_caller]
     pub(crate) fn run(self, op: &Op, inputs: &[Var<'r, T>], at: &'static Location<'static>) -> Var<'r, T> {

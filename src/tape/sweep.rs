@@ -17,10 +17,12 @@ pub(super) struct Sweep<'a, T> {
     pub values: Values<'a, T>,
     pub zeros: &'a Zeros<T>,
     pub cotangents: &'a mut [T],
-    /// Those of the segment at hand.
+    /// Cotangents of nodes of the segment at hand.
     pub segment: &'a mut [T],
     pub gradients: &'a mut [T],
+    /// What has flowed to each node's cotangent.
     pub flows: &'a mut [Flow],
+    /// What is left to be added to each node's cotangent: this number times the sign of the value.
     pub signs: &'a mut [T],
     pub values_of_entries: &'a mut Pool<EntryValues<T>>,
     /// How the inputs of the node at hand are contributed to; none if no entries have been found.
@@ -46,6 +48,7 @@ impl<'a, T: Real> Sweep<'a, T> {
     }
 
     /// A sweep over what the record has at hand, and the tape's watch.
+    #[inline]
     pub fn over(
         record: &'a mut Record<T>,
         params: &'a [T],

@@ -1,5 +1,7 @@
 //! Nodes as ops see them: views of their values, made anew for each op that runs.
 
+use std::ops::Range;
+
 use smallvec::SmallVec;
 
 use super::memory::Memory;
@@ -15,19 +17,25 @@ pub(crate) const MOST_LISTED: usize = 64;
 pub(crate) struct Values<'a, T> {
     pub arena: &'a [T],
     pub params: &'a [T],
-    /// Those of the segment at hand.
+    /// Values of nodes of the segment at hand.
     pub segment: &'a [T],
 }
 
 impl<'a, T: Element> Values<'a, T> {
-    /// A node's elements.
+    /// The memory that a node's value is in, and where in it.
     #[inline(always)]
-    pub fn elements(self, node: &Node) -> &'a [T] {
-        let (memory, range) = match &node.value {
+    fn memory(self, node: &Node) -> (&'a [T], &Range<usize>) {
+        match &node.value {
             Memory::Arena(range) => (self.arena, range),
             Memory::Params(range) => (self.params, range),
             Memory::Segment(range) => (self.segment, range),
-        };
+        }
+    }
+
+    /// A node's elements.
+    #[inline(always)]
+    pub fn elements(self, node: &Node) -> &'a [T] {
+        let (memory, range) = self.memory(node);
         &memory[range.clone()]
     }
 
@@ -43,11 +51,7 @@ impl<'a, T: Element> Values<'a, T> {
     pub fn view_with_kept(self, node: &'a Node) -> View<'a, T> {
         let mut view = self.view(node);
         if node.room.kept > 0 {
-            let (memory, range) = match &node.value {
-                Memory::Arena(range) => (self.arena, range),
-                Memory::Params(range) => (self.params, range),
-                Memory::Segment(range) => (self.segment, range),
-            };
+            let (memory, range) = self.memory(node);
             view.data = &memory[range.start..range.end + node.room.kept];
         }
         view
@@ -84,7 +88,8 @@ impl<'a, T: Element> Values<'a, T> {
     /// The values of the first and the last input of a node on numbers.
     #[inline(always)]
     pub fn numbers(self, nodes: &[Node], node: &Node) -> [T; 2] {
-        let (first, last) = (node.inputs[0], node.inputs[node.inputs.len() - 1]);
+        let inputs: &[NodeId] = &node.inputs;
+        let (first, last) = (inputs[0], inputs[inputs.len() - 1]);
         [self.view_of(nodes, first).data[0], self.view_of(nodes, last).data[0]]
     }
 }

@@ -169,9 +169,10 @@ impl<'r, T: Real> Var<'r, T> {
         self.recording.check_obligations(std::iter::once(self.id));
     }
 
-    /// As [`backward`](Var::backward), in a recording that holds several losses, of which each has its own parameters to teach:
-    /// what was built to be part of the loss, a penalty, must be part of one of `losses`. They are all that the recording
-    /// holds, this one among them. Overwrites `grads` by the gradients of this loss alone.
+    /// The gradients of this loss, as [`backward`](Var::backward) gives them, in a recording that holds several losses, of
+    /// which each has its own parameters to teach: what was built to be part of the loss, a penalty, must be part of one of
+    /// `losses`. They are all that the recording holds, this one among them. Overwrites `grads` by the gradients of this loss
+    /// alone.
     ///
     /// # Panics
     /// As `backward`, or if a loss is of another recording.
@@ -204,7 +205,8 @@ impl<'r, T: Real> Var<'r, T> {
         self.recording.check_obligations(others.chain([self.id]));
     }
 
-    /// As [`backward`](Var::backward), but adds to `grads`: for a batch that is fed in parts.
+    /// Adds the gradients of this scalar to `grads`, which [`backward`](Var::backward) overwrites: for a batch that is fed in
+    /// parts.
     ///
     /// # Panics
     /// As `backward`.
@@ -360,6 +362,7 @@ impl<'r, T: Real> Var<'r, T> {
         self
     }
 
+    /// Runs an op that takes no indices on some values, and records it as of the caller's line.
     #[track_caller]
     #[inline]
     pub(crate) fn apply(self, op: impl Into<Op>, inputs: &[Var<'r, T>]) -> Self {
@@ -372,6 +375,7 @@ impl<'r, T: Real> Var<'r, T> {
         Axes::listed(method, axes, &self.shape())
     }
 
+    /// Whether its elements stand in memory in row-major order, without gaps.
     pub(crate) fn is_contiguous(self) -> bool {
         self.recording.tape.record.borrow().nodes()[self.id.index()].strides.is_none()
     }

@@ -14,6 +14,7 @@ use crate::matrix::Support;
 use crate::tensor::ViewMut;
 use crate::tensor::shape::row_major;
 
+/// What a tape was asked to look at.
 #[derive(Default)]
 pub(crate) struct Watch {
     pub profile: Option<Profile>,
@@ -132,12 +133,12 @@ impl Watch {
             return None;
         }
         let found = data.iter().position(|x| !x.to_f64().is_finite())?;
-        let place = support.map_or(found, |support| {
+        let position = support.map_or(found, |support| {
             let (row, column) = support.positions().nth(found).expect("an entry");
             row * support.cols() + column
         });
         let index: Vec<usize> =
-            row_major(shape).iter().zip(shape).map(|(stride, size)| place / stride % size).collect();
+            row_major(shape).iter().zip(shape).map(|(stride, size)| position / stride % size).collect();
         Some(format!("is {} at {index:?} of {shape:?}", data[found]))
     }
 }

@@ -1,9 +1,9 @@
 //! What a recording knows of zeros: which values' entries have been found, and where cotangents need entries only.
 //!
 //! A matrix product asks for the entries of its first operand when it is recorded. They are looked for if the operand
-//! is of a kind that tends to have zeros, a sample of its rows has many, and the [rule](crate::kernels::cost::finding_pays) says that
-//! the product gains. What was found is remembered for as long as the recording lasts, so that all later ops use
-//! it too.
+//! is of a kind that tends to have zeros, a sample of its rows has many, and the [rule](crate::kernels::cost::finding_pays)
+//! says that the product gains. What was found is remembered for as long as the recording lasts, so that all later ops use it
+//! too.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -55,11 +55,12 @@ pub(crate) struct KnownZeros {
     estimate: Option<f32>,
     /// Its entries, if they have been found: the number of the support, and of the values.
     entries: Option<(u32, u32)>,
-    /// The node that they were found for. One before it, if it is computed again, does not know of them, as at first.
+    /// The product that the entries were found for. A node before it that is computed again, since its segment is, is not told
+    /// of them: it was not the first time.
     found_for: u32,
     /// Whether the whole gradient was asked for.
     pub kept: bool,
-    /// The part of it that was computed, if it was screened.
+    /// The part of its elements that were computed, if it was screened.
     screened: Option<f32>,
     /// Whether it has not been computed, and will be when it is read.
     pub waits: bool,
@@ -113,6 +114,7 @@ impl fmt::Display for Skipping {
     }
 }
 
+/// What a recording knows of zeros: of each node, and the entries that were found.
 #[derive(Debug, Default)]
 pub(crate) struct Zeros<T> {
     pub when: SkipZeros,
@@ -120,7 +122,7 @@ pub(crate) struct Zeros<T> {
     pub keeps: bool,
     /// One for each node of this recording or, if that was longer, the last one.
     nodes: Vec<KnownZeros>,
-    /// Whether anything is known of any.
+    /// Whether anything is known of any node.
     any_known: bool,
     pub supports: Pool<Support>,
     values: Pool<EntryValues<T>>,
@@ -144,7 +146,7 @@ impl<T: Products> Zeros<T> {
         !self.supports.is_empty()
     }
 
-    /// A node was recorded that the last recording may not have had.
+    /// Makes room for what will be known of a new node.
     pub fn enter(&mut self, id: NodeId) {
         if id.index() == self.nodes.len() {
             self.nodes.push(KnownZeros::default());
@@ -170,7 +172,7 @@ impl<T: Products> Zeros<T> {
         self.keeps = true;
     }
 
-    /// A node was screened, and this part of it computed.
+    /// Notes that a node was screened, and which part of its elements was computed.
     pub fn screened(&mut self, id: NodeId, computed: f32) {
         self.learn(id).screened = Some(computed);
     }
@@ -288,8 +290,8 @@ impl<T: Products> Zeros<T> {
         }
     }
 
-    /// A node is about to be computed: if it is a product, looks for the entries of its first input. Says whether it is a
-    /// product that may be screened, having found none.
+    /// What is to be done before a node is computed: if it is a product, looks for the entries of its first input. Says whether
+    /// it is a product that may be screened, having found none.
     pub fn before(&mut self, nodes: &[Node], id: NodeId, values: Values<T>) -> bool {
         let node = &nodes[id.index()];
         let Some(size) = node.product.filter(|&size| self.looks(size)) else { return false };
@@ -338,7 +340,7 @@ impl<T: Products> Zeros<T> {
         Some(found)
     }
 
-    /// Finds the entries of a matrix, if there are few enough.
+    /// Finds the entries of a matrix, if they are few enough to gain; gives the numbers of the support and of its values.
     fn find(&mut self, x: &[T], id: NodeId, size: [usize; 3]) -> Option<(u32, u32)> {
         let cols = size[1];
         if u32::try_from(x.len()).is_err() {
@@ -351,14 +353,14 @@ impl<T: Products> Zeros<T> {
                 return None;
             }
         }
-        let (number, pack) = (self.supports.take(), self.values.take());
-        let EntryValues { support, values, by_row } = &mut self.values.all[pack];
-        *support = number;
-        support::find(x, cols, &mut self.supports.all[number], values, by_row);
-        Some((number as u32, pack as u32))
+        let (of_support, of_values) = (self.supports.take(), self.values.take());
+        let EntryValues { support, values, by_row } = &mut self.values.all[of_values];
+        *support = of_support;
+        support::find(x, cols, &mut self.supports.all[of_support], values, by_row);
+        Some((of_support as u32, of_values as u32))
     }
 
-    /// The number of the values of a node that is zero off a support that is known.
+    /// Picks the values of a node at the entries of a support outside of which it is zero; gives their number.
     fn derive(&mut self, x: &[T], support: u32) -> u32 {
         let number = self.values.take();
         let (values, found) = (&mut self.values.all[number], &self.supports.all[support as usize]);

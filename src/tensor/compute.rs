@@ -170,7 +170,7 @@ impl<T: Element> Tensor<T> {
         self.deviation_over("std_axes", Axes::listed("std_axes", axes, &self.shape), correction)
     }
 
-    /// At which index along an axis the largest element stands, for every place of the other axes in row-major order: of
+    /// At which index along an axis the largest element stands, for every index of the other axes in row-major order: of
     /// scores of shape [samples, classes], `argmax(1)` is the class of each sample. The first of equal ones; the first NaN if
     /// there is one.
     ///
@@ -191,8 +191,8 @@ impl<T: Element> Tensor<T> {
         };
         assert!(along > 0, "argmax: no elements along axis {axis} of a tensor of shape {}", self.shape);
         let [before, _, after] = around(&self.shape, axis);
-        let of = |place: usize| {
-            let at = |i: usize| self.data[(place / after * along + i) * after + place % after];
+        let of = |other: usize| {
+            let at = |i: usize| self.data[(other / after * along + i) * after + other % after];
             let better = |best: usize, i: usize| !at(best).is_nan() && (at(i) > at(best) || at(i).is_nan());
             (1..along).fold(0, |best, i| if better(best, i) { i } else { best })
         };
@@ -228,8 +228,7 @@ impl<T: Element> Tensor<T> {
     fn summed_over(&self, axes: Axes) -> Self {
         let shape = axes.drop(&self.shape);
         let mut data = vec![T::ZERO; shape.elements()];
-        let kept = axes.keep(&self.shape);
-        let to = broadcast_strides(&kept, &row_major(&kept), &self.shape);
+        let to = axes.reduced_strides(&self.shape);
         let x = Strided { data: &self.data, strides: &row_major(&self.shape) };
         kernels::sum_strided(&self.shape, [x], &mut data, &to, Accum::Replace, &kernels::copy);
         Tensor { data, shape }

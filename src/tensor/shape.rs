@@ -23,7 +23,7 @@ use crate::matrix::size;
 /// assert_eq!(shape, [2, 3]);
 /// assert_eq!(shape, Shape::from(vec![2, 3]));
 /// ```
-#[derive(Clone, PartialEq, Eq, Hash, Default)]
+#[derive(PartialEq, Eq, Hash, Default)]
 pub struct Shape(SmallVec<[usize; INLINE]>);
 
 /// The most axes that a tensor may have: [`Axes`] has a bit for each.
@@ -62,10 +62,11 @@ impl Shape {
             .ok_or_else(|| ShapeError::new(format!("shape {self} has more elements than memory can hold")))
     }
 
-    /// Whether this is a shape: as `==`, but inlined, since shapes are short and compared at every turn.
+    /// Whether the sizes are these: `==`, but inlined, since shapes are short and compared at every turn.
     #[inline]
     pub(crate) fn is(&self, other: &[usize]) -> bool {
-        self.rank() == other.len() && self.iter().zip(other).all(|(a, b)| a == b)
+        let own: &[usize] = self;
+        own.len() == other.len() && (0..own.len()).all(|axis| own[axis] == other[axis])
     }
 
     /// The shape that both operands stretch to, by NumPy's rule: axes are matched from the last; sizes must be equal
@@ -115,7 +116,7 @@ impl Shape {
 pub struct Axes(u32);
 
 impl Axes {
-    /// These axes.
+    /// The set of these axes.
     ///
     /// # Panics
     /// If one is 32 or more.
@@ -127,7 +128,8 @@ impl Axes {
         Axes(axes.iter().fold(0, |set, axis| set | 1 << axis))
     }
 
-    /// Those of a list, of a tensor of this shape, checked in the name of a method.
+    /// The set of the axes in a list, each of which must be an axis of this shape and stand there once. A panic names the
+    /// method.
     #[track_caller]
     pub(crate) fn listed(method: &str, axes: impl AxisList, shape: &Shape) -> Self {
         let axes = axes.axes(shape.rank());
@@ -202,7 +204,14 @@ impl Axes {
         shape.iter().enumerate().map(|(axis, &size)| if self.contains(axis) { 1 } else { size }).collect()
     }
 
-    /// All axes of a tensor of this rank, these last.
+    /// Strides by which one walks a tensor of this shape without these axes, row-major, along with the whole one: where an
+    /// element of the whole is added in a sum over these axes. They are 0 along these axes.
+    pub(crate) fn reduced_strides(self, shape: &[usize]) -> Strides {
+        let kept = self.keep(shape);
+        broadcast_strides(&kept, &row_major(&kept), shape)
+    }
+
+    /// All axes of a tensor of this rank in a new order: those of the set come last.
     pub(crate) fn inside(self, rank: usize) -> Strides {
         let (inside, outside): (Strides, Strides) = (0..rank).partition(|&axis| self.contains(axis));
         outside.into_iter().chain(inside).collect()
@@ -249,8 +258,19 @@ pub(crate) fn with_size(shape: &[usize], axis: usize, size: usize) -> Shape {
 /// Strides that make a tensor of `shape` look like one of shape `to`: 0 along every stretched axis.
 pub(crate) fn broadcast_strides(shape: &[usize], strides: &[usize], to: &[usize]) -> Strides {
     let missing = to.len() - shape.len();
-    let own = shape.iter().zip(strides).map(|(&size, &stride)| if size == 1 { 0 } else { stride });
-    std::iter::repeat_n(0, missing).chain(own).collect()
+    let mut own = Strides::from_elem(0, to.len());
+    for axis in (0..shape.len()).filter(|&axis| shape[axis] != 1) {
+        own[missing + axis] = strides[axis];
+    }
+    own
+}
+
+/// A copy of the sizes at once: a list clones its elements one by one.
+impl Clone for Shape {
+    #[inline]
+    fn clone(&self) -> Self {
+        Shape(SmallVec::from_slice(&self.0))
+    }
 }
 
 impl Deref for Shape {
@@ -307,7 +327,11 @@ compare!((const N: usize) [usize; N], (const N: usize) &[usize; N], () [usize], 
 
 impl FromIterator<usize> for Shape {
     fn from_iter<I: IntoIterator<Item = usize>>(sizes: I) -> Self {
-        Shape(sizes.into_iter().collect())
+        let mut shape = SmallVec::new();
+        for size in sizes {
+            shape.push(size);
+        }
+        Shape(shape)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::shape::{Strides, broadcast_strides, row_major};
 use super::{Shape, room};
 use crate::element::Element;
-use crate::kernels::{add_signs, for_each_offset};
+use crate::kernels::{Strided, add_signs, for_each_offset};
 use crate::matrix::{Sparse, Support};
 
 /// A tensor as an op sees it: a shape, elements that stand somewhere else, and how to walk them.
@@ -24,7 +24,7 @@ impl<'a, T> View<'a, T> {
         View { data, shape, strides: None, sparse: None }
     }
 
-    /// Its entries, as if they were all; itself if none have been found.
+    /// The values of its entries as a dense view; the view as it is if no entries have been found.
     pub(crate) fn entries(self) -> Self {
         match self.sparse {
             Some(sparse) => View::dense(sparse.values, self.shape),
@@ -60,12 +60,20 @@ impl<'a, T: Element> View<'a, T> {
 
     /// Distances between neighbours along each axis.
     pub(crate) fn strides(&self) -> Strides {
-        self.strides.map_or_else(|| row_major(self.shape), Strides::clone)
+        self.strides.map_or_else(|| row_major(self.shape), |strides| Strides::from_slice(strides))
     }
 
     /// Strides that make this look like a tensor of shape `to`.
     pub(crate) fn strides_to(&self, to: &[usize]) -> Strides {
         broadcast_strides(self.shape, &self.strides(), to)
+    }
+
+    /// Its elements, walked with these strides.
+    pub(crate) fn strided<'s>(&self, strides: &'s [usize]) -> Strided<'s, T>
+    where
+        'a: 's,
+    {
+        Strided { data: self.data, strides }
     }
 
     /// A copy of the elements in row-major order.
@@ -86,7 +94,7 @@ impl<'a, T: Element> View<'a, T> {
     }
 }
 
-/// The place an op writes to: always row-major without gaps.
+/// The memory that an op writes to: always row-major without gaps.
 #[derive(Debug)]
 pub struct ViewMut<'a, T> {
     /// The elements.
@@ -103,7 +111,7 @@ impl<'a, T> ViewMut<'a, T> {
 
 /// The cotangent of an output y, which a vjp reads, and may first turn back in place: `data + signs · sign(y)`.
 pub struct Cotangent<'a, T> {
-    /// The elements, or only the entries; y is given at the same places.
+    /// The elements, or the values of the entries alone; y is then given at the same entries.
     pub(crate) data: &'a mut [T],
     pub(crate) shape: &'a Shape,
     /// Where the entries are, if those are all that is given.
@@ -114,9 +122,9 @@ pub struct Cotangent<'a, T> {
 }
 
 impl<T: Element> Cotangent<'_, T> {
-    /// Calls `f` with the whole of it, for an output with the value `y`.
+    /// Adds what is left to be added, for an output with the value `y`, and calls `f` with the result.
     #[inline]
-    pub(crate) fn read<R>(self, y: View<T>, f: impl FnOnce(View<T>) -> R) -> R {
+    pub(crate) fn read<R>(&mut self, y: View<T>, f: impl FnOnce(View<T>) -> R) -> R {
         if !self.signs.adds_nothing() {
             add_signs(y.data, self.data, std::mem::replace(self.signs, T::ZERO));
         }

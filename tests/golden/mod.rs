@@ -1,6 +1,7 @@
 //! Fixtures from an independent engine; `README.md` in this folder says what made them and how they are compared.
 
 mod args;
+pub mod arrays;
 mod images;
 mod layers;
 mod nets;
@@ -12,8 +13,9 @@ use std::collections::HashMap;
 use std::fs;
 
 use quietgrad::{Shape, Tensor};
-use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
+
+use arrays::{Stored, stored, words};
 
 /// A file of named arrays, and its manifest.
 pub struct Fixture {
@@ -28,29 +30,24 @@ pub enum Array {
 
 impl Fixture {
     fn read(name: &str) -> Self {
-        let path = format!("{}/tests/golden/{name}", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/golden/{name}", env!("CARGO_MANIFEST_DIR"));
         let manifest = fs::read(format!("{path}.json")).expect("a manifest");
         let bytes = fs::read(format!("{path}.safetensors")).expect("a file of arrays");
-        let arrays = SafeTensors::deserialize(&bytes).expect("safetensors");
-        let array = |name: &str| {
-            let view = arrays.tensor(name).expect("a name of the file's own list");
-            let (shape, data) = (Shape::from(view.shape()), view.data());
-            match view.dtype() {
-                Dtype::F64 => {
-                    let data = words(data).map(f64::from_le_bytes).collect();
+        let array = |stored: Stored| {
+            let (shape, bytes) = (Shape::from(&stored.shape[..]), stored.bytes);
+            let array = match &stored.kind[..] {
+                "F64" => {
+                    let data = words(bytes).map(f64::from_le_bytes).collect();
                     Array::Real(Tensor::new(shape, data).expect("as many elements as the shape says"))
                 }
-                Dtype::I64 => {
-                    Array::Index(shape, words(data).map(|b| i64::from_le_bytes(b) as usize).collect())
-                }
-                Dtype::I32 => {
-                    Array::Index(shape, words(data).map(|b| i32::from_le_bytes(b) as usize).collect())
-                }
-                other => panic!("{name} is of type {other}, which no fixture has"),
-            }
+                "I64" => Array::Index(shape, words(bytes).map(|b| i64::from_le_bytes(b) as usize).collect()),
+                "I32" => Array::Index(shape, words(bytes).map(|b| i32::from_le_bytes(b) as usize).collect()),
+                other => panic!("{} is of type {other}, which no fixture has", stored.name),
+            };
+            (stored.name, array)
         };
         Fixture {
-            arrays: arrays.names().into_iter().map(|name| (name.to_owned(), array(name))).collect(),
+            arrays: stored(&bytes).into_iter().map(array).collect(),
             manifest: serde_json::from_slice(&manifest).expect("JSON"),
         }
     }
@@ -65,10 +62,6 @@ impl Fixture {
             Array::Index(..) => panic!("{key} holds indices"),
         }
     }
-}
-
-fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
-    bytes.chunks_exact(N).map(|word| word.try_into().expect("N bytes"))
 }
 
 /// The largest |ours − theirs| / |theirs|; or, as an error, the first element that is further off than `tolerance`.

@@ -34,7 +34,7 @@ const TRANSCENDENTAL: &[&str] = &[
 ];
 
 /// Gradients far out, where the other engine takes y (1 − y) and 1 − y² for the slopes: each is off by the rounding of
-/// its y, at most 2⁻⁵² times the cotangent. (`tests/tails.rs` has exact slopes.)
+/// its y, at most 2⁻⁵² times the cotangent. (`tests/ops/tails.rs` has exact slopes.)
 const ROUNDED_TAILS: [&str; 2] = ["sigmoid/large/grad.0", "tanh/large/grad.0"];
 
 /// As `compare`, but for errors of a rounding of 1, times the cotangent.

@@ -1,4 +1,4 @@
-"""Values, slopes and second derivatives of every elementwise function at both ends, for tests/tails.rs.
+"""Values, slopes and second derivatives of every elementwise function at both ends, for tests/ops/tails.rs.
 
     pip install mpmath numpy && python tests/golden/tails.py
 
@@ -233,7 +233,7 @@ BINARY = {
     "kl_div_log": lambda z, t: exp(t) * (t - z),
 }
 
-# The parameters of the table's own lines come first; tests/tails.rs asks for each of them.
+# The parameters of the table's own lines come first; tests/ops/tails.rs asks for each of them.
 PARAMETERS = {
     "powf": [[2.5], [0.0], [1.0], [2.0], [3.0], [-1.0], [-2.0], [0.5], [-0.5], [0.1]],
     "scale": [[-1.5]],

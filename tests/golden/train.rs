@@ -187,7 +187,7 @@ fn circles_follow_the_recorded_runs() {
 
 /// The pixels of all digits, each standardized.
 fn digits(fixture: &Fixture) -> Tensor<f64> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/digits-images.idx3-ubyte");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/data/digits-images.idx3-ubyte");
     let idx = fs::read(path).expect("the images");
     let (mean, scale) = (fixture.tensor("digits/mean").data(), fixture.tensor("digits/scale").data());
     // After a header of four words: the kind of file, the number of images, and the two sizes of each.
@@ -256,7 +256,7 @@ impl CnnOfTwo {
 fn the_convolutional_net_follows_its_recorded_run() {
     let fixture = Fixture::read("train_cnn");
     let read = |kind: &str| {
-        let path = format!("{}/examples/data/digits-{kind}-ubyte", env!("CARGO_MANIFEST_DIR"));
+        let path = format!("{}/../examples/data/digits-{kind}-ubyte", env!("CARGO_MANIFEST_DIR"));
         fs::read(path).expect("the digits")
     };
     // After a header of four words, or of two.

@@ -90,7 +90,7 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
 /// `file function` for each public function with a parameter that is a size or a shape. Below `kernels` a function is public
 /// if its file is a public module, or if it is exported by name.
 pub fn functions_that_take_sizes() -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../src");
     let mut files = Vec::new();
     for folder in ["kernels", "matrix", "tensor", "ops", "nn"] {
         rust_files(&root.join(folder), &mut files);

@@ -37,7 +37,7 @@ thread_local! {
     static BUFFERS: Kept<3> = const { kept() };
 }
 
-/// A convolution's operands: which of them is written depends on the product.
+/// A convolution's operands, shaped as [`ConvSize`] says: which of them is written depends on the product.
 pub(in crate::kernels) struct Operands<'a, T> {
     size: &'a ConvSize,
     image: Shared<T>,
@@ -89,7 +89,7 @@ fn read<T>(x: &[T]) -> Shared<T> {
     Shared(x.as_ptr().cast_mut())
 }
 
-/// See [`Products::conv`](crate::matrix::Products::conv).
+/// `y = finish(w * x)`: [`Products::conv`](crate::matrix::Products::conv), with the operands checked.
 pub(in crate::kernels) fn forward<T: ConvFloat>(
     size: &ConvSize,
     x: &[T],
@@ -108,7 +108,7 @@ pub(in crate::kernels) fn forward<T: ConvFloat>(
     unsafe { T::forward(&Operands { size, image, weights, map, bias, relu, add: accum == Accum::Add }) }
 }
 
-/// See [`Products::conv_transpose`](crate::matrix::Products::conv_transpose).
+/// `x (=, +=) wᵀ * y + bias`: [`Products::conv_transpose`](crate::matrix::Products::conv_transpose), with the operands checked.
 pub(in crate::kernels) fn transpose<T: ConvFloat>(
     size: &ConvSize,
     w: &[T],
@@ -133,7 +133,7 @@ pub(in crate::kernels) fn transpose<T: ConvFloat>(
     unsafe { T::transpose(&Operands { size, image, weights, map, bias, relu: false, add }) }
 }
 
-/// See [`Products::conv_weights`](crate::matrix::Products::conv_weights).
+/// `gw (=, +=) gy * x`: [`Products::conv_weights`](crate::matrix::Products::conv_weights), with the operands checked.
 pub(in crate::kernels) fn weights<T: ConvFloat>(
     size: &ConvSize,
     x: &[T],

@@ -20,7 +20,7 @@ use super::cache::{L1, L3, l2};
 use super::pack::{packed_len, with_buffers};
 use crate::element::Element;
 use crate::kernels::isa::Isa;
-use crate::kernels::micro::{self, Block, Finish, MAX_LANES, Microkernel, Product, THIN};
+use crate::kernels::micro::{self, Block, Finish, GROUP, Microkernel, Product, THIN};
 use crate::kernels::threads::{parallel, threads};
 use crate::matrix::size::product;
 
@@ -339,8 +339,11 @@ pub(in crate::kernels) unsafe fn macro_kernel<K: Microkernel>(
     pack_b: bool,
 ) {
     let [mr, nr] = if pack_a || pack_b { [K::MR, K::NR] } else { tile_shape::<K>(p) };
-    // The columns split evenly, unless packing has fixed the panels: a narrow tile keeps the units less busy.
-    let step = if pack_b { nr } else { even_step(p.n, nr) };
+    // The columns split evenly, unless packing has fixed the panels: a narrow tile keeps the units less busy. Tiles that are
+    // whole groups wide have copies for whole groups.
+    let even = even_step(p.n, nr);
+    let even = if nr.is_multiple_of(GROUP) { even.next_multiple_of(GROUP) } else { even };
+    let step = if pack_b { nr } else { even };
     let mut jr = 0; // loop 2: NR columns, whose panel of b stays in L1
     while jr < p.n {
         let cols = step.min(p.n - jr);
@@ -360,7 +363,7 @@ pub(in crate::kernels) unsafe fn macro_kernel<K: Microkernel>(
                     ..*p
                 };
                 if p.c_row != 1 && rows > 1 {
-                    scattered::<K>(&tile);
+                    micro::scattered::<K>(&tile);
                 } else if pack_a && pack_b {
                     K::packed(&tile);
                 } else {
@@ -377,24 +380,4 @@ pub(in crate::kernels) unsafe fn macro_kernel<K: Microkernel>(
 #[inline(always)]
 fn even_step(len: usize, most: usize) -> usize {
     if len <= most { len } else { len.div_ceil(len.div_ceil(most)) }
-}
-
-/// Runs a tile of a `c` without contiguous columns: through a tile on the stack.
-#[cold]
-unsafe fn scattered<K: Microkernel>(tile: &Product<K::Element>) {
-    const MOST: usize = 24 * MAX_LANES;
-    const {
-        assert!(K::MR * K::NR <= MOST && K::FLAT[0] * K::FLAT[1] <= MOST && K::TALL[0] * K::TALL[1] <= MOST);
-    }
-    let mut ab = [K::Element::ZERO; MOST];
-    let Product { m, n, c, c_row, c_col, finish, .. } = *tile;
-    // SAFETY: the tile is the caller's, and the array holds any tile.
-    unsafe {
-        K::direct(&Product { c: ab.as_mut_ptr(), c_row: 1, c_col: m, finish: Finish::REPLACE, ..*tile });
-        for j in 0..n {
-            for i in 0..m {
-                micro::store_one(c.add(i * c_row + j * c_col), ab[i + j * m], finish.below(i));
-            }
-        }
-    }
 }

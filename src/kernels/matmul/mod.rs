@@ -28,8 +28,8 @@ pub(in crate::kernels) fn gemm<T: Float>(
     }
 }
 
-/// `c = a b`, `count` times: a is [m, k], b [k, n], c [m, n], and `steps` are the distances from one a, b and c to the next. See
-/// [`Products::gemm_batch`](crate::matrix::Products::gemm_batch).
+/// `c = a b`, `count` times: a is [m, k], b [k, n], c [m, n], and `steps` are the distances from one a, b and c to the next.
+/// See [`Products::gemm_batch`](crate::matrix::Products::gemm_batch).
 pub(in crate::kernels) fn gemm_batch<T: Float>(
     count: usize,
     size: [usize; 3],

@@ -3,6 +3,14 @@
 //! A block becomes panels, MR rows (of `a`) or NR columns (of `b`) wide; in a panel the numbers of one k step
 //! are side by side. The micro-kernel then walks through memory in a straight line, whatever the strides of
 //! the operand were, touching few pages, and no two of its streams compete for the same cache set.
+//!
+//! For example, a block of a of three rows and k = 2, in panels of MR = 2 rows:
+//!
+//! ```text
+//! 1 2    first panel   1 3 2 4
+//! 3 4    second panel  5 . 6 .    beside the last row stands anything
+//! 5 6
+//! ```
 
 use std::cell::Cell;
 use std::thread::LocalKey;
@@ -81,7 +89,7 @@ pub(in crate::kernels) fn with_kept<const N: usize, R>(
 /// Hands `f` room for `len` elements, not initialized, that outlives the buffers of [`with_buffers`].
 pub(in crate::kernels) fn with_scratch<T, R>(len: usize, f: impl FnOnce(*mut T) -> R) -> R {
     const { assert!(align_of::<T>() <= align_of::<Line>()) };
-    // Taken, not borrowed, as above.
+    // Taken, not borrowed, as in `with_kept`.
     let mut scratch = SCRATCH.take();
     reserve(&mut scratch, lines::<T>(len));
     let result = f(scratch.as_mut_ptr().cast());

@@ -35,7 +35,7 @@ unsafe fn vjp<K: Microkernel>(layer: &ThinLayer<K::Element>) {
     unsafe { K::thin_vjp(layer) }
 }
 
-/// See [`Products::relu_layer_vjp`](crate::matrix::Products::relu_layer_vjp).
+/// `gw (=, +=) xᵀ g`, `gb (=, +=) Σ g`: [`Products::relu_layer_vjp`](crate::matrix::Products::relu_layer_vjp).
 pub(in crate::kernels) fn relu_layer_vjp<T: ThinFloat>(
     layer: ReluLayer<T>,
     (gw, gw_accum): (&mut [T], Accum),

@@ -22,6 +22,7 @@ impl Vector for __m256 {
     type Element = f32;
     type Head = Head;
     const LANES: usize = 8;
+    const MASKS: bool = true;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -128,6 +129,7 @@ impl Vector for __m256d {
     type Element = f64;
     type Head = Head;
     const LANES: usize = 4;
+    const MASKS: bool = true;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -214,24 +216,26 @@ microkernel!(
     F32: std::arch::x86_64::__m256, features "avx2,fma,bmi1,popcnt",
     tile [2, 6], flat [1, 12], tall [4, 3],
     direct [
-        1: [1 2 3 4 5 6 7 8 9 10 11 12],
-        2: [1 2 3 4 5 6],
-        3: [1 2 3],
-        4: [1 2 3]
+        1: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+        2: [1, 2, 3, 4, 5, 6],
+        3: [1, 2, 3],
+        4: [1, 2, 3]
     ],
-    packed [1: [1 2 3 4 5 6], 2: [1 2 3 4 5 6]]
+    packed [1: [4, 6], 2: [2, 4, 6]],
+    panels [8, 7, 6, 5, 4, 3, 2, 1]
 );
 microkernel!(
     /// 8 x 6 `f64`.
     F64: std::arch::x86_64::__m256d, features "avx2,fma,bmi1,popcnt",
     tile [2, 6], flat [1, 12], tall [4, 3],
     direct [
-        1: [1 2 3 4 5 6 7 8 9 10 11 12],
-        2: [1 2 3 4 5 6],
-        3: [1 2 3],
-        4: [1 2 3]
+        1: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+        2: [1, 2, 3, 4, 5, 6],
+        3: [1, 2, 3],
+        4: [1, 2, 3]
     ],
-    packed [1: [1 2 3 4 5 6], 2: [1 2 3 4 5 6]]
+    packed [1: [4, 6], 2: [2, 4, 6]],
+    panels [8, 7, 6, 5, 4, 3, 2, 1]
 );
 
 impl Quads for __m256 {

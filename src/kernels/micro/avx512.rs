@@ -13,6 +13,7 @@ impl Vector for __m512 {
     type Element = f32;
     type Head = __mmask16;
     const LANES: usize = 16;
+    const MASKS: bool = true;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -104,6 +105,7 @@ impl Vector for __m512d {
     type Element = f64;
     type Head = __mmask8;
     const LANES: usize = 8;
+    const MASKS: bool = true;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -187,24 +189,26 @@ microkernel!(
     F32: std::arch::x86_64::__m512, features "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,bmi1,popcnt",
     tile [2, 12], flat [1, 24], tall [4, 6],
     direct [
-        1: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24],
-        2: [1 2 3 4 5 6 7 8 9 10 11 12],
-        3: [1 2 3 4 5 6],
-        4: [1 2 3 4 5 6]
+        1: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24],
+        2: [1, 2, 3, 4, 5, 6, 8, 10, 12],
+        3: [1, 2, 3, 4, 6],
+        4: [1, 2, 3, 4, 6]
     ],
-    packed [1: [1 2 3 4 5 6 7 8 9 10 11 12], 2: [1 2 3 4 5 6 7 8 9 10 11 12]]
+    packed [1: [4, 8, 12], 2: [4, 8, 12]],
+    panels [8, 7, 6, 5, 4, 3, 2, 1]
 );
 microkernel!(
     /// 16 x 12 `f64`.
     F64: std::arch::x86_64::__m512d, features "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,bmi1,popcnt",
     tile [2, 12], flat [1, 24], tall [4, 6],
     direct [
-        1: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24],
-        2: [1 2 3 4 5 6 7 8 9 10 11 12],
-        3: [1 2 3 4 5 6],
-        4: [1 2 3 4 5 6]
+        1: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24],
+        2: [1, 2, 3, 4, 5, 6, 8, 10, 12],
+        3: [1, 2, 3, 4, 6],
+        4: [1, 2, 3, 4, 6]
     ],
-    packed [1: [1 2 3 4 5 6 7 8 9 10 11 12], 2: [1 2 3 4 5 6 7 8 9 10 11 12]]
+    packed [1: [4, 8, 12], 2: [4, 8, 12]],
+    panels [8, 7, 6, 5, 4, 3, 2, 1]
 );
 
 impl Quads for __m512 {

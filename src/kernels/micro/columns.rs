@@ -22,10 +22,10 @@ pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, cons
             let mut e = end;
             end = *p.starts.add(unit + 1) as usize;
             if DOT {
-                prefetch::<V, VECS>(p.b.wrapping_add((unit + PREFETCH_UNITS).wrapping_mul(p.b_row)));
+                prefetch::<V>(p.b.wrapping_add((unit + PREFETCH_UNITS).wrapping_mul(p.b_row)), VECS);
             }
             if SUM {
-                prefetch::<V, VECS>(p.c.wrapping_add((unit + PREFETCH_UNITS).wrapping_mul(p.c_row)));
+                prefetch::<V>(p.c.wrapping_add((unit + PREFETCH_UNITS).wrapping_mul(p.c_row)), VECS);
             }
             let mut sums = [V::zero(); VECS];
             if DOT {
@@ -33,10 +33,9 @@ pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, cons
                 let mut b = p.b.add(unit * p.b_row);
                 if !whole {
                     // Zeros after the last column, as in g.
-                    for v in 0..VECS - 1 {
-                        row[v] = V::load(b.add(v * V::LANES));
+                    for v in 0..VECS {
+                        row[v] = load(b.add(v * V::LANES), v + 1 < VECS, head);
                     }
-                    row[VECS - 1] = V::load_head(b.add((VECS - 1) * V::LANES), head);
                     b = row.as_ptr().cast();
                 }
                 while e < end {
@@ -51,10 +50,10 @@ pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, cons
             } else {
                 while e < end {
                     if p.far {
-                        prefetch::<V, VECS>(row_ahead(p, e));
+                        prefetch::<V>(row_ahead(p, e), VECS);
                     }
                     let x = V::splat(*p.a.add(e));
-                    let g = p.g.add(*p.row_of.add(e) as usize * p.g_row);
+                    let g = row(p, e);
                     for v in 0..VECS {
                         sums[v] = V::load(g.add(v * V::LANES)).mul_add(x, sums[v]);
                     }
@@ -64,14 +63,11 @@ pub(super) unsafe fn columns<V: Vector, const VECS: usize, const SUM: bool, cons
             if SUM {
                 let c = p.c.add(unit * p.c_row);
                 if p.c_add {
-                    for v in 0..VECS - 1 {
-                        sums[v] = V::load(c.add(v * V::LANES)).add(sums[v]);
+                    for v in 0..VECS {
+                        sums[v] = load::<V>(c.add(v * V::LANES), whole || v + 1 < VECS, head).add(sums[v]);
                     }
-                    let from = c.add((VECS - 1) * V::LANES);
-                    let old = if whole { V::load(from) } else { V::load_head(from, head) };
-                    sums[VECS - 1] = old.add(sums[VECS - 1]);
                 }
-                store_row::<V, VECS>(&sums, c, whole, head);
+                store_row(&sums, c, whole, head);
             }
         }
         if DOT {
@@ -97,15 +93,14 @@ unsafe fn dots_of<V: Vector, const VECS: usize, const SUM: bool>(
 ) {
     // SAFETY: as in `columns`.
     unsafe {
-        let row = |e: usize| p.g.add(*p.row_of.add(e) as usize * p.g_row);
-        let splat = |e: usize| if SUM { V::splat(*p.a.add(e)) } else { V::zero() };
         let mut l = 0;
         while l + 2 <= count {
             if p.far {
-                prefetch::<V, VECS>(row_ahead(p, e + l));
-                prefetch::<V, VECS>(row_ahead(p, e + l + 1));
+                prefetch::<V>(row_ahead(p, e + l), VECS);
+                prefetch::<V>(row_ahead(p, e + l + 1), VECS);
             }
-            let (g, x) = ([row(e + l), row(e + l + 1)], [splat(e + l), splat(e + l + 1)]);
+            let g = [row(p, e + l), row(p, e + l + 1)];
+            let x = [value::<V, SUM>(p, e + l), value::<V, SUM>(p, e + l + 1)];
             let mut dot = [V::zero(); 2];
             for v in 0..VECS {
                 let b = V::load(b.add(v * V::LANES));
@@ -122,7 +117,7 @@ unsafe fn dots_of<V: Vector, const VECS: usize, const SUM: bool>(
             l += 2;
         }
         if l < count {
-            let (g, x) = (row(e + l), splat(e + l));
+            let (g, x) = (row(p, e + l), value::<V, SUM>(p, e + l));
             let mut dot = V::zero();
             for v in 0..VECS {
                 let g = V::load(g.add(v * V::LANES));
@@ -188,10 +183,23 @@ pub(super) unsafe fn turn<V: Vector>(
 /// How many units ahead `columns` prefetches b and c.
 const PREFETCH_UNITS: usize = 8;
 
+/// The row of g of an entry.
+#[inline(always)]
+unsafe fn row<T>(p: &Columns<T>, e: usize) -> *const T {
+    // SAFETY: the caller guarantees the entry.
+    unsafe { p.g.add(*p.row_of.add(e) as usize * p.g_row) }
+}
+
 /// The row of g of a later entry.
 #[inline(always)]
 unsafe fn row_ahead<T>(p: &Columns<T>, e: usize) -> *const T {
     // SAFETY: the caller guarantees the entries up to the last.
-    let row = unsafe { *p.row_of.add((e + PREFETCH_ENTRIES).min(p.last)) };
-    p.g.wrapping_add(row as usize * p.g_row)
+    unsafe { row(p, (e + PREFETCH_ENTRIES).min(p.last)) }
+}
+
+/// The value of an entry, if it is needed.
+#[inline(always)]
+unsafe fn value<V: Vector, const NEEDED: bool>(p: &Columns<V::Element>, e: usize) -> V {
+    // SAFETY: as in `row`.
+    unsafe { if NEEDED { V::splat(*p.a.add(e)) } else { V::zero() } }
 }

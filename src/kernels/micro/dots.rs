@@ -1,6 +1,6 @@
 //! Dot products of many rows with one vector, once for every instruction set.
 
-use super::tile::{self, store_one};
+use super::tile::{finish_column, store_one};
 use super::{MAX_LANES, Product, Vector};
 use crate::element::Element;
 
@@ -18,10 +18,7 @@ pub(super) unsafe fn dots<V: Vector>(p: &Product<V::Element>) {
             let mut strands = [V::zero(); MAX_LANES];
             strands_of::<V, MAX_LANES>(&mut strands, V::LANES, k, a.add(i * a_row), a_row, b);
             let one = Product { c: c.add(i), finish: finish.below(i), ..*p };
-            let head = V::head(V::LANES);
-            let mut sums = [[V::sums(&mut strands)]];
-            tile::finish::<V, 1, 1>(&mut sums, &one, head);
-            sums[0][0].store(one.c);
+            finish_column(&[V::sums(&mut strands)], &one, 0, true, V::head(V::LANES));
             i += V::LANES;
         }
         while i < rows {

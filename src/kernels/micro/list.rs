@@ -3,7 +3,8 @@
 use super::{Vector, prefetch};
 use crate::element::Element;
 
-/// Rows whose elements that are not zero are to be listed.
+/// Rows whose elements that are not zero are to be listed. For example, of the rows 0 5 0 and 7 0 8, from index 0 on: `starts`
+/// becomes 1 3, `index_of` 1 0 2, and `values` 5 7 8.
 pub(in crate::kernels) struct Listing<T, I> {
     /// Rows, and elements of a row.
     pub size: [usize; 2],
@@ -12,9 +13,9 @@ pub(in crate::kernels) struct Listing<T, I> {
     pub x_row: usize,
     /// The indices that are written to from the first on, and the end of those that may be.
     pub range: std::ops::Range<usize>,
-    /// `starts[i]` becomes the first place after row i.
+    /// `starts[i]` becomes the first index after those of row i.
     pub starts: *mut u32,
-    /// Of each place: where in its row the element is, and its value.
+    /// At each index: where in its row the element is, and its value.
     pub index_of: *mut I,
     pub values: *mut T,
 }
@@ -36,7 +37,7 @@ impl Index for u32 {
     }
 }
 
-/// Lists the rows one after the other; returns the first place after the last.
+/// Lists the rows one after the other; returns the first index after the last that was written.
 #[inline(always)]
 pub(super) unsafe fn list<V: Vector, I: Index>(p: &Listing<V::Element, I>) -> usize {
     let Listing { size: [rows, cols], x, x_row, ref range, starts, index_of, values } = *p;
@@ -49,7 +50,7 @@ pub(super) unsafe fn list<V: Vector, I: Index>(p: &Listing<V::Element, I>) -> us
             for j in (0..cols).step_by((64 / size_of::<V::Element>()).max(1)) {
                 prefetch(row.wrapping_add(PREFETCH_ROWS * x_row + j));
             }
-            // What follows the last place belongs to somebody else.
+            // What follows the end of the range belongs to another part.
             let by_vectors = if end - at >= cols + V::LANES { cols / V::LANES * V::LANES } else { 0 };
             for j in (0..by_vectors).step_by(V::LANES) {
                 let x = V::load(row.add(j));

@@ -36,7 +36,7 @@ pub(super) mod avx512;
 pub(super) mod neon;
 
 pub(super) use operands::{Block, Finish, Product, ThinLayer};
-pub(super) use tile::store_one;
+pub(super) use tile::{scattered, store_one};
 
 use crate::element::Element;
 
@@ -46,6 +46,9 @@ pub(super) const MAX_LANES: usize = 16;
 /// The most steps of k of a product that is computed a column of c at a time, and the most inputs of a relu layer that is
 /// pulled back in one pass.
 pub const THIN: usize = 4;
+
+/// Columns that share a pointer into b in the micro-kernel. Which columns a copy of it may leave out goes by groups of so many.
+pub(super) const GROUP: usize = 4;
 
 /// Asks for the cache line of `at`, if every machine of the target can.
 #[inline(always)]
@@ -70,6 +73,8 @@ pub(super) trait Vector: Copy {
     /// Which of the first lanes take part in a partial load or store.
     type Head: Copy;
     const LANES: usize;
+    /// Whether a partial load takes no longer than a whole one.
+    const MASKS: bool;
 
     unsafe fn zero() -> Self;
     unsafe fn splat(x: Self::Element) -> Self;
@@ -182,7 +187,8 @@ macro_rules! microkernel {
     (
         $(#[$meta:meta])* $name:ident: $vector:ty, $(features $features:literal,)?
         tile $tile:tt, flat $flat:tt, tall $tall:tt,
-        direct $direct:tt, packed $packed:tt
+        direct $direct:tt, packed $packed:tt,
+        panels $panels:tt
     ) => {
         $(#[$meta])*
         pub(in crate::kernels) struct $name;
@@ -211,12 +217,12 @@ macro_rules! microkernel {
 
                 #[inline]
                 unsafe fn direct(t: &Product<E>) {
-                    $crate::kernels::micro::tile_table!(t, LANES, false, $direct);
+                    $crate::kernels::micro::tile_table!(t, LANES, false, [$tile, $flat, $tall], $direct);
                 }
 
                 #[inline]
                 unsafe fn packed(t: &Product<E>) {
-                    $crate::kernels::micro::tile_table!(t, LANES, true, $packed);
+                    $crate::kernels::micro::tile_table!(t, LANES, true, [$tile], $packed);
                 }
 
                 $(#[target_feature(enable = $features)])?
@@ -250,10 +256,8 @@ macro_rules! microkernel {
                     // SAFETY: the features are enabled here; the rest is the caller's.
                     unsafe {
                         match layer.k {
-                            1 => super::thin::vjp::<$vector, 1, 4>(layer),
-                            2 => super::thin::vjp::<$vector, 2, 4>(layer),
-                            3 => super::thin::vjp::<$vector, 3, 2>(layer),
-                            4 => super::thin::vjp::<$vector, 4, 2>(layer),
+                            1 | 2 => super::thin::vjp::<$vector, 2, 4>(layer),
+                            3 | 4 => super::thin::vjp::<$vector, 4, 2>(layer),
                             _ => unreachable!("a thin layer has few inputs"),
                         }
                     }
@@ -272,27 +276,58 @@ macro_rules! microkernel {
                 }
             }
 
-            $crate::kernels::micro::sparse::sparse_kernel!($name: $vector $(, features $features)?);
+            $crate::kernels::micro::sparse::sparse_kernel!($name: $vector, panels $panels $(, features $features)?);
             $crate::kernels::micro::conv::conv_kernel!($name: $vector $(, features $features)?);
         };
     };
 }
 pub(super) use microkernel;
 
-/// Calls the copy of `tile` made for a tile's number of vectors and columns.
+/// Calls the copy of `tile` made for a tile's number of vectors and the least number of columns that will do.
 macro_rules! tile_table {
-    ($t:ident, $lanes:ident, $packed:literal, [$($vecs:literal: $cols:tt),*]) => {
+    ($t:ident, $lanes:ident, $packed:literal, $shapes:tt, [$($vecs:literal: $cols:tt),*]) => {
+        const _: () = assert!($crate::kernels::micro::covers(&$shapes, &[$(($vecs, &$cols)),*]));
         match $t.m.div_ceil($lanes) {
             $($vecs => $crate::kernels::micro::tile_table!(@ $t, $packed, $vecs, $cols),)*
             _ => unreachable!("no tile has that many rows"),
         }
     };
-    (@ $t:ident, $packed:literal, $vecs:literal, [$($cols:literal)*]) => {
+    (@ $t:ident, $packed:literal, $vecs:literal, [$($cols:literal),*]) => {
         match $t.n {
             // SAFETY: the caller's.
-            $($cols => unsafe { tile::<$vecs, $cols, $packed>($t) },)*
+            $(..=$cols => unsafe { tile::<$vecs, $cols, $packed>($t) },)*
             _ => unreachable!("no tile has that many columns"),
         }
     };
 }
 pub(super) use tile_table;
+
+/// Whether every tile within the shapes, of vectors by columns, has a copy in the table, which may leave out columns of its
+/// last group only.
+const fn covers(shapes: &[[usize; 2]], table: &[(usize, &[usize])]) -> bool {
+    let mut s = 0;
+    while s < shapes.len() {
+        let [most_vecs, most_cols] = shapes[s];
+        let mut vecs = 1;
+        while vecs <= most_vecs {
+            if vecs > table.len() || table[vecs - 1].0 != vecs {
+                return false;
+            }
+            let widths = table[vecs - 1].1;
+            let (mut i, mut covered) = (0, 0);
+            while i < widths.len() {
+                if widths[i] <= covered || (widths[i] - 1) / GROUP * GROUP > covered {
+                    return false;
+                }
+                covered = widths[i];
+                i += 1;
+            }
+            if covered < most_cols {
+                return false;
+            }
+            vecs += 1;
+        }
+        s += 1;
+    }
+    true
+}

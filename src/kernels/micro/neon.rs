@@ -12,6 +12,7 @@ impl Vector for float32x4_t {
     type Element = f32;
     type Head = usize;
     const LANES: usize = 4;
+    const MASKS: bool = false;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -80,6 +81,7 @@ impl Vector for float64x2_t {
     type Element = f64;
     type Head = usize;
     const LANES: usize = 2;
+    const MASKS: bool = false;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -142,23 +144,15 @@ microkernel!(
     /// 12 x 8 `f32`.
     F32: std::arch::aarch64::float32x4_t, features "neon",
     tile [3, 8], flat [1, 16], tall [4, 6],
-    direct [
-        1: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16],
-        2: [1 2 3 4 5 6 7 8],
-        3: [1 2 3 4 5 6 7 8],
-        4: [1 2 3 4 5 6]
-    ],
-    packed [1: [1 2 3 4 5 6 7 8], 2: [1 2 3 4 5 6 7 8], 3: [1 2 3 4 5 6 7 8]]
+    direct [1: [4, 8, 12, 16], 2: [4, 8], 3: [2, 4, 6, 8], 4: [2, 4, 6]],
+    packed [1: [4, 8], 2: [4, 8], 3: [4, 8]],
+    panels [8, 7, 6, 5, 4, 3, 2, 1]
 );
 microkernel!(
     /// 6 x 8 `f64`.
     F64: std::arch::aarch64::float64x2_t, features "neon",
     tile [3, 8], flat [1, 16], tall [4, 6],
-    direct [
-        1: [1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16],
-        2: [1 2 3 4 5 6 7 8],
-        3: [1 2 3 4 5 6 7 8],
-        4: [1 2 3 4 5 6]
-    ],
-    packed [1: [1 2 3 4 5 6 7 8], 2: [1 2 3 4 5 6 7 8], 3: [1 2 3 4 5 6 7 8]]
+    direct [1: [4, 8, 12, 16], 2: [4, 8], 3: [2, 4, 6, 8], 4: [2, 4, 6]],
+    packed [1: [4, 8], 2: [4, 8], 3: [4, 8]],
+    panels [8, 7, 6, 5, 4, 3, 2, 1]
 );

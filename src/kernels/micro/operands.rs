@@ -72,7 +72,8 @@ impl<T> Product<T> {
     }
 }
 
-/// A relu layer with few inputs on the way back, in pointers, and where its parameters' cotangents go.
+/// The pull-back of a relu layer with few inputs, in pointers: `gw (=, +=) xᵀ g` and `gb (=, +=) Σ g`, with g = gy + plus where
+/// y is above 0. x is [m, k], y and gy are [m, cols], gw is [k, cols] and gb \[cols\].
 #[derive(Clone, Copy)]
 pub(in crate::kernels) struct ThinLayer<T> {
     pub m: usize,

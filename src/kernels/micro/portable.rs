@@ -23,6 +23,7 @@ impl<T: Element, const N: usize> Vector for Lanes<T, N> {
     type Element = T;
     type Head = usize;
     const LANES: usize = N;
+    const MASKS: bool = false;
 
     #[inline(always)]
     unsafe fn zero() -> Self {
@@ -90,26 +91,18 @@ impl<T: Element, const N: usize> Vector for Lanes<T, N> {
 }
 
 microkernel!(
-    /// 8 x 6 `f32`.
+    /// 8 x 4 `f32`.
     F32: super::portable::Lanes<f32, 4>,
-    tile [2, 6], flat [1, 12], tall [4, 3],
-    direct [
-        1: [1 2 3 4 5 6 7 8 9 10 11 12],
-        2: [1 2 3 4 5 6],
-        3: [1 2 3],
-        4: [1 2 3]
-    ],
-    packed [1: [1 2 3 4 5 6], 2: [1 2 3 4 5 6]]
+    tile [2, 4], flat [1, 8], tall [2, 4],
+    direct [1: [4, 8], 2: [4]],
+    packed [1: [4], 2: [4]],
+    panels [4, 2, 1]
 );
 microkernel!(
-    /// 4 x 6 `f64`.
+    /// 4 x 4 `f64`.
     F64: super::portable::Lanes<f64, 2>,
-    tile [2, 6], flat [1, 12], tall [4, 3],
-    direct [
-        1: [1 2 3 4 5 6 7 8 9 10 11 12],
-        2: [1 2 3 4 5 6],
-        3: [1 2 3],
-        4: [1 2 3]
-    ],
-    packed [1: [1 2 3 4 5 6], 2: [1 2 3 4 5 6]]
+    tile [2, 4], flat [1, 8], tall [2, 4],
+    direct [1: [4, 8], 2: [4]],
+    packed [1: [4], 2: [4]],
+    panels [4, 2, 1]
 );

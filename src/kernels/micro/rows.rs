@@ -13,7 +13,7 @@ pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
         let (whole, head) = (last == V::LANES, V::head(last));
         for i in 0..p.count {
             let c = p.c.add(i * p.c_row);
-            prefetch::<V, VECS>(c.wrapping_add(PREFETCH_ROWS * p.c_row));
+            prefetch::<V>(c.wrapping_add(PREFETCH_ROWS * p.c_row), VECS);
             let mut sums = [V::zero(); VECS];
             if p.finish.add {
                 for v in 0..VECS {
@@ -23,7 +23,7 @@ pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
             for e in *p.starts.add(i) as usize..*p.starts.add(i + 1) as usize {
                 if p.far {
                     let ahead = *p.units.add((e + PREFETCH_ENTRIES).min(p.last));
-                    prefetch::<V, VECS>(p.b.wrapping_add(ahead as usize * p.b_row));
+                    prefetch::<V>(p.b.wrapping_add(ahead as usize * p.b_row), VECS);
                 }
                 let (x, b) = (V::splat(*p.values.add(e)), p.b.add(*p.units.add(e) as usize * p.b_row));
                 for v in 0..VECS {
@@ -40,7 +40,7 @@ pub(super) unsafe fn rows<V: Vector, const VECS: usize>(p: &Rows<V::Element>) {
                     sums[v] = sums[v].relu();
                 }
             }
-            store_row::<V, VECS>(&sums, c, whole, head);
+            store_row(&sums, c, whole, head);
         }
     }
 }
@@ -55,26 +55,22 @@ const PREFETCH_ROWS: usize = 8;
 /// L2 cache's latency.
 pub(super) const PREFETCH_ENTRIES: usize = 12;
 
-/// Asks for VECS vectors.
+/// Asks for so many vectors.
 #[inline(always)]
-pub(super) unsafe fn prefetch<V: Vector, const VECS: usize>(at: *const V::Element) {
-    for v in (0..VECS).step_by((LINE / size_of::<V>()).max(1)) {
+pub(super) unsafe fn prefetch<V: Vector>(at: *const V::Element, vecs: usize) {
+    for v in (0..vecs).step_by((LINE / size_of::<V>()).max(1)) {
         // SAFETY: the caller guarantees the instruction set; any address will do.
         unsafe { V::prefetch(at.wrapping_add(v * V::LANES)) }
     }
 }
 
+/// Stores the sums of a row, the last vector `whole` or as far as `head` goes.
 #[inline(always)]
-pub(super) unsafe fn store_row<V: Vector, const VECS: usize>(
-    sums: &[V; VECS],
-    to: *mut V::Element,
-    whole: bool,
-    head: V::Head,
-) {
-    // SAFETY: the caller guarantees VECS vectors at `to`, of the last one for `head` or, if `whole`, all lanes.
+pub(super) unsafe fn store_row<V: Vector>(sums: &[V], to: *mut V::Element, whole: bool, head: V::Head) {
+    // SAFETY: the caller guarantees room for the vectors at `to`, for the last one's `head` or, if `whole`, all lanes.
     unsafe {
-        for v in 0..VECS {
-            store(sums[v], to.add(v * V::LANES), v + 1 < VECS || whole, head);
+        for v in 0..sums.len() {
+            store(sums[v], to.add(v * V::LANES), v + 1 < sums.len() || whole, head);
         }
     }
 }

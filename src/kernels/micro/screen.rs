@@ -3,7 +3,12 @@
 //! Four neighbours along k share a 32-bit lane, a *quad*: one instruction multiplies all quads of two registers and adds
 //! the products of each quad, all four or two by two. It takes the bytes of one operand, the rows of x, as unsigned: they
 //! are the integers plus [`Quads::LARGEST`]. What that adds to a sum is a number for each column, which stands in its
-//! panel, as a *correction* before every [`RUN`] quads.
+//! panel, as a *correction* before every [`RUN`] quads. A panel has the quads of all its vectors side by side. Of two columns a
+//! and b of w it is, with the numbers along k that make up a quad in brackets:
+//!
+//! ```text
+//! correction of a, correction of b, a[0..4], b[0..4], a[4..8], b[4..8], … a[60..64], b[60..64], correction of a, …
+//! ```
 //!
 //! See [`screen`](crate::kernels::screen) for what the tile decides, and `docs/screening.md` for why it may.
 

@@ -11,11 +11,12 @@ pub(in crate::kernels) const VECS: usize = 8;
 
 /// Rows of `c = finish(a b)` in one panel of columns, from one tile of b: a is [count, rows of the tile] and sparse, the tile
 /// [rows, cols], c [count, cols].
+#[derive(Clone, Copy)]
 pub(in crate::kernels) struct Rows<T> {
     pub count: usize,
     /// Columns of the panel.
     pub cols: usize,
-    /// Places `starts[i]..starts[i + 1]` are the entries of row i.
+    /// Entries `starts[i]..starts[i + 1]`, counted by row, are those of row i.
     pub starts: *const u32,
     /// Of each entry, by row: the value, and the row of b that it multiplies.
     pub values: *const T,
@@ -32,8 +33,9 @@ pub(in crate::kernels) struct Rows<T> {
     pub finish: Finish<T>,
 }
 
-/// Columns of `c (=, +=) aᵀ g` in one panel of columns of g, and `values (=, +=) g bᵀ` summed over that panel: a is [rows, units]
-/// and sparse, g [rows, cols], c and b [units, cols], and there is one of the values an entry of a.
+/// Columns of `c (=, +=) aᵀ g` in one panel of columns of g, and `values (=, +=) g bᵀ` summed over that panel: a is [rows,
+/// units] and sparse, g [rows, cols], c and b [units, cols], and there is one of the values an entry of a.
+#[derive(Clone, Copy)]
 pub(in crate::kernels) struct Columns<T> {
     pub units: usize,
     /// Columns of the panel.
@@ -57,6 +59,34 @@ pub(in crate::kernels) struct Columns<T> {
     pub last: usize,
     /// Whether to prefetch rows of g.
     pub far: bool,
+}
+
+/// A panel, which may be summed in pieces, from left to right.
+pub(super) trait Panel {
+    /// The first columns, as many as `cols` at most.
+    fn first(&self, cols: usize) -> Self;
+    /// What is left after them.
+    fn after(&self, cols: usize) -> Self;
+}
+
+impl<T: Copy> Panel for Rows<T> {
+    fn first(&self, cols: usize) -> Self {
+        Rows { cols: cols.min(self.cols), ..*self }
+    }
+    fn after(&self, cols: usize) -> Self {
+        let (b, c) = (self.b.wrapping_add(cols), self.c.wrapping_add(cols));
+        Rows { cols: self.cols - cols, b, c, finish: self.finish.below(cols), ..*self }
+    }
+}
+
+impl<T: Copy> Panel for Columns<T> {
+    fn first(&self, cols: usize) -> Self {
+        Columns { cols: cols.min(self.cols), ..*self }
+    }
+    fn after(&self, cols: usize) -> Self {
+        let (g, c, b) = (self.g.wrapping_add(cols), self.c.wrapping_add(cols), self.b.wrapping_add(cols));
+        Columns { cols: self.cols - cols, g, c, b, values_add: true, ..*self }
+    }
 }
 
 /// The sparse inner loops of one instruction set, for panels of `vecs` vectors.
@@ -85,9 +115,9 @@ pub(in crate::kernels) trait SparseKernel: super::Microkernel {
 }
 
 /// Makes a [`Microkernel`](super::Microkernel) a [`SparseKernel`]: the generic code, compiled with the instruction set's
-/// features for each number of vectors.
+/// features for each of the numbers of vectors that panels are summed in.
 macro_rules! sparse_kernel {
-    ($name:ident: $vector:ty $(, features $features:literal)?) => {
+    ($name:ident: $vector:ty, panels $panels:tt $(, features $features:literal)?) => {
         impl $crate::kernels::micro::sparse::SparseKernel for $name {
             const LANES: usize = <$vector as $crate::kernels::micro::Vector>::LANES;
 
@@ -106,11 +136,11 @@ macro_rules! sparse_kernel {
                     // SAFETY: the features are enabled here; the rest is the caller's.
                     unsafe { $crate::kernels::micro::rows::rows::<$vector, VECS>(p) }
                 }
-                $crate::kernels::micro::sparse::of_width!(run(vecs, p))
+                $crate::kernels::micro::sparse::by_pieces!(run(vecs, p), Self::LANES, $panels)
             }
-            $crate::kernels::micro::sparse::sparse_kernel!(@ sums, $vector, true, false $(, $features)?);
-            $crate::kernels::micro::sparse::sparse_kernel!(@ dots_at, $vector, false, true $(, $features)?);
-            $crate::kernels::micro::sparse::sparse_kernel!(@ sums_and_dots, $vector, true, true $(, $features)?);
+            $crate::kernels::micro::sparse::sparse_kernel!(@ sums, $vector, $panels, true, false $(, $features)?);
+            $crate::kernels::micro::sparse::sparse_kernel!(@ dots_at, $vector, $panels, false, true $(, $features)?);
+            $crate::kernels::micro::sparse::sparse_kernel!(@ sums_and_dots, $vector, $panels, true, true $(, $features)?);
 
             $(#[target_feature(enable = $features)])?
             unsafe fn turn(
@@ -124,7 +154,7 @@ macro_rules! sparse_kernel {
             }
         }
     };
-    (@ $method:ident, $vector:ty, $sum:literal, $dot:literal $(, $features:literal)?) => {
+    (@ $method:ident, $vector:ty, $panels:tt, $sum:literal, $dot:literal $(, $features:literal)?) => {
         unsafe fn $method(vecs: usize, p: &$crate::kernels::micro::sparse::Columns<Self::Element>) {
             $(#[target_feature(enable = $features)])?
             unsafe fn run<const VECS: usize>(
@@ -133,29 +163,32 @@ macro_rules! sparse_kernel {
                 // SAFETY: the features are enabled here; the rest is the caller's.
                 unsafe { $crate::kernels::micro::columns::columns::<$vector, VECS, $sum, $dot>(p) }
             }
-            $crate::kernels::micro::sparse::of_width!(run(vecs, p))
+            $crate::kernels::micro::sparse::by_pieces!(run(vecs, p), Self::LANES, $panels)
         }
     };
 }
 pub(super) use sparse_kernel;
 
-/// Calls the copy of a function made for a number of vectors.
-macro_rules! of_width {
-    ($run:ident($vecs:expr, $p:expr)) => {
-        // SAFETY: the caller's.
-        unsafe {
-            match $vecs {
-                1 => $run::<1>($p),
-                2 => $run::<2>($p),
-                3 => $run::<3>($p),
-                4 => $run::<4>($p),
-                5 => $run::<5>($p),
-                6 => $run::<6>($p),
-                7 => $run::<7>($p),
-                8 => $run::<8>($p),
-                _ => unreachable!("no panel has that many vectors"),
+/// Calls the copies of a function for a panel's number of vectors: one, if there is one for it, else for piece after piece
+/// the widest that fits.
+macro_rules! by_pieces {
+    ($run:ident($vecs:expr, $p:expr), $lanes:expr, [$($width:literal),*]) => {{
+        use $crate::kernels::micro::sparse::Panel;
+        let (mut vecs, mut panel) = ($vecs, *$p);
+        while vecs > 0 {
+            let width = match vecs {
+                $($width.. => {
+                    // SAFETY: the caller's; a piece lies within the panel.
+                    unsafe { $run::<$width>(&panel.first($width * $lanes)) }
+                    $width
+                })*
+                0 => unreachable!("some vectors are left"),
+            };
+            vecs -= width;
+            if vecs > 0 {
+                panel = panel.after(width * $lanes);
             }
         }
-    };
+    }};
 }
-pub(super) use of_width;
+pub(super) use by_pieces;

@@ -3,7 +3,7 @@
 //! what takes time is to read it and its cotangent: that is done once for all that is wanted.
 
 use super::part::{load, store};
-use super::{Product, ThinLayer, Vector};
+use super::{Product, THIN, ThinLayer, Vector};
 
 /// See [`Microkernel::thin`](super::Microkernel::thin), with `K` for `k`.
 #[inline(always)]
@@ -78,7 +78,8 @@ unsafe fn vector<
     }
 }
 
-/// See [`Microkernel::thin_vjp`](super::Microkernel::thin_vjp), with `K` inputs and `VECS` vectors of columns at a time.
+/// See [`Microkernel::thin_vjp`](super::Microkernel::thin_vjp), with at most `K` inputs and `VECS` vectors of columns at a
+/// time.
 #[inline(always)]
 pub(super) unsafe fn vjp<V: Vector, const K: usize, const VECS: usize>(layer: &ThinLayer<V::Element>) {
     // SAFETY: the caller guarantees the instruction set and for the memory that the layer describes.
@@ -89,28 +90,33 @@ pub(super) unsafe fn vjp<V: Vector, const K: usize, const VECS: usize>(layer: &T
             j += VECS * V::LANES;
         }
         while j < layer.cols {
-            sums::<V, K, 1, false>(layer, j, V::head(V::LANES.min(layer.cols - j)));
+            sums::<V, THIN, 1, false>(layer, j, V::head(V::LANES.min(layer.cols - j)));
             j += V::LANES;
         }
     }
 }
 
-/// The sums over the rows in the vectors of columns that begin at j, `WHOLE` or as far as `head` says.
+/// The sums over the rows in the vectors of columns that begin at j, `WHOLE` or as far as `head` says. Inputs that the layer
+/// lacks are summed as the last one is, once more, and not stored.
 #[inline(always)]
 unsafe fn sums<V: Vector, const K: usize, const VECS: usize, const WHOLE: bool>(
     layer: &ThinLayer<V::Element>,
     j: usize,
     head: V::Head,
 ) {
-    let ThinLayer { m, n, x, x_row, x_col, y, gy, plus, gw, gw_row, gw_add, gb, gb_add, .. } = *layer;
+    let ThinLayer { m, k, n, x, x_row, x_col, y, gy, plus, gw, gw_row, gw_add, gb, gb_add, .. } = *layer;
     // SAFETY: as in `vjp`.
     unsafe {
         let plus = V::splat(plus);
         let (mut of_w, mut of_b) = ([[V::zero(); VECS]; K], [V::zero(); VECS]);
+        let mut input = [x; K];
+        for p in 0..K {
+            input[p] = x.wrapping_add(p.min(k - 1) * x_col);
+        }
         for i in 0..m {
             let mut inputs = [V::zero(); K];
             for p in 0..K {
-                inputs[p] = V::splat(*x.add(i * x_row + p * x_col));
+                inputs[p] = V::splat(*input[p].add(i * x_row));
             }
             for v in 0..VECS {
                 let at = i * n + j + v * V::LANES;
@@ -124,7 +130,9 @@ unsafe fn sums<V: Vector, const K: usize, const VECS: usize, const WHOLE: bool>(
         }
         put::<V, VECS, WHOLE>(&of_b, gb.add(j), gb_add, head);
         for p in 0..K {
-            put::<V, VECS, WHOLE>(&of_w[p], gw.add(p * gw_row + j), gw_add, head);
+            if p < k {
+                put::<V, VECS, WHOLE>(&of_w[p], gw.add(p * gw_row + j), gw_add, head);
+            }
         }
     }
 }

@@ -70,92 +70,90 @@ fn pairs_mut<T>(x: &mut [T], count: usize) -> &mut [[T; 2]] {
     &mut x.as_chunks_mut().0[..count]
 }
 
-/// The largest element of each window.
-#[inline(always)]
-fn largest<T: Element>([above, below]: [&[T]; 2], y: &mut [T]) {
-    let n = y.len();
-    let (above, below) = (pairs(above, n), pairs(below, n));
-    for j in 0..n {
-        let ([a, b], [c, d]) = (above[j], below[j]);
-        y[j] = larger(larger(larger(a, b), c), d);
-    }
-}
-
-/// gy at the first element of each window, in row order, that is y; 0 at the others.
-#[inline(always)]
-fn pull<T: Element>([above, below]: [&[T]; 2], [y, gy]: [&[T]; 2], [g_above, g_below]: [&mut [T]; 2]) {
-    let n = y.len();
-    let (above, below, gy) = (pairs(above, n), pairs(below, n), &gy[..n]);
-    let (g_above, g_below) = (pairs_mut(g_above, n), pairs_mut(g_below, n));
-    for j in 0..n {
-        let ([a, b], [c, _], y) = (above[j], below[j], y[j]);
-        // What is left for those after it: each takes all or nothing, without a branch.
-        let (first, left) = if is_it(a, y) { (gy[j], T::ZERO) } else { (T::ZERO, gy[j]) };
-        let (second, left) = if is_it(b, y) { (left, T::ZERO) } else { (T::ZERO, left) };
-        let (third, left) = if is_it(c, y) { (left, T::ZERO) } else { (T::ZERO, left) };
-        g_above[j] = [first, second];
-        g_below[j] = [third, left];
+vectorize! {
+    /// The largest element of each window.
+    fn largest [T: Element] (above: &[T], below: &[T], y: &mut [T]) {
+        let n = y.len();
+        let (above, below) = (pairs(above, n), pairs(below, n));
+        for j in 0..n {
+            let ([a, b], [c, d]) = (above[j], below[j]);
+            y[j] = larger(larger(larger(a, b), c), d);
+        }
     }
 }
 
 vectorize! {
-    pub(super) fn max [T: Element] (s: &PoolSize, x: &[T], y: &mut [T]) {
-        let (width, cols) = (s.image[1], s.map[1]);
-        if cols > MOST_WINDOWS {
-            for (start, y) in starts(s, 0..y.len() / cols).zip(y.chunks_exact_mut(cols)) {
-                largest([&x[start..], &x[start + width..]], y);
+    /// gy at the first element of each window, in row order, that is y; 0 at the others.
+    fn pull [T: Element] (above: &[T], below: &[T], y: &[T], gy: &[T], g_above: &mut [T], g_below: &mut [T]) {
+        let n = y.len();
+        let (above, below, gy) = (pairs(above, n), pairs(below, n), &gy[..n]);
+        let (g_above, g_below) = (pairs_mut(g_above, n), pairs_mut(g_below, n));
+        for j in 0..n {
+            let ([a, b], [c, _], y) = (above[j], below[j], y[j]);
+            // What is left for those after it: each takes all or nothing, without a branch.
+            let (first, left) = if is_it(a, y) { (gy[j], T::ZERO) } else { (T::ZERO, gy[j]) };
+            let (second, left) = if is_it(b, y) { (left, T::ZERO) } else { (T::ZERO, left) };
+            let (third, left) = if is_it(c, y) { (left, T::ZERO) } else { (T::ZERO, left) };
+            g_above[j] = [first, second];
+            g_below[j] = [third, left];
+        }
+    }
+}
+
+pub(super) fn max<T: Element>(s: &PoolSize, x: &[T], y: &mut [T]) {
+    let (width, cols) = (s.image[1], s.map[1]);
+    if cols > MOST_WINDOWS {
+        for (start, y) in starts(s, 0..y.len() / cols).zip(y.chunks_exact_mut(cols)) {
+            largest(&x[start..], &x[start + width..], y);
+        }
+        return;
+    }
+    let [mut above, mut below] = [[T::ZERO; BLOCK]; 2];
+    let at_once = BLOCK / (2 * cols);
+    for (block, y) in y.chunks_mut(at_once * cols).enumerate() {
+        let first = block * at_once;
+        stack(s, first..first + y.len() / cols, x, [&mut above, &mut below]);
+        largest(&above, &below, y);
+    }
+}
+
+/// `gx = gy` at the first of each window, in row order, that is y; 0 elsewhere.
+pub(super) fn max_vjp<T: Element>(s: &PoolSize, operands: [&[T]; 3], gx: &mut [T]) {
+    let ([x, y, gy], width, cols) = (operands, s.image[1], s.map[1]);
+    let (len, rows) = (2 * cols, y.len() / cols);
+    // The last row of an odd number lies in no window, and so does the last column.
+    let beyond = s.area() - 2 * width * s.map[0];
+    let is_last = |row: usize| (row + 1).is_multiple_of(s.map[0]);
+    if cols > MOST_WINDOWS {
+        for (row, start) in starts(s, 0..rows).enumerate() {
+            let at = row * cols..(row + 1) * cols;
+            let (g_above, g_below) = gx[start..start + 2 * width].split_at_mut(width);
+            if len < width {
+                (g_above[len], g_below[len]) = (T::ZERO, T::ZERO);
             }
-            return;
+            pull(&x[start..], &x[start + width..], &y[at.clone()], &gy[at], g_above, g_below);
+            if is_last(row) {
+                gx[start + 2 * width..][..beyond].fill(T::ZERO);
+            }
         }
-        let [mut above, mut below] = [[T::ZERO; BLOCK]; 2];
-        let at_once = BLOCK / (2 * cols);
-        for (block, y) in y.chunks_mut(at_once * cols).enumerate() {
-            let first = block * at_once;
-            stack(s, first..first + y.len() / cols, x, [&mut above, &mut below]);
-            largest([&above, &below], y);
-        }
+        return;
     }
-}
-
-vectorize! {
-    /// `gx = gy` at the first of each window, in row order, that is y; 0 elsewhere.
-    pub(super) fn max_vjp [T: Element] (s: &PoolSize, operands: [&[T]; 3], gx: &mut [T]) {
-        let ([x, y, gy], width, cols) = (operands, s.image[1], s.map[1]);
-        let (len, rows) = (2 * cols, y.len() / cols);
-        // The last row of an odd number lies in no window, and so does the last column.
-        let beyond = s.area() - 2 * width * s.map[0];
-        let is_last = |row: usize| (row + 1).is_multiple_of(s.map[0]);
-        if cols > MOST_WINDOWS {
-            for (row, start) in starts(s, 0..rows).enumerate() {
-                let at = row * cols..(row + 1) * cols;
-                let (g_above, g_below) = gx[start..start + 2 * width].split_at_mut(width);
+    let [mut above, mut below, mut g_above, mut g_below] = [[T::ZERO; BLOCK]; 4];
+    let at_once = BLOCK / len;
+    for (block, (y, gy)) in y.chunks(at_once * cols).zip(gy.chunks(at_once * cols)).enumerate() {
+        let rows = block * at_once..block * at_once + y.len() / cols;
+        stack(s, rows.clone(), x, [&mut above, &mut below]);
+        pull(&above, &below, y, gy, &mut g_above, &mut g_below);
+        // In order: what is copied too far is written again.
+        for (i, start) in starts(s, rows.clone()).enumerate() {
+            for (from, start) in [(&g_above, start), (&g_below, start + width)] {
+                copy_row(&from[i * len..], &mut gx[start..], len);
                 if len < width {
-                    (g_above[len], g_below[len]) = (T::ZERO, T::ZERO);
-                }
-                pull([&x[start..], &x[start + width..]], [&y[at.clone()], &gy[at]], [g_above, g_below]);
-                if is_last(row) {
-                    gx[start + 2 * width..][..beyond].fill(T::ZERO);
+                    gx[start + len] = T::ZERO;
                 }
             }
-            return;
-        }
-        let [mut above, mut below, mut g_above, mut g_below] = [[T::ZERO; BLOCK]; 4];
-        let at_once = BLOCK / len;
-        for (block, (y, gy)) in y.chunks(at_once * cols).zip(gy.chunks(at_once * cols)).enumerate() {
-            let rows = block * at_once..block * at_once + y.len() / cols;
-            stack(s, rows.clone(), x, [&mut above, &mut below]);
-            pull([&above, &below], [y, gy], [&mut g_above, &mut g_below]);
-            // In order: what is copied too far is written again.
-            for (i, start) in starts(s, rows.clone()).enumerate() {
-                for (from, start) in [(&g_above, start), (&g_below, start + width)] {
-                    copy_row(&from[i * len..], &mut gx[start..], len);
-                    if len < width {
-                        gx[start + len] = T::ZERO;
-                    }
-                }
-                if is_last(rows.start + i) {
-                    gx[start + 2 * width..][..beyond].fill(T::ZERO);
-                }
+            if is_last(rows.start + i) {
+                gx[start + 2 * width..][..beyond].fill(T::ZERO);
             }
         }
     }

@@ -16,11 +16,13 @@ use crate::matrix::{Accum, size};
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(crate) struct PoolSize {
     pub planes: usize,
-    /// Height and width of an image, and so on below.
+    /// Height and width of an image.
     pub image: [usize; 2],
-    /// Of the result: one element a window.
+    /// Height and width of the result, which has one element a window.
     pub map: [usize; 2],
+    /// Height and width of a window.
     pub window: [usize; 2],
+    /// From one window to the next, down and right.
     pub stride: [usize; 2],
     /// Padding before the image, and after it.
     pub before: [usize; 2],
@@ -74,7 +76,7 @@ impl PoolSize {
     }
 
     /// Calls `each` with the numbers of some planes, and what is to be written for them.
-    fn for_planes<T: Element>(&self, to: &mut [T], each: impl Fn(Range<usize>, &mut [T]) + Sync) {
+    fn for_planes<T: Element>(&self, to: &mut [T], each: &(dyn Fn(Range<usize>, &mut [T]) + Sync)) {
         let each_plane = to.len() / self.planes.max(1);
         let parts = threads().min(self.planes * size::product(&self.image) / PART).min(self.planes).max(1);
         let to = Shared(to.as_mut_ptr());
@@ -104,7 +106,7 @@ pub(crate) fn max<T: Element>(s: &PoolSize, x: &[T], y: &mut [T]) {
     if y.is_empty() {
         return;
     }
-    s.for_planes(y, |planes, y| {
+    s.for_planes(y, &|planes, y| {
         let x = &x[planes.start * s.area()..planes.end * s.area()];
         if s.is_by_two() { by_two::max(s, x, y) } else { max_of(s, x, y) }
     });
@@ -146,7 +148,8 @@ vectorize! {
     }
 }
 
-/// `gx (=, +=) gy` at the first of each window, in row order, that is y; 0 elsewhere.
+/// `gx (=, +=) gy` at the first of each window, in row order, that is y; 0 elsewhere. x and gx are [planes, image], y and gy
+/// [planes, map].
 pub(crate) fn max_vjp<T: Element>(s: &PoolSize, [x, y, gy]: [&[T]; 3], gx: &mut [T], accum: Accum) {
     s.check(x.len(), y.len());
     s.check(gx.len(), gy.len());
@@ -156,7 +159,7 @@ pub(crate) fn max_vjp<T: Element>(s: &PoolSize, [x, y, gy]: [&[T]; 3], gx: &mut 
         }
         return;
     }
-    s.for_planes(gx, |planes, gx| {
+    s.for_planes(gx, &|planes, gx| {
         let x = &x[planes.start * s.area()..planes.end * s.area()];
         let [y, gy] = [y, gy].map(|y| &y[planes.start * s.windows()..planes.end * s.windows()]);
         match (s.is_by_two(), accum) {
@@ -170,10 +173,10 @@ fn max_of_vjp<T: Element>(s: &PoolSize, [x, y, gy]: [&[T]; 3], gx: &mut [T], acc
     if accum == Accum::Replace {
         gx.fill(T::ZERO);
     }
-    for_each_largest(s, x, y, |window, place| gx[place] += gy[window]);
+    for_each_largest(s, x, y, |window, index| gx[index] += gy[window]);
 }
 
-/// Calls `each` with the number of each window, and the place in x of the first element of it that is y.
+/// Calls `each` with the number of each window, and the index in x of the first element of it that is y.
 pub(crate) fn for_each_largest<T: Element>(
     s: &PoolSize,
     x: &[T],
@@ -207,7 +210,7 @@ pub(crate) fn mean<T: Element>(s: &PoolSize, padding: bool, x: &[T], y: &mut [T]
     if y.is_empty() {
         return;
     }
-    s.for_planes(y, |planes, y| mean_of(s, padding, &x[planes.start * s.area()..planes.end * s.area()], y));
+    s.for_planes(y, &|planes, y| mean_of(s, padding, &x[planes.start * s.area()..planes.end * s.area()], y));
 }
 
 vectorize! {
@@ -246,7 +249,7 @@ pub(crate) fn mean_vjp<T: Element>(s: &PoolSize, padding: bool, gy: &[T], gx: &m
     if gy.is_empty() {
         return;
     }
-    s.for_planes(gx, |planes, gx| {
+    s.for_planes(gx, &|planes, gx| {
         mean_of_vjp(s, padding, &gy[planes.start * s.windows()..planes.end * s.windows()], gx);
     });
 }

@@ -1,12 +1,11 @@
 //! The steps of gated recurrent units.
 
-#![allow(clippy::needless_range_loop)] // as beside
+// An index runs through all parts of a row at once.
+#![allow(clippy::needless_range_loop)]
 
-use super::{
-    Sequences, row, row_mut, sigmoid_in_place, slope_of_sigmoid, slope_of_tanh, tanh_in_place, three,
-    three_mut,
-};
+use super::{Sequences, row, row_mut, slope_of_sigmoid, slope_of_tanh, three, three_mut};
 use crate::element::Element;
+use crate::kernels::in_place;
 use crate::kernels::isa::vectorize;
 
 vectorize! {
@@ -20,7 +19,7 @@ vectorize! {
             let counts = of.counts(b, s);
             let rows = row_mut(rows, b, 3 * n);
             if counts {
-                sigmoid_in_place(&mut rows[..2 * n]);
+                in_place::sigmoid(&mut rows[..2 * n]);
             }
             if let Some(q) = &mut q {
                 let (r, h, q) = (&rows[..n], row(h, b, n), row_mut(q, b, n));
@@ -40,7 +39,7 @@ vectorize! {
     /// `n = tanh(z)`, where z stands in n, and `h' = (1 − u) n + u h`.
     ///
     /// If the reset gate comes `after` the product q, `n = tanh(z + r q)`: rows are \[r, u, q\] then, and n stands beside
-    /// them; else rows are \[r, u, n\], and q beside them.
+    /// them; else rows are \[r, u, n\], and q beside them. Rows are \[batch, 3 units\], all others \[batch, units\].
     pub(crate) fn gru [T: Element] (
         of: Sequences<T>, s: usize, rows: &mut [T], beside: &mut [T], h: &[T], h_next: &mut [T], after: bool
     ) {
@@ -59,7 +58,7 @@ vectorize! {
                     new[j] += r[j] * q[j];
                 }
             }
-            tanh_in_place(new);
+            in_place::tanh(new);
             for j in 0..n {
                 h_next[j] = (T::ONE - u[j]) * new[j] + u[j] * h[j];
             }
@@ -72,7 +71,8 @@ vectorize! {
     /// `gh = gh u`. If the reset gate comes `after` the product also `gr = gn q r'` and `gq = gn r`.
     ///
     /// In the forward pass [`gru`] was h' = (1 − u) n + u h; cotangents stand as the values do. Where a step does not count,
-    /// all are 0 and gh stays.
+    /// all are 0 and gh stays. `values` are the rows \[batch, 3 units\], what stands beside them and h \[batch, units\];
+    /// `cotangents` are gh \[batch, units\], those of the rows, and those of what stands beside them.
     pub(crate) fn gru_vjp [T: Element] (
         of: Sequences<T>, s: usize, values: [&[T]; 3], cotangents: [&mut [T]; 3], after: bool
     ) {

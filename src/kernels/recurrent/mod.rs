@@ -15,6 +15,7 @@ mod gru;
 
 pub(crate) use gru::{gru, gru_gates, gru_reset_vjp, gru_vjp};
 
+use super::in_place;
 use super::isa::vectorize;
 use crate::element::Element;
 use crate::matrix::Accum;
@@ -120,20 +121,6 @@ fn slope_of_tanh<T: Element>(y: T) -> T {
     (T::ONE - y) * (T::ONE + y)
 }
 
-#[inline(always)]
-fn sigmoid_in_place<T: Element>(x: &mut [T]) {
-    for x in x {
-        *x = x.sigmoid();
-    }
-}
-
-#[inline(always)]
-fn tanh_in_place<T: Element>(x: &mut [T]) {
-    for x in x {
-        *x = x.tanh();
-    }
-}
-
 /// Parts of n numbers each, one after the other.
 #[inline(always)]
 fn three<T>(x: &[T], n: usize) -> [&[T]; 3] {
@@ -193,15 +180,17 @@ vectorize! {
                 continue;
             }
             let gates = row_mut(gates, b, 4 * n);
-            sigmoid_in_place(&mut gates[..2 * n]);
-            tanh_in_place(&mut gates[2 * n..3 * n]);
-            sigmoid_in_place(&mut gates[3 * n..]);
+            in_place::sigmoid(&mut gates[..2 * n]);
+            in_place::tanh(&mut gates[2 * n..3 * n]);
+            in_place::sigmoid(&mut gates[3 * n..]);
             let [i, f, g, o] = four(gates, n);
             for j in 0..n {
                 c_next[j] = f[j] * c[j] + i[j] * g[j];
             }
+            h_next.copy_from_slice(c_next);
+            in_place::tanh(h_next);
             for j in 0..n {
-                h_next[j] = o[j] * c_next[j].tanh();
+                h_next[j] = o[j] * h_next[j];
             }
         }
     }
@@ -212,7 +201,8 @@ vectorize! {
     /// `q = gc + gh o (1 − tanh²c')`, `gz = (q g i', q c f', q i g', gh tanh(c') o')`, `gc = q f`.
     ///
     /// In the forward pass [`lstm`] was c' = f c + i g, h' = o tanh(c'). Where a step does not count, gz is 0 and gc stays;
-    /// where it does, and `clear`, gh becomes 0, ready to be added to.
+    /// where it does, and `clear`, gh becomes 0, ready to be added to. `values` are the gates \[batch, 4 units\], c and c'
+    /// \[batch, units\]; `cotangents` are gh and gc \[batch, units\], and gz \[batch, 4 units\].
     pub(crate) fn lstm_vjp [T: Element] (
         of: Sequences<T>, s: usize, values: [&[T]; 3], cotangents: [&mut [T]; 3], clear: bool
     ) {
@@ -228,9 +218,8 @@ vectorize! {
             let [gi, gf, gg, go] = four_mut(gz, n);
             let (c, c_next) = (row(c, b, n), row(c_next, b, n));
             let (gh, gc) = (row_mut(gh, b, n), row_mut(gc, b, n));
-            for j in 0..n {
-                go[j] = c_next[j].tanh();
-            }
+            go.copy_from_slice(c_next);
+            in_place::tanh(go);
             for j in 0..n {
                 gc[j] += gh[j] * o[j] * slope_of_tanh(go[j]);
             }
@@ -269,14 +258,14 @@ vectorize! {
                     *h = if *h <= T::ZERO { T::ZERO } else { *h };
                 }
             } else {
-                tanh_in_place(h_next);
+                in_place::tanh(h_next);
             }
         }
     }
 }
 
 vectorize! {
-    /// `gz = gh f'(z)` from the state h' that was f(z): 1 − h'², or 1 where h' is above 0.
+    /// `gz = gh f'(z)` from the state h' that was f(z): 1 − h'², or 1 where h' is above 0. All are \[batch, units\].
     ///
     /// Where a step does not count, gz is 0 and gh stays; where it does, and `clear`, gh becomes 0, ready to be added to.
     pub(crate) fn simple_vjp [T: Element] (

@@ -2,7 +2,7 @@
 //!
 //! Rows of x and columns of w are rounded to 8-bit integers, each with a scale. A product of integers is exact, and costs
 //! less than half of one of floats. What it differs from `x w` by is bounded, row by column: where it lies below zero by
-//! more than that bound, y is zero for certain. The other places, *candidates*, become dot products of floats.
+//! more than that bound, y is zero for certain. The other elements, *candidates*, become dot products of floats.
 //! `docs/screening.md` has the proof.
 //!
 //! The work is split by groups of columns, whose integers and floats stay in the L2 cache while all rows pass by, a
@@ -40,7 +40,7 @@ const SHARE: usize = 64;
 const GROUP: usize = 96;
 
 /// Rows of the matrix that are copied to columns at a time. Their elements in one column fill a cache line, and they
-/// are still in a cache when the next columns are copied, even if all of them compete for the same place there.
+/// are still in a cache when the next columns are copied, even if all of them compete for the same set of it.
 const STRIP: usize = 16;
 
 /// `y = max(x w + bias, 0)` for x of `size[0]` x `size[1]`, w of `size[1]` x `size[2]` and a row-major y; NaN stays NaN.
@@ -51,8 +51,8 @@ const STRIP: usize = 16;
 /// Returns `None`, and does nothing, where screening is not possible: it takes AVX2 or AVX-512 with VNNI, contiguous rows
 /// of x, contiguous rows or columns of w, and between 1 and 65536 numbers a row of x.
 ///
-/// Active values differ from those of [`Products::gemm`](crate::matrix::Products::gemm) by rounding. So may whether a value that is
-/// zero but for rounding is active.
+/// Active values differ from those of [`Products::gemm`](crate::matrix::Products::gemm) by rounding. So may whether a value
+/// that is zero but for rounding is active.
 ///
 /// # Panics
 /// If an operand is too short for its size and strides.

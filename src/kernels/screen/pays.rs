@@ -7,7 +7,7 @@ use crate::matrix::{Accum, Epilogue, Mat, MatMut, size};
 /// Whether [`linear_relu`](super::linear_relu) is likely to be faster than the dense product where `density` of y is not zero.
 ///
 /// It takes rows enough to pay for quantizing w, and sums long enough that writing zeros is not most of the work. The
-/// bound, as a part of a sum's usual size, grows with √k, and with it the share of places that are candidates without
+/// bound, as a part of a sum's usual size, grows with √k, and with it the share of elements that are candidates without
 /// being active.
 pub fn pays([m, k, n]: [usize; 3], density: f64) -> bool {
     m >= 256 && n >= 256 && k >= 256 && density < 0.055 * (1024.0 / k as f64).powi(2).min(1.0)

@@ -25,6 +25,7 @@ pub(in crate::kernels) struct ColumnProduct<'a, T> {
     dots: Option<Dots<T>>,
 }
 
+/// `c (=, +=) aᵀ g`: the values of a, and c with its strides.
 #[derive(Clone, Copy)]
 struct Sums<T> {
     a: *const T,
@@ -34,6 +35,7 @@ struct Sums<T> {
     add: bool,
 }
 
+/// `values (=, +=) g bᵀ` at the entries.
 #[derive(Clone, Copy)]
 struct Dots<T> {
     b: Dense<T>,
@@ -48,7 +50,7 @@ unsafe impl<T: Sync> Sync for ColumnProduct<'_, T> {}
 /// one number an entry of a, from g and b, [cols, n].
 ///
 /// See [`Products::spmm_t`](crate::matrix::Products::spmm_t), [`Products::sddmm`](crate::matrix::Products::sddmm) and
-/// [`Element::spmm_t_sddmm`](crate::matrix::Products::spmm_t_sddmm).
+/// [`Products::spmm_t_sddmm`](crate::matrix::Products::spmm_t_sddmm).
 pub(in crate::kernels) fn columns<T: SparseFloat>(
     support: &Support,
     g: Mat<T>,
@@ -186,14 +188,14 @@ unsafe fn column_panel<K: SparseKernel>(
     });
 }
 
-/// Moves a tile to its place in a c whose rows are not contiguous.
+/// Moves a tile to where it belongs in a c whose rows are not contiguous.
 unsafe fn put_tile<K: SparseKernel>(
     (tile, width): (*const K::Element, usize),
     [units, cols]: [usize; 2],
     sums: Sums<K::Element>,
     at: usize,
 ) {
-    // SAFETY: the caller guarantees the tile and for its place in c.
+    // SAFETY: the caller guarantees the tile and the part of c that it belongs to.
     unsafe {
         let c = sums.c.add(at);
         if sums.row == 1 {

@@ -37,8 +37,8 @@ pub(super) fn panel_width(density: f64) -> usize {
     ((16.0 / density.max(0.01)) as usize).next_power_of_two().clamp(64, WIDEST)
 }
 
-/// Finds the entries of a row-major matrix of `cols` columns, and lists their values, in the order of their numbers and by row. All is
-/// reused.
+/// Finds the entries of a row-major matrix of `cols` columns, and lists their values, in the order of their numbers and by row.
+/// The lists' memory is reused.
 ///
 /// # Panics
 /// If `x` is not whole rows, the matrix has 2³² elements or columns or more, or there is no memory for the lists.

@@ -48,8 +48,8 @@ fn cost(form: Form, size: [usize; 3], density: f64) -> f64 {
 ///
 /// With AVX-512 a dense product takes less time, and an entry, which waits for a cache, does not. Measured by whole steps,
 /// `cargo bench --bench sparse_step`, on an Intel Xeon at 2.8 GHz: with 1 the step of 128 x 64-256-64 whose layer is half zero
-/// took 1.22 times as long as the dense one; with 1.7 that of 512 x 256-2048-256 stayed dense at 65 % zeros, where skipping them
-/// makes it 1.27 times as fast. NEON and the portable kernels have not been measured; they are taken to be as AVX2.
+/// took 1.22 times as long as the dense one; with 1.7 that of 512 x 256-2048-256 stayed dense at 65 % zeros, where skipping
+/// them makes it 1.27 times as fast. NEON and the portable kernels have not been measured; they are taken to be as AVX2.
 fn against_avx2(isa: Isa, size: [usize; 3]) -> f64 {
     match isa {
         Isa::Avx512 if is_near(size) => 1.7,

@@ -15,7 +15,7 @@ use crate::matrix::Support;
 /// The most parts that a support is found in.
 const MOST_PARTS: usize = 64;
 
-/// See [`find`](crate::kernels::support::find).
+/// Finds the entries of x, row-major with `cols` columns: [`find`](crate::kernels::support::find), for floats.
 pub(in crate::kernels) fn find<T: SparseFloat>(
     x: &[T],
     cols: usize,
@@ -66,7 +66,7 @@ pub(in crate::kernels) fn find<T: SparseFloat>(
         let mut at = count(0..part);
         let end = if part + 1 == parts { size } else { count(0..part + 1) };
         for panel in share(panels, part, parts) {
-            // SAFETY: the lists have room for all elements, and each part has its own places of them.
+            // SAFETY: the lists have room for all elements, and each part has its own range of them.
             at = unsafe { T::list_panel(&lists, panel, at..end) };
         }
         if part + 1 == parts {
@@ -120,7 +120,7 @@ pub(super) unsafe fn list_panel<K: SparseKernel>(
     let (rows, columns) = (lists.x.len() / lists.cols.max(1), lists.columns_of(panel));
     let x = lists.x.as_ptr();
     // Columns of the panel, a few elements further apart than a power of two, that would make them compete.
-    let pitch = rows.next_multiple_of(LINE) + LINE;
+    let pitch = rows.next_multiple_of(LINE_ELEMENTS) + LINE_ELEMENTS;
     with_buffers([columns.len() * pitch, 0], |[turned, _]: [*mut K::Element; 2]| {
         let mut at = range.start;
         // SAFETY: the panel lies within the matrix, and in the buffer; the caller has room in the lists.
@@ -153,7 +153,7 @@ pub(super) unsafe fn list_panel<K: SparseKernel>(
 }
 
 /// Elements that fill a cache line.
-const LINE: usize = 16;
+const LINE_ELEMENTS: usize = 16;
 
 /// Rows that are listed, and turned, while they are in the L1 cache.
 const ROWS: usize = 16;

@@ -117,7 +117,8 @@ impl<T> Dense<T> {
     }
 }
 
-/// The panels that n columns are cut into: as few as possible, as equal as possible.
+/// The panels that n columns are cut into: as few as possible, as equal as possible. Of 20 vectors, for example, with 8 at the
+/// most: 7, 7 and 6.
 #[derive(Clone, Copy)]
 struct Panels {
     n: usize,

@@ -15,7 +15,7 @@ pub(super) fn pytorch<T: Element>(
     expect("weight_hh", weight_hh, &[wide, units])?;
     expect("bias_ih", bias_ih, &[wide])?;
     expect("bias_hh", bias_hh, &[wide])?;
-    Ok([transposed(weight_ih), transposed(weight_hh), bias_ih.clone(), bias_hh.clone()])
+    Ok([weight_ih.t(), weight_hh.t(), bias_ih.clone(), bias_hh.clone()])
 }
 
 /// Whether these are Keras' `kernel` (in, gates · h), `recurrent_kernel` (h, gates · h) and `bias` (gates · h).
@@ -38,18 +38,13 @@ fn expect<T: Element>(name: &str, x: &Tensor<T>, shape: &[usize]) -> Result<(), 
     Err(ShapeError::new(format!("{name} has the shape {}, not {}", x.shape(), Shape::from(shape))))
 }
 
-fn transposed<T: Element>(x: &Tensor<T>) -> Tensor<T> {
-    let (rows, cols) = (x.shape()[0], x.shape()[1]);
-    Tensor::from_fn([cols, rows], |i| x.data()[i % rows * cols + i / rows])
-}
-
 /// a + b
 pub(super) fn sum<T: Element>(a: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
     Tensor::from_fn(a.shape().clone(), |i| a.data()[i] + b.data()[i])
 }
 
-/// A GRU's biases of its gates r, u, n, of which the last is the input's alone, and the product's for n, from those of the
-/// input and of the product.
+/// A GRU's biases b, of the gates r, u and n, and bn, inside the reset gate, from the biases of its input and of its product,
+/// each for r, u and n: b is the sum of both for r and u, and the input's for n; bn is the product's for n.
 pub(super) fn biases_of_gru<T: Element>(of_x: &Tensor<T>, of_h: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
     let units = of_x.data().len() / 3;
     let b = Tensor::from_fn([3 * units], |i| {

@@ -18,8 +18,8 @@ use crate::random::Random;
 use crate::tape::Var;
 use crate::tensor::Tensor;
 
-/// A layer that goes through sequences step by step: [`Lstm`], [`Gru`], [`Rnn`], and what is built of them, [`Bidirectional`] and
-/// [`Stack`].
+/// A layer that goes through sequences step by step: [`Lstm`], [`Gru`], [`Rnn`], and what is built of them, [`Bidirectional`]
+/// and [`Stack`].
 ///
 /// ```
 /// use quietgrad::nn::{Lstm, Recurrent, Steps, Unrolled};
@@ -181,7 +181,7 @@ pub struct Stack<L, const N: usize>(
 );
 
 impl<L: Recurrent, const N: usize> Stack<L, N> {
-    /// As [`run`](Recurrent::run), with [dropout](Var::dropout) between the layers: of all outputs but the last layer's.
+    /// [`run`](Recurrent::run) with [dropout](Var::dropout) between the layers: of all outputs but the last layer's.
     ///
     /// # Panics
     /// As `run`, or if the rate is not in [0, 1).
@@ -235,7 +235,7 @@ impl<L: Recurrent, const N: usize> Recurrent for Stack<L, N> {
     }
 }
 
-/// What of a layer does not depend on its kind: z = x wx + b, and wh.
+/// The parameters that every kind of recurrent layer has: wx and b, for z = x wx + b, and the recurrent weights wh.
 #[derive(Clone, Copy)]
 struct Weights {
     wx: ParamId,
@@ -244,8 +244,8 @@ struct Weights {
 }
 
 impl Weights {
-    /// Adds `name.wx` \[inputs, gates · units\], Glorot-uniform for each gate, `name.wh` \[units, gates · units\], orthogonal for
-    /// each gate, and `name.b`, all zero.
+    /// Adds `name.wx` \[inputs, gates · units\], Glorot-uniform for each gate, `name.wh` \[units, gates · units\], orthogonal
+    /// for each gate, and `name.b`, all zero.
     #[track_caller]
     fn drawn<T: Real>(
         params: &mut Params<T>,
@@ -266,6 +266,7 @@ impl Weights {
         Weights::add(params, name, [wx, wh, Tensor::zeros([wide])])
     }
 
+    /// Adds `name.wx`, `name.wh` and `name.b` with these values.
     #[track_caller]
     fn add<T: Real>(params: &mut Params<T>, name: &str, [wx, wh, b]: [Tensor<T>; 3]) -> Weights {
         let wx = params.add(format!("{name}.wx"), wx);

@@ -1,4 +1,4 @@
-//! y = w * x + b, or max(w * x + b, 0): a kernel's products with what it covers, at each place.
+//! y = w * x + b, or max(w * x + b, 0): the sum of a kernel's products with the pixels under it, at each of its positions.
 
 use super::{Convolution, LONGEST, Moves, Padding, image_of, of_two};
 use crate::kernels::{self, conv::pull_relu, conv::sum_channels};
@@ -14,7 +14,7 @@ use crate::tensor::{Cotangent, Shape, ShapeError, View, ViewMut};
 pub struct Conv {
     /// Axes of the image: 1 or 2. Of one, the second of each pair below counts.
     pub axes: usize,
-    /// From one place of the kernel to the next.
+    /// From one position of the kernel to the next.
     pub stride: [usize; 2],
     /// Zeros before and after each axis.
     pub padding: [[usize; 2]; 2],
@@ -44,6 +44,7 @@ impl Conv {
         Moves { axes, stride, padding, dilation, groups }
     }
 
+    /// The sizes of the convolution of x [batch, in, ..] with w [out, in / groups, kernel ..], if these shapes fit.
     fn size(&self, x: &[usize], w: &[usize]) -> Result<ConvSize, ShapeError> {
         let moves = self.moves();
         moves.check(x, w)?;
@@ -118,7 +119,8 @@ impl Rule for Conv {
         Ok([x[0][0], x[1][0]].into_iter().chain(size.map[2 - self.axes..].iter().copied()).collect())
     }
 
-    /// With relu as those of relu, but of its cotangent all is read.
+    /// With relu, the output is zero in many places, and gy is read where it is not; but the products with gy are dense, so
+    /// that all of its memory must be there.
     fn zeros(&self, _: &[&[usize]]) -> ZeroRule {
         if self.relu { ZeroRule { entries: OnEntries::Ignores, ..ZeroRule::RELU } } else { ZeroRule::DENSE }
     }
@@ -130,9 +132,15 @@ impl Rule for Conv {
     }
 
     /// With relu, gy counts where y > 0 alone, whatever stands in it elsewhere.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
+    fn vjp_in_place<T: Real>(
+        &self,
+        x: &[View<T>],
+        y: View<T>,
+        gy: &mut Cotangent<T>,
+        gx: &mut Cotangents<T>,
+    ) -> bool {
         if !self.relu {
-            return gy.read(y, |gy| self.vjp(x, y, gy, gx));
+            return false;
         }
         let (size, plus) = (self.sizes(x), std::mem::replace(gy.signs, T::ZERO));
         let mut summed = false;
@@ -146,8 +154,12 @@ impl Rule for Conv {
             kernels::keep_where_positive(y.data, gy.data, plus);
         }
         gy.read(y, |gy| products(&size, x, gy, gx));
+        true
     }
 
+    /// Forward, y[n, o, i] = Σ w[o, c, k] x[n, c, i · stride + k · dilation − before] + b\[o\], the sum over c and k. Each
+    /// product hands gy on to both of its factors. So:
+    ///
     /// gx = wᵀ * gy, gw = gy * x, gb = Σ gy of each channel
     fn vjp<T: Real>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let size = self.sizes(x);

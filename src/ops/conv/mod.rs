@@ -43,8 +43,8 @@ pub enum Padding<const D: usize> {
     Zeros([[usize; 2]; D]),
     /// As few as ⌈n / stride⌉ pixels need, the odd one at the end: `same` in TensorFlow, Keras and JAX.
     SameAtEnd,
-    /// As for a stride of 1, the odd one at the end: `same` in PyTorch, and `padding = (kernel - 1) / 2` for an odd kernel and
-    /// any stride.
+    /// As many as a stride of 1 would need, the odd one at the end: `same` in PyTorch, and `padding = (kernel - 1) / 2` for an
+    /// odd kernel and any stride.
     SameBothSides,
 }
 
@@ -105,7 +105,7 @@ impl<const D: usize> Padding<D> {
 /// ```
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Convolution<const D: usize> {
-    /// From one place of the kernel to the next, in pixels.
+    /// From one position of the kernel to the next, in pixels.
     pub stride: [usize; D],
     /// Zeros around the image.
     pub padding: Padding<D>,
@@ -152,7 +152,8 @@ impl<const D: usize> Convolution<D> {
     }
 }
 
-/// Numbers for two axes of numbers for one or two: a line is an image of height 1.
+/// A number for each of the two axes of an image, from one for each of one or two axes. One axis is that of the width: a line
+/// is an image of height 1, and its number for the height is `of_height`.
 pub(in crate::ops) fn of_two<const D: usize, N: Copy>(each: [N; D], of_height: N) -> [N; 2] {
     match each[..] {
         [width] => [of_height, width],
@@ -170,10 +171,11 @@ pub(in crate::ops) fn image_of(shape: &[usize]) -> [usize; 2] {
     }
 }
 
-/// The longest padded axis.
+/// The most pixels that an image may have along an axis, padding included.
 pub(in crate::ops) const LONGEST: usize = 1 << 31;
 
-/// What convolutions and their transposes have in common, as their ops have it.
+/// How a kernel moves over an image: what the ops of convolutions and of their transposes have in common. Of one axis, the
+/// second of each pair counts.
 #[derive(Clone, Copy)]
 struct Moves {
     axes: usize,
@@ -184,7 +186,7 @@ struct Moves {
 }
 
 impl Moves {
-    /// Errors about what has nothing to do with the sizes of the image.
+    /// The errors that have nothing to do with the sizes of the image: of ranks, and of sizes that may not be 0.
     fn check(&self, x: &[usize], w: &[usize]) -> Result<(), ShapeError> {
         let axes = if self.axes == 1 { "width" } else { "height, width" };
         let error = |text: String| Err(ShapeError::new(text));
@@ -209,12 +211,12 @@ impl Moves {
         Ok(())
     }
 
-    /// From the first pixel that a kernel covers to the last, along each axis.
+    /// How many pixels lie under a kernel along each axis, with the gaps of its dilation.
     fn reach(&self, kernel: [usize; 2]) -> [usize; 2] {
         [0, 1].map(|axis| (kernel[axis] - 1).saturating_mul(self.dilation[axis]).saturating_add(1))
     }
 
-    /// The sizes, but for those of the image and the map.
+    /// The sizes of a convolution, but for those of the image and the map.
     fn size(&self, batch: usize, [maps, channels]: [usize; 2], kernel: [usize; 2]) -> ConvSize {
         ConvSize {
             batch,

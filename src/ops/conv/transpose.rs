@@ -196,6 +196,8 @@ impl Rule for ConvTranspose {
         T::conv_transpose(&self.sizes(x), x[1].data, x[0].data, bias, y);
     }
 
+    /// Forward, y = wᵀ * x + b: the pull-back of a convolution's image, so that a convolution pulls it back. So:
+    ///
     /// gx = w * gy, gw = x * gy, gb = Σ gy of each channel
     fn vjp<T: Real>(&self, x: &[View<T>], _: View<T>, gy: View<T>, gx: &mut Cotangents<T>) {
         let size = self.sizes(x);

@@ -24,7 +24,7 @@ impl Rule for Linear {
         if self.relu { "linear_relu" } else { "linear" }
     }
 
-    /// The product's; the bias rides along.
+    /// Those of the product: the bias is added before the result leaves the registers, and is not counted.
     fn flops(&self, x: &[&[usize]], y: &[usize]) -> u64 {
         MatMul.flops(&x[..2], y)
     }
@@ -46,7 +46,7 @@ impl Rule for Linear {
         k < 2
     }
 
-    /// Those of the product; with relu as those of relu besides.
+    /// What the product makes of zeros. With relu, besides, the output is zero in many places, and gy is read where it is not.
     fn zeros(&self, x: &[&[usize]]) -> ZeroRule {
         let of_product = MatMul.zeros(x);
         if self.relu { ZeroRule { entries: of_product.entries, ..ZeroRule::RELU } } else { of_product }
@@ -73,19 +73,26 @@ impl Rule for Linear {
     }
 
     /// With relu, gy counts where y > 0 alone, whatever stands in it elsewhere.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
+    fn vjp_in_place<T: Real>(
+        &self,
+        x: &[View<T>],
+        y: View<T>,
+        gy: &mut Cotangent<T>,
+        gx: &mut Cotangents<T>,
+    ) -> bool {
         if self.relu {
-            if let Some(layer) = thin_layer(x, y, &gy, gx) {
-                return gx.add_both([1, 2], |gw, gb| {
+            if let Some(layer) = thin_layer(x, y, gy, gx) {
+                gx.add_both([1, 2], &mut |gw, gb| {
                     let (Some((Wanted::Whole(gw), of_w)), Some((gb, of_b))) = (gw, gb) else {
                         unreachable!("a thin layer's parameters want whole gradients")
                     };
                     T::relu_layer_vjp(layer, (gw.data, of_w), (gb.data, of_b));
                 });
+                return true;
             }
             kernels::keep_where_positive(y.data, gy.data, std::mem::replace(gy.signs, T::ZERO));
         }
-        gy.read(y, |gy| self.vjp(x, y, gy, gx));
+        false
     }
 
     /// gx = gy wᵀ, gw = xᵀ gy, gb = Σ gy over all rows. With relu, `vjp_in_place` has made gy 0 where y is.
@@ -117,8 +124,13 @@ impl Rule for Linear {
             [&[2, 3, 4], &[4, 2], &[2]],
             [&[3, 0], &[0, 2], &[2]],
         ];
-        let sample = |relu| shapes.map(|shapes| Sample::new(Linear { relu }, shapes));
-        [sample(false), sample(true)].concat()
+        let mut samples = Vec::new();
+        for &relu in &[false, true] {
+            for &shapes in &shapes {
+                samples.push(Sample::new(Linear { relu }, shapes));
+            }
+        }
+        samples
     }
 }
 

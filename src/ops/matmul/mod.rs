@@ -82,7 +82,11 @@ impl Rule for MatMul {
             [&[2, 3, 4], &[4]],
             [&[0, 3, 4], &[1, 4, 2]],
         ];
-        shapes.map(|shapes| Sample::new(MatMul, shapes)).to_vec()
+        let mut samples = Vec::new();
+        for &shapes in &shapes {
+            samples.push(Sample::new(MatMul, shapes));
+        }
+        samples
     }
 }
 

@@ -29,7 +29,7 @@ struct Batches {
 impl Batches {
     /// Calls `each` with the batch's number, the offsets of a, b and their cotangents, and whether this batch is the
     /// first to touch a's and b's cotangent (later ones come from broadcasting, and add).
-    fn for_each(&self, mut each: impl FnMut(usize, [usize; 4], [bool; 2])) {
+    fn for_each(&self, each: &mut dyn FnMut(usize, [usize; 4], [bool; 2])) {
         let Batches { shape, strides } = self;
         let count = size::product(shape);
         let mut index = Strides::from_elem(0, shape.len());
@@ -72,17 +72,20 @@ impl<'a, T: Element> View<'a, T> {
     }
 }
 
-/// A view as a stack of matrices, vectors made matrices: batch shape and strides, sizes and strides of the last two
-/// axes.
+/// A view as a stack of matrices; a vector counts as a matrix of one row or column.
 struct Stack<'a, T> {
     data: &'a [T],
+    /// The axes before the last two.
     batch: &'a [usize],
     batch_strides: Strides,
+    /// How many rows a matrix has, and the distance from one to the next.
     rows: (usize, usize),
+    /// How many columns a matrix has, and the distance from one to the next.
     cols: (usize, usize),
 }
 
 impl<'a, T: Element> Stack<'a, T> {
+    /// The stack that a view is; a vector is one row, or one column.
     fn new(x: View<'a, T>, vector_is_row: bool) -> Self {
         let mut strides = x.strides();
         match x.shape[..] {
@@ -119,6 +122,7 @@ impl<'a, T: Element> Stack<'a, T> {
 }
 
 impl<'a, T: Products> Product<'a, T> {
+    /// The product a b, of shapes that the shape rule has let pass.
     #[inline]
     pub(super) fn new(a: View<'a, T>, b: View<'a, T>) -> Self {
         match (&a.shape[..], &b.shape[..]) {
@@ -174,7 +178,7 @@ impl<'a, T: Products> Product<'a, T> {
             T::gemm(self.size, a, b, MatMut::row_major(y, n), Accum::Replace, epilogue);
         };
         let Some(batches) = &self.batches else { return product(self.a, self.b, y) };
-        batches.for_each(|number, [a, b, ..], _| {
+        batches.for_each(&mut |number, [a, b, ..], _| {
             product(from(self.a, a), from(self.b, b), &mut y[number * m * n..(number + 1) * m * n]);
         });
     }
@@ -189,7 +193,8 @@ impl<'a, T: Products> Product<'a, T> {
         Some(computed as f32 / y.len().max(1) as f32)
     }
 
-    /// ga = gy bᵀ, gb = aᵀ gy, in the forms that the entries of gy, or else of a, allow.
+    /// Forward, y = a b. So ga = gy bᵀ, gb = aᵀ gy, in the forms that the entries of gy, or else of a, allow: a is m x k, b is
+    /// k x n, and y is m x n.
     pub(super) fn vjp(&self, gy: View<T>, gx: &mut Cotangents<T>) {
         let [_, k, n] = self.size;
         if let Some(&gy) = gy.sparse {
@@ -207,7 +212,7 @@ impl<'a, T: Products> Product<'a, T> {
             return;
         };
         let g = Mat::row_major(gy.data, n);
-        gx.add_both([0, 1], |ga, gb| {
+        gx.add_both([0, 1], &mut |ga, gb| {
             let gb = gb.map(|(gb, accum)| (MatMut::row_major(gb.data, n), accum));
             match (ga, gb) {
                 // ga at the entries of a, and gb, from one load of gy
@@ -242,7 +247,7 @@ impl<'a, T: Products> Product<'a, T> {
         if batches.is_empty() && accum == Accum::Replace {
             ga.fill(T::ZERO);
         }
-        batches.for_each(|number, [_, b, to, _], [first, _]| {
+        batches.for_each(&mut |number, [_, b, to, _], [first, _]| {
             let accum = if first { accum } else { Accum::Add };
             product(&gy[number * m * n..], from(self.b, b), &mut ga[to..to + m * k], accum);
         });
@@ -258,7 +263,7 @@ impl<'a, T: Products> Product<'a, T> {
         if batches.is_empty() && accum == Accum::Replace {
             gb.fill(T::ZERO);
         }
-        batches.for_each(|number, [a, _, _, to], [_, first]| {
+        batches.for_each(&mut |number, [a, _, _, to], [_, first]| {
             let accum = if first { accum } else { Accum::Add };
             product(&gy[number * m * n..], from(self.a, a), &mut gb[to..to + k * n], accum);
         });

@@ -44,10 +44,11 @@ impl Rule for AvgPool {
     }
 
     fn samples() -> Vec<Sample> {
-        let sample = |(windows, x, count_padding): (Windows, Vec<usize>, bool)| {
-            Sample::new(AvgPool { windows, count_padding }, [&x])
-        };
-        Windows::samples().into_iter().map(sample).collect()
+        let mut samples = Vec::new();
+        for (windows, x, count_padding) in Windows::samples() {
+            samples.push(Sample::new(AvgPool { windows, count_padding }, [&x]));
+        }
+        samples
     }
 }
 

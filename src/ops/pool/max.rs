@@ -46,20 +46,23 @@ impl Rule for MaxPool {
         gx.add(0, |gx, accum| pool::max_vjp(&size, [x[0].data, y.data, gy.data], gx.data, accum));
     }
 
-    /// Which element of each window is the one.
+    /// Which element of each window is the largest.
     fn pieces(&self, x: &[View<f64>]) -> Vec<i64> {
         let size = self.windows.checked_size(x[0].shape);
         let x = x[0].to_vec();
         let mut y = vec![0.0; size.planes * size.map[0] * size.map[1]];
         pool::max(&size, &x, &mut y);
-        let mut places = Vec::new();
-        pool::for_each_largest(&size, &x, &y, |_, place| places.push(place as i64));
-        places
+        let mut largest = Vec::new();
+        pool::for_each_largest(&size, &x, &y, |_, index| largest.push(index as i64));
+        largest
     }
 
     fn samples() -> Vec<Sample> {
-        let sample = |(windows, x, _): (Windows, Vec<usize>, bool)| Sample::new(MaxPool { windows }, [&x]);
-        Windows::samples().into_iter().map(sample).collect()
+        let mut samples = Vec::new();
+        for (windows, x, _) in Windows::samples() {
+            samples.push(Sample::new(MaxPool { windows }, [&x]));
+        }
+        samples
     }
 }
 

@@ -98,6 +98,7 @@ impl Windows {
         }
     }
 
+    /// The sizes of image and result, for an input of shape `x`, if the windows fit.
     fn size(&self, x: &[usize]) -> Result<PoolSize, ShapeError> {
         let error = |text: String| Err(ShapeError::new(text));
         if x.len() != self.axes + 2 {
@@ -148,7 +149,7 @@ impl Windows {
         Ok(x[..2].iter().chain(&map[2 - self.axes..]).copied().collect())
     }
 
-    /// Elements of all windows.
+    /// An operation for each element of each window.
     fn flops(&self, y: &[usize]) -> u64 {
         let window = crate::matrix::size::product(&self.window) as u64;
         window.saturating_mul(crate::matrix::size::product(y) as u64)

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{
-    Course, Layout, Steps, columns, courses, outputs, parts, parts_of, sizes, strides_of, taken_apart,
+    Cell, Course, Steps, columns, courses, outputs, parts, parts_of, sizes, strides_of, taken_apart,
     with_course,
 };
 use crate::element::Element;
@@ -38,8 +38,8 @@ impl Gru {
         self.reset == Reset::AfterProduct
     }
 
-    fn layout(self) -> Layout {
-        Layout { gates: 3, biases: usize::from(self.after()), states: 1, course: self.course }
+    fn cell(self) -> Cell {
+        Cell { gates: 3, biases: usize::from(self.after()), states: 1, course: self.course }
     }
 }
 
@@ -54,17 +54,18 @@ impl Rule for Gru {
     }
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
-        self.layout().shape(x)
+        self.cell().shape(x)
     }
 
     fn indices(&self, _: &[&[usize]]) -> Option<(usize, usize)> {
-        self.layout().mask().map(|mask| (mask, 2))
+        self.cell().mask().map(|mask| (mask, 2))
     }
 
-    /// r, u, n and q, which is the product that r multiplies, or r h, and h after each step and before the first; on the way
-    /// back the cotangents of what went into them, and the sums of those.
+    /// Kept: r, u, n and q, where q is what r multiplies (the product h wh + bias), or r h if the gate comes before the
+    /// product; and h after each step and before the first. Scratch: the cotangents of what went into the gates, and the sums
+    /// of those.
     fn room(&self, x: &[&[usize]]) -> Room {
-        let room = self.layout().room(x, 4, 4);
+        let room = self.cell().room(x, 4, 4);
         let [batch, _, units] = sizes(x);
         Room { scratch: room.scratch.saturating_add((batch.saturating_add(3)).saturating_mul(units)), ..room }
     }
@@ -74,16 +75,17 @@ impl Rule for Gru {
     }
 
     fn flops(&self, x: &[&[usize]], _: &[usize]) -> u64 {
-        self.layout().flops(x)
+        self.cell().flops(x)
     }
 
     fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let (of, wh, after) = (self.layout().sequences(x), x[1].data, self.after());
+        let (of, wh, after) = (self.cell().sequences(x), x[1].data, self.after());
         let (b, t, n) = (of.batch, of.time, of.units);
         let strides = strides_of(&x[0]);
+        // rows [t, b, 3 n]: r, u and n of each step; beside [t, b, n]: q; h [t + 1, b, n]: the states
         let sizes = [y.shape.elements(), b * t * 3 * n, b * t * n, (t + 1) * b * n];
         let [y, rows, beside, h] = parts(y.data, sizes);
-        self.layout().begin(x, 0, &mut h[..b * n]);
+        self.cell().begin(x, 0, &mut h[..b * n]);
         for s in 0..t {
             let rows = &mut rows[s * b * 3 * n..(s + 1) * b * 3 * n];
             let beside = &mut beside[s * b * n..(s + 1) * b * n];
@@ -118,13 +120,22 @@ impl Rule for Gru {
         y[b * t * n..].copy_from_slice(&h[t * b * n..]);
     }
 
+    /// Forward, r, u = σ(z + h wh); n = tanh(z + r (h wh + bias)), or tanh(z + (r h) wh); h' = (1 − u) n + u h.
+    ///
     /// Step by step back, with the cotangents of the gates' arguments by `recurrent::gru_vjp`: the state before gets gh u,
     /// and what comes through the products; then for all steps at once gwh = hᵀ gz, with the h, or r h, that was multiplied.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
-        let (of, wh, after) = (self.layout().sequences(x), x[1].data, self.after());
+    fn vjp_in_place<T: Real>(
+        &self,
+        x: &[View<T>],
+        y: View<T>,
+        gy: &mut Cotangent<T>,
+        gx: &mut Cotangents<T>,
+    ) -> bool {
+        let (of, wh, after) = (self.cell().sequences(x), x[1].data, self.after());
         let (b, t, n) = (of.batch, of.time, of.units);
         let (gy, kept, scratch) = taken_apart(y, gy);
         let [rows, beside, h] = parts_of(kept, [b * t * 3 * n, b * t * n, (t + 1) * b * n]);
+        // gz [t, b, 3 n]: of what went into r, u and n; gn [t, b, n]: of z's columns of n; gq, gh [b, n]; sums [3 n]
         let [gz, gn, gq, gh, sums] = parts(scratch, [b * t * 3 * n, b * t * n, b * n, b * n, 3 * n]);
         gh.copy_from_slice(&gy[b * t * n..]);
         for s in (0..t).rev() {
@@ -169,8 +180,9 @@ impl Rule for Gru {
             gx.add(2, |g, accum| copy([&sums[2 * n..]], g.data, accum));
         }
         if self.course.initial {
-            gx.add(self.layout().first_state(), |g, accum| copy([gh], g.data, accum));
+            gx.add(self.cell().first_state(), |g, accum| copy([gh], g.data, accum));
         }
+        true
     }
 
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, _: View<T>, _: &mut Cotangents<T>) {
@@ -178,23 +190,25 @@ impl Rule for Gru {
     }
 
     fn samples() -> Vec<Sample> {
-        let of_course = |course| {
-            let of_reset = move |reset| {
+        let mut samples = Vec::new();
+        for course in courses() {
+            for &reset in &[Reset::BeforeProduct, Reset::AfterProduct] {
                 let gru = Gru { reset, course };
-                gru.layout().samples().into_iter().map(move |inputs| Sample { op: gru.into(), inputs })
-            };
-            of_reset(Reset::BeforeProduct).chain(of_reset(Reset::AfterProduct))
-        };
-        courses().flat_map(of_course).collect()
+                for inputs in gru.cell().samples() {
+                    samples.push(Sample { op: gru.into(), inputs });
+                }
+            }
+        }
+        samples
     }
 }
 
 /// # Recurrent layers
 impl<'r, T: Real> Var<'r, T> {
-    /// The steps of a GRU over `self` = x wx + b, \[batch, time, 3 units\], with recurrent weights wh \[units, 3 units\]; the gates
-    /// stand in the order r, u, n, for reset, update and new. If there is a `bias` \[units\], the reset gate comes after
-    /// the product, and it is added there ([`Reset::AfterProduct`]); else the gate comes before. Gives h of all
-    /// steps, \[batch, time, units\], and the final one, \[batch, units\]. `initial` is h to begin with, 0 if none.
+    /// The steps of a GRU over `self` = x wx + b, \[batch, time, 3 units\], with recurrent weights wh \[units, 3 units\]; the
+    /// gates stand in the order r, u, n, for reset, update and new. If there is a `bias` \[units\], the reset gate comes after
+    /// the product, and it is added there ([`Reset::AfterProduct`]); else the gate comes before. Gives h of all steps,
+    /// \[batch, time, units\], and the final one, \[batch, units\]. `initial` is h to begin with, 0 if none.
     ///
     /// r, u = σ(z + h wh); n = tanh(z + r (h wh + bias)), or tanh(z + (r h) wh); h' = (1 − u) n + u h.
     ///

@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{
-    Course, Layout, Steps, courses, outputs, parts, parts_of, sizes, strides_of, taken_apart, with_course,
+    Cell, Course, Steps, courses, outputs, parts, parts_of, sizes, strides_of, taken_apart, with_course,
 };
 use crate::element::Element;
 use crate::kernels::{copy, recurrent};
@@ -20,8 +20,8 @@ pub struct Lstm {
 }
 
 impl Lstm {
-    fn layout(self) -> Layout {
-        Layout { gates: 4, biases: 0, states: 2, course: self.course }
+    fn cell(self) -> Cell {
+        Cell { gates: 4, biases: 0, states: 2, course: self.course }
     }
 }
 
@@ -35,17 +35,16 @@ impl Rule for Lstm {
     }
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
-        self.layout().shape(x)
+        self.cell().shape(x)
     }
 
     fn indices(&self, _: &[&[usize]]) -> Option<(usize, usize)> {
-        self.layout().mask().map(|mask| (mask, 2))
+        self.cell().mask().map(|mask| (mask, 2))
     }
 
-    /// The gates, and h and c after each step and before the first; on the way back the cotangents of what went into the
-    /// gates.
+    /// Kept: the gates, and h and c after each step and before the first. Scratch: the cotangents of what went into the gates.
     fn room(&self, x: &[&[usize]]) -> Room {
-        self.layout().room(x, 4, 4)
+        self.cell().room(x, 4, 4)
     }
 
     fn takes_strides(&self, k: usize) -> bool {
@@ -53,17 +52,18 @@ impl Rule for Lstm {
     }
 
     fn flops(&self, x: &[&[usize]], _: &[usize]) -> u64 {
-        self.layout().flops(x)
+        self.cell().flops(x)
     }
 
     fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let (layout, of, wh) = (self.layout(), self.layout().sequences(x), x[1].data);
+        let (cell, of, wh) = (self.cell(), self.cell().sequences(x), x[1].data);
         let (b, t, n) = (of.batch, of.time, of.units);
         let (wide, strides) = (4 * n, strides_of(&x[0]));
+        // gates [t, b, 4 n]: i, f, g and o of each step; h and c [t + 1, b, n]: the states
         let [y, gates, h, c] =
             parts(y.data, [y.shape.elements(), b * t * wide, (t + 1) * b * n, (t + 1) * b * n]);
-        layout.begin(x, 0, &mut h[..b * n]);
-        layout.begin(x, 1, &mut c[..b * n]);
+        cell.begin(x, 0, &mut h[..b * n]);
+        cell.begin(x, 1, &mut c[..b * n]);
         for s in 0..t {
             let gates = &mut gates[s * b * wide..(s + 1) * b * wide];
             let (h, h_next) = h[s * b * n..(s + 2) * b * n].split_at_mut(b * n);
@@ -81,14 +81,23 @@ impl Rule for Lstm {
         last_c.copy_from_slice(&c[t * b * n..]);
     }
 
-    /// Step by step back, with gz by `recurrent::lstm_vjp`: gh = gz whᵀ for the step before; then for all steps at once
-    /// gwh = hᵀ gz, with the h that each step began with.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
-        let (of, wh) = (self.layout().sequences(x), x[1].data);
+    /// Forward, i, f, o = σ(z + h wh) and g = tanh(z + h wh); c' = f c + i g; h' = o tanh(c').
+    ///
+    /// Step by step back, with gz, the cotangents of the gates' arguments, by `recurrent::lstm_vjp`: gh = gz whᵀ for the step
+    /// before; then for all steps at once gwh = hᵀ gz, with the h that each step began with.
+    fn vjp_in_place<T: Real>(
+        &self,
+        x: &[View<T>],
+        y: View<T>,
+        gy: &mut Cotangent<T>,
+        gx: &mut Cotangents<T>,
+    ) -> bool {
+        let (of, wh) = (self.cell().sequences(x), x[1].data);
         let (b, t, n) = (of.batch, of.time, of.units);
         let wide = 4 * n;
         let (gy, kept, scratch) = taken_apart(y, gy);
         let [gates, h, c] = parts_of(kept, [b * t * wide, (t + 1) * b * n, (t + 1) * b * n]);
+        // gz [t, b, 4 n]; gh and gc [b, n]: of the states between two steps
         let [gz, gh, gc] = parts(scratch, [b * t * wide, b * n, b * n]);
         gh.copy_from_slice(&gy[b * t * n..(t + 1) * b * n]);
         gc.copy_from_slice(&gy[(t + 1) * b * n..]);
@@ -115,6 +124,7 @@ impl Rule for Lstm {
             gx.add(2, |g, accum| copy([gh], g.data, accum));
             gx.add(3, |g, accum| copy([gc], g.data, accum));
         }
+        true
     }
 
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, _: View<T>, _: &mut Cotangents<T>) {
@@ -122,12 +132,14 @@ impl Rule for Lstm {
     }
 
     fn samples() -> Vec<Sample> {
-        let of_course = |course| {
+        let mut samples = Vec::new();
+        for course in courses() {
             let lstm = Lstm { course };
-            let sample = move |inputs| Sample { op: lstm.into(), inputs };
-            lstm.layout().samples().into_iter().map(sample)
-        };
-        courses().flat_map(of_course).collect()
+            for inputs in lstm.cell().samples() {
+                samples.push(Sample { op: lstm.into(), inputs });
+            }
+        }
+        samples
     }
 }
 

@@ -53,7 +53,7 @@ impl<'r, T> Steps<'r, T> {
         Steps { mask: Some(mask), reverse: false }
     }
 
-    /// The same steps in the opposite order. The output of a step still stands at its time.
+    /// These steps in the opposite order. The output of a step still stands at its time.
     #[must_use]
     pub fn reversed(self) -> Self {
         Steps { reverse: !self.reverse, ..self }
@@ -82,17 +82,20 @@ pub struct Course {
     pub masked: bool,
 }
 
-/// What the ops of this folder have in common: an input z \[batch, time, gates · units\], recurrent weights
-/// \[units, gates · units\], `biases` more, and so many states.
+/// The inputs of an op of this folder, by its kind of cell: z \[batch, time, gates · units\], recurrent weights
+/// \[units, gates · units\], `biases` of \[units\], and, as its course says, `states` of \[batch, units\] and a mask.
 #[derive(Clone, Copy)]
-struct Layout {
+struct Cell {
+    /// How many products of a unit with the state a step needs.
     gates: usize,
+    /// How many biases there are besides the one in z.
     biases: usize,
+    /// How many numbers a unit remembers from step to step.
     states: usize,
     course: Course,
 }
 
-impl Layout {
+impl Cell {
     /// The number of the first initial state.
     fn first_state(self) -> usize {
         2 + self.biases
@@ -109,6 +112,7 @@ impl Layout {
         self.course.masked.then(|| self.inputs() - 1)
     }
 
+    /// The shape of the output, [batch · (time + states), units], if those of the inputs fit.
     fn shape(self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
         if x.len() != self.inputs() {
             return Err(ShapeError::new(format!("{} inputs are not {}", x.len(), self.inputs())));
@@ -146,7 +150,8 @@ impl Layout {
         Ok(Shape::from([size::product(&[batch, time.saturating_add(self.states)]), units]))
     }
 
-    /// Room for `kept` numbers for each unit of each step, `scratch` on the way back, and the states of all steps and the first.
+    /// Room for `kept` numbers for each unit of each step, `scratch` on the way back, and the states of all steps and the
+    /// first.
     fn room(self, x: &[&[usize]], kept: usize, scratch: usize) -> Room {
         let [batch, time, units] = sizes(x);
         let steps = |count: usize| size::product(&[batch, time, units, count]);
@@ -164,13 +169,14 @@ impl Layout {
         (size::product(&[batch, time, units]) as u64).saturating_mul(per_unit)
     }
 
+    /// The sizes of the sequences and their mask, as kernels take them.
     fn sequences<'a, T: Element>(self, x: &[View<'a, T>]) -> Sequences<'a, T> {
         let mask = self.mask().map(|k| x[k].data);
         let [batch, time] = [x[0].shape[0], x[0].shape[1]];
         Sequences { batch, time, units: x[1].shape[0], reverse: self.course.reverse, mask }
     }
 
-    /// The states before the first step: those of the layer's inputs, or 0.
+    /// Writes the state with this number before the first step: that of the op's inputs, or 0.
     fn begin<T: Element>(self, x: &[View<T>], number: usize, to: &mut [T]) {
         if self.course.initial {
             to.copy_from_slice(x[self.first_state() + number].data);
@@ -208,23 +214,28 @@ fn courses() -> impl Iterator<Item = Course> {
     (0..8).map(course)
 }
 
-/// Parts of these sizes, one after the other.
+/// Memory cut into parts of these sizes, one after the other, to be written.
 fn parts<T, const N: usize>(mut x: &mut [T], sizes: [usize; N]) -> [&mut [T]; N] {
-    sizes.map(|size| x.split_off_mut(..size).expect("a rule's room holds all its parts"))
+    std::array::from_fn(|i| x.split_off_mut(..sizes[i]).expect("a rule's room holds all its parts"))
 }
 
-/// Parts of these sizes, one after the other.
+/// Memory cut into parts of these sizes, one after the other, to be read.
 fn parts_of<T, const N: usize>(mut x: &[T], sizes: [usize; N]) -> [&[T]; N] {
-    sizes.map(|size| x.split_off(..size).expect("a rule's room holds all its parts"))
+    let mut parts: [&[T]; N] = [&[]; N];
+    for (part, &size) in parts.iter_mut().zip(&sizes) {
+        *part = x.split_off(..size).expect("a rule's room holds all its parts");
+    }
+    parts
 }
 
-/// Columns `from..` of a row-major matrix of so many; of one without rows nothing.
+/// The columns `from..` of a row-major matrix with `cols` columns; nothing of a matrix without rows.
 fn columns<T>(x: &[T], from: usize, cols: usize) -> Mat<'_, T> {
     Mat { data: x.get(from..).unwrap_or(&[]), row_stride: cols, col_stride: 1 }
 }
 
-/// Parts of an output and of its cotangent: the output's own cotangent, complete, what the op has kept, and its scratch.
-fn taken_apart<'a, T: Element>(y: View<'a, T>, gy: Cotangent<'a, T>) -> (&'a [T], &'a [T], &'a mut [T]) {
+/// The parts of an output and of its cotangent that a vjp works with: the cotangent of the output itself, with what is left to
+/// be added to it; what `forward` has kept behind the output; and the scratch behind the cotangent.
+fn taken_apart<'a, T: Element>(y: View<'a, T>, gy: &'a mut Cotangent<T>) -> (&'a [T], &'a [T], &'a mut [T]) {
     let own = y.shape.elements();
     let (gy_own, scratch) = gy.data.split_at_mut(own);
     let (y, kept) = y.data.split_at(own);
@@ -235,7 +246,7 @@ fn taken_apart<'a, T: Element>(y: View<'a, T>, gy: Cotangent<'a, T>) -> (&'a [T]
     (gy_own, kept, scratch)
 }
 
-/// The strides of z, whatever its layout.
+/// The strides of z, [batch, time, gates · units], which may be a permuted or broadcast view.
 fn strides_of<T: Element>(z: &View<T>) -> [usize; 3] {
     let strides = z.strides();
     [strides[0], strides[1], strides[2]]

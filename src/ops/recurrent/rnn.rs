@@ -3,7 +3,7 @@
 use smallvec::SmallVec;
 
 use super::{
-    Course, Layout, Steps, courses, outputs, parts, parts_of, sizes, strides_of, taken_apart, with_course,
+    Cell, Course, Steps, courses, outputs, parts, parts_of, sizes, strides_of, taken_apart, with_course,
 };
 use crate::element::Element;
 use crate::kernels::{copy, recurrent};
@@ -22,8 +22,8 @@ pub struct Rnn {
 }
 
 impl Rnn {
-    fn layout(self) -> Layout {
-        Layout { gates: 1, biases: 0, states: 1, course: self.course }
+    fn cell(self) -> Cell {
+        Cell { gates: 1, biases: 0, states: 1, course: self.course }
     }
 }
 
@@ -38,16 +38,16 @@ impl Rule for Rnn {
     }
 
     fn shape(&self, x: &[&[usize]]) -> Result<Shape, ShapeError> {
-        self.layout().shape(x)
+        self.cell().shape(x)
     }
 
     fn indices(&self, _: &[&[usize]]) -> Option<(usize, usize)> {
-        self.layout().mask().map(|mask| (mask, 2))
+        self.cell().mask().map(|mask| (mask, 2))
     }
 
-    /// h after each step and before the first; on the way back the cotangents of what went into the function.
+    /// Kept: h after each step and before the first. Scratch: the cotangents of what went into the function.
     fn room(&self, x: &[&[usize]]) -> Room {
-        self.layout().room(x, 0, 1)
+        self.cell().room(x, 0, 1)
     }
 
     fn takes_strides(&self, k: usize) -> bool {
@@ -55,15 +55,15 @@ impl Rule for Rnn {
     }
 
     fn flops(&self, x: &[&[usize]], _: &[usize]) -> u64 {
-        self.layout().flops(x)
+        self.cell().flops(x)
     }
 
     fn forward<T: Real>(&self, x: &[View<T>], y: ViewMut<T>) {
-        let (of, wh) = (self.layout().sequences(x), x[1].data);
+        let (of, wh) = (self.cell().sequences(x), x[1].data);
         let (b, t, n) = (of.batch, of.time, of.units);
         let strides = strides_of(&x[0]);
         let [y, h] = parts(y.data, [y.shape.elements(), (t + 1) * b * n]);
-        self.layout().begin(x, 0, &mut h[..b * n]);
+        self.cell().begin(x, 0, &mut h[..b * n]);
         for s in 0..t {
             let (h, h_next) = h[s * b * n..(s + 2) * b * n].split_at_mut(b * n);
             of.read(s, (x[0].data, strides), [0, 0, n], (h_next, n));
@@ -84,13 +84,22 @@ impl Rule for Rnn {
         y[b * t * n..].copy_from_slice(&h[t * b * n..]);
     }
 
+    /// Forward, h' = f(z + h wh), with f = tanh or relu.
+    ///
     /// Step by step back, with gz = gh f': gh = gz whᵀ for the step before; then for all steps at once gwh = hᵀ gz, with
     /// the h that each step began with.
-    fn vjp_in_place<T: Real>(&self, x: &[View<T>], y: View<T>, gy: Cotangent<T>, gx: &mut Cotangents<T>) {
-        let (of, wh) = (self.layout().sequences(x), x[1].data);
+    fn vjp_in_place<T: Real>(
+        &self,
+        x: &[View<T>],
+        y: View<T>,
+        gy: &mut Cotangent<T>,
+        gx: &mut Cotangents<T>,
+    ) -> bool {
+        let (of, wh) = (self.cell().sequences(x), x[1].data);
         let (b, t, n) = (of.batch, of.time, of.units);
         let (gy, h, scratch) = taken_apart(y, gy);
         let [h] = parts_of(h, [(t + 1) * b * n]);
+        // gz [t, b, n]; gh [b, n]: of the state between two steps
         let [gz, gh] = parts(scratch, [b * t * n, b * n]);
         gh.copy_from_slice(&gy[b * t * n..]);
         for s in (0..t).rev() {
@@ -113,6 +122,7 @@ impl Rule for Rnn {
         if self.course.initial {
             gx.add(2, |g, accum| copy([gh], g.data, accum));
         }
+        true
     }
 
     fn vjp<T: Element>(&self, _: &[View<T>], _: View<T>, _: View<T>, _: &mut Cotangents<T>) {
@@ -125,21 +135,23 @@ impl Rule for Rnn {
             return Vec::new();
         }
         let shapes: SmallVec<[&[usize]; 4]> = x.iter().map(|x| &x.shape[..]).collect();
-        let shape = self.layout().shape(&shapes).expect("the shapes were checked when the op was recorded");
+        let shape = self.cell().shape(&shapes).expect("the shapes were checked when the op was recorded");
         let mut y = vec![0.0; shape.elements() + self.room(&shapes).kept];
         self.forward(x, ViewMut::new(&mut y, &shape));
         y.into_iter().map(|h| i64::from(h > 0.0)).collect()
     }
 
     fn samples() -> Vec<Sample> {
-        let of_course = |course| {
-            let of_function = move |relu| {
+        let mut samples = Vec::new();
+        for course in courses() {
+            for &relu in &[false, true] {
                 let rnn = Rnn { relu, course };
-                rnn.layout().samples().into_iter().map(move |inputs| Sample { op: rnn.into(), inputs })
-            };
-            of_function(false).chain(of_function(true))
-        };
-        courses().flat_map(of_course).collect()
+                for inputs in rnn.cell().samples() {
+                    samples.push(Sample { op: rnn.into(), inputs });
+                }
+            }
+        }
+        samples
     }
 }
 

@@ -5,8 +5,8 @@ use quietgrad::ops::conv::{Convolution, Padding, Transposed};
 use quietgrad::ops::pool::Pooling;
 use quietgrad::{Params, Real, Tape, Tensor, Var};
 
+use crate::kernels::operands::Random;
 use crate::on_every_isa;
-use crate::operands::Random;
 
 /// What `f` makes of x, and the gradients of the sum of that.
 fn value_and_gradients<T: Real>(

@@ -10,8 +10,8 @@ use quietgrad::Accum;
 use quietgrad::kernels::{Blocks, isa::Isa, reference};
 use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, ReluLayer};
 
+use crate::kernels::operands::{Layout, Random};
 use crate::on_every_isa;
-use crate::operands::{Layout, Random};
 
 use Layout::*;
 const INPUTS: [Layout; 6] = [RowMajor, Transposed, Padded, Spread, OneRow, OneColumn];

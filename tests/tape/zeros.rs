@@ -7,7 +7,7 @@ use quietgrad::ops::pool::Pooling;
 use quietgrad::optim::{Adam, Optimizer};
 use quietgrad::{Params, Random, Recording, SkipZeros, Tape, Tensor, Var, loss, reg};
 
-use crate::chains::JumpRelu;
+use crate::tape::chains::JumpRelu;
 
 /// Records something: gives the loss, and what else is to be looked at.
 type Program<'a> = &'a dyn for<'r> Fn(Recording<'r, f64>) -> (Var<'r, f64>, Vec<Var<'r, f64>>);

@@ -11,8 +11,8 @@ use quietgrad::kernels::support::{estimate_density, find, gather, scatter, sum_c
 use quietgrad::kernels::{isa::Isa, reference};
 use quietgrad::matrix::{Epilogue, Mat, MatMut, Products, Sparse, Support};
 
+use crate::kernels::operands::{Layout, Random};
 use crate::on_every_isa;
-use crate::operands::{Layout, Random};
 
 impl Random {
     fn chance(&mut self, p: f64) -> bool {

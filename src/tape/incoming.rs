@@ -46,6 +46,7 @@ pub(super) struct Lent<T> {
 }
 
 impl<T> Lent<T> {
+    /// The values, if any were lent.
     pub fn values(lent: Option<&Self>) -> Option<&[T]> {
         lent.map(|lent| &lent.of.values[..])
     }
@@ -102,7 +103,7 @@ impl<T: Real> Sweep<'_, T> {
         incoming
     }
 
-    /// Takes back what was lent.
+    /// Puts values that were lent back into the sweep's list.
     #[inline]
     pub(super) fn take_back(&mut self, lent: [Option<Lent<T>>; 3]) {
         for Lent { number, of } in lent.into_iter().flatten() {
@@ -145,7 +146,7 @@ impl<T: Real> Sweep<'_, T> {
         RunOn::All
     }
 
-    /// How input k of a node is contributed to by a vjp that is run on this.
+    /// How the contribution to input k of a node is made and received, by a vjp that is run on what `on` says.
     fn plan(&mut self, node: &Node, k: usize, on: RunOn) -> Plan {
         let id = node.inputs[k];
         let input = &self.nodes[id.index()];
@@ -195,6 +196,7 @@ impl<T: Real> Sweep<'_, T> {
         number
     }
 
+    /// Takes values out of the sweep's list, under their number, for as long as a vjp runs.
     fn lend(&mut self, number: usize) -> Lent<T> {
         Lent { number, of: std::mem::take(&mut self.values_of_entries.all[number]) }
     }
@@ -216,7 +218,8 @@ impl<T: Real> Sweep<'_, T> {
         Some(self.picked(values, support))
     }
 
-    /// The cotangent of node i, if a vjp that is run on this is not to read it in the arena, and whether it is a copy.
+    /// The cotangent of node i, unless a vjp that is run on what `on` says reads it in the arena; and whether it is a copy. It
+    /// is lent where it consists of entries, where entries of it are picked, and where the tape keeps it for the user.
     fn lend_gy(&mut self, i: usize, on: RunOn) -> (Option<Lent<T>>, bool) {
         if let Flow::Entries(number) = self.flows[i] {
             return (Some(self.lend(number)), false);

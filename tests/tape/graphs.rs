@@ -11,7 +11,7 @@ use quietgrad::ops::upsample::Align;
 use quietgrad::pointwise::{Binary, Unary};
 use quietgrad::{ParamId, Params, Random, Recording, Reduction, SkipZeros, Tape, Tensor, Var, reg};
 
-use crate::chains::JumpRelu;
+use crate::tape::chains::JumpRelu;
 
 /// Values on the way from the data to the loss, all of one shape.
 struct Draw<'r> {

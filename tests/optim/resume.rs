@@ -4,7 +4,7 @@ use quietgrad::optim::{Adam, Average, Descent, Factors, Groups, Lbfgs, Optimizer
 use quietgrad::reg::DensityController;
 use quietgrad::{Element, Grads, Params, State, StateError, Tape, Tensor};
 
-use crate::optimizers::every;
+use crate::optim::optimizers::every;
 
 /// A state as a file would hold it: names, and numbers as bytes.
 fn through_bytes(state: &State<f64>) -> State<f64> {

@@ -10,25 +10,25 @@ use quietgrad::pointwise::{
     UnaryRule,
 };
 use quietgrad::{Dual, Element, Params, Tape, Tensor, derivatives, scalar};
-use safetensors::{Dtype, SafeTensors};
+
+use crate::golden::arrays::{Stored, stored, words};
 
 /// The recorded arrays, by name.
 struct Exact(HashMap<String, Vec<f64>>);
 
 impl Exact {
     fn read() -> Self {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/tails.safetensors");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/tails.safetensors");
         let bytes = std::fs::read(path).expect("a file of arrays");
-        let file = SafeTensors::deserialize(&bytes).expect("safetensors");
-        let array = |name: &str| {
-            let view = file.tensor(name).expect("a name of the file's own list");
-            match view.dtype() {
-                Dtype::F32 => floats(view.data(), |b| f64::from(f32::from_le_bytes(b))),
-                Dtype::F64 => floats(view.data(), f64::from_le_bytes),
-                other => panic!("{name} is of type {other}"),
-            }
+        let array = |stored: Stored| {
+            let numbers = match &stored.kind[..] {
+                "F32" => words(stored.bytes).map(|b| f64::from(f32::from_le_bytes(b))).collect(),
+                "F64" => words(stored.bytes).map(f64::from_le_bytes).collect(),
+                other => panic!("{} is of type {other}", stored.name),
+            };
+            (stored.name, numbers)
         };
-        Exact(file.names().into_iter().map(|name| (name.to_owned(), array(name))).collect())
+        Exact(stored(&bytes).into_iter().map(array).collect())
     }
 
     /// The array of a line with its constants.
@@ -55,10 +55,6 @@ impl Exact {
         let left: Vec<_> = of_table.filter(|key| !used.contains(*key)).collect();
         assert!(left.is_empty(), "recorded, but not tested: {left:?}");
     }
-}
-
-fn floats<const N: usize>(bytes: &[u8], number: fn([u8; N]) -> f64) -> Vec<f64> {
-    bytes.chunks_exact(N).map(|word| number(word.try_into().expect("N bytes"))).collect()
 }
 
 /// A type, and what is promised of it.

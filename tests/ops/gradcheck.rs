@@ -49,7 +49,7 @@ fn every_op_agrees_with_dual_numbers_and_differences() {
 
 #[test]
 fn every_op_is_derived_in_the_book() {
-    let book = include_str!("../docs/math.md");
+    let book = include_str!("../../docs/math.md");
     let functions =
         Unary::all().into_iter().map(Unary::name).chain(Binary::all().into_iter().map(Binary::name));
     let names: BTreeSet<_> = Op::samples().iter().map(|sample| sample.op.name()).chain(functions).collect();
@@ -117,5 +117,5 @@ fn a_wrong_derivative_is_reported_with_op_element_values_and_line() {
         gradcheck::check(&params, |r| r.apply(Op::custom(WrongSquare), &[r.param(w)]).sum()).unwrap_err();
     assert_eq!((mismatch.op.as_str(), mismatch.input, mismatch.index), ("wrong_square", 0, 0));
     assert!((mismatch.reverse / mismatch.expected - 3.0).abs() < 1e-12, "{mismatch}");
-    assert!(mismatch.to_string().contains("tests/gradcheck.rs"), "{mismatch}");
+    assert!(mismatch.to_string().contains("tests/ops/gradcheck.rs"), "{mismatch}");
 }

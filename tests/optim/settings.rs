@@ -11,7 +11,7 @@ use quietgrad::optim::{
 use quietgrad::reg::{self, DensityController};
 use quietgrad::{Grads, Params, Tape, Tensor};
 
-use crate::optimizers::every;
+use crate::optim::optimizers::every;
 
 thread_local! {
     /// Where this thread's last panic says that it happened.

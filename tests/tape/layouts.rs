@@ -173,7 +173,7 @@ fn a_gradient_that_was_not_computed_whole_is_refused() {
         assert_eq!(h.gradient(), None);
         loss.backward(&mut none.zeros());
         let message = refused("relu", || h.gradient());
-        assert!(message.contains("keep_gradient") && message.contains("tests/layouts.rs"), "{message}");
+        assert!(message.contains("keep_gradient") && message.contains("tests/tape/layouts.rs"), "{message}");
         refused("too late", || h.keep_gradient());
         if when == SkipZeros::Always {
             assert!(refused("scale", || twice.gradient()).contains("keep_gradient"));

@@ -59,7 +59,10 @@ fn a_penalty_that_was_forgotten_or_detached_on_the_way_is_named_with_its_line() 
     ];
     for build in missing {
         let says = said_by(build);
-        assert!(says.contains("tests/obligations.rs") && says.contains("is not part of this loss"), "{says}");
+        assert!(
+            says.contains("tests/tape/obligations.rs") && says.contains("is not part of this loss"),
+            "{says}"
+        );
     }
 }
 
@@ -72,7 +75,10 @@ fn a_penalty_that_nothing_learns_from_is_refused_where_a_loss_is_differentiated(
     ];
     for build in constant {
         let says = said_by(build);
-        assert!(says.contains("tests/obligations.rs") && says.contains("constants or detached"), "{says}");
+        assert!(
+            says.contains("tests/tape/obligations.rs") && says.contains("constants or detached"),
+            "{says}"
+        );
     }
     // Nothing is differentiated: it is a number to be read.
     let (mut tape, params) = (Tape::new(), params());
@@ -158,7 +164,10 @@ fn terms_check_every_recording_that_they_are_of() {
     // A penalty of the second recording, which no term has.
     let forgotten = AssertUnwindSafe(|| terms::backward(&[("fit", fit), ("other", other)], &mut grads));
     let says = *catch_unwind(forgotten).unwrap_err().downcast::<String>().unwrap();
-    assert!(says.contains("tests/obligations.rs") && says.contains("is not part of this loss"), "{says}");
+    assert!(
+        says.contains("tests/tape/obligations.rs") && says.contains("is not part of this loss"),
+        "{says}"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use quietgrad::{
     kernels, reg,
 };
 
-use crate::gradcheck::draw;
+use crate::ops::gradcheck::draw;
 
 /// y = x where x > threshold, else 0: an activation function that a user wrote.
 #[derive(Debug)]

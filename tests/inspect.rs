@@ -37,13 +37,13 @@ fn a_printed_graph_has_a_line_a_node() {
     let text = graph.to_string();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), graph.nodes().len());
-    assert_says(lines[0], &["%0 = input", "[1, 2]", "100.0 %", "seeing.rs:"]);
+    assert_says(lines[0], &["%0 = input", "[1, 2]", "100.0 %", "inspect.rs:"]);
     assert_says(lines[1], &["%1 = param \"w ", "[2, 2]", "75.0 %"]);
     assert_says(lines[2], &["%2 = matmul ", " %0 %1 "]);
     assert_says(lines[3], &["%3 = relu ", "50.0 %"]);
     assert_says(lines[4], &["%4 = sum [1] ", " %3 ", "[1]"]);
     assert_says(lines[5], &["%5 = scale 0.001 "]);
-    assert!(lines.iter().all(|line| line.contains("seeing.rs:")), "operators too: {text}");
+    assert!(lines.iter().all(|line| line.contains("inspect.rs:")), "operators too: {text}");
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn a_profile_covers_the_steps_between_start_and_stop() {
     assert!(times.is_sorted_by(|a, b| a >= b));
     assert!(profile.by_op().iter().all(|(_, cost)| cost.calls == 2 && !cost.backward.is_zero()));
     assert_eq!(profile.by_line().len(), 2);
-    assert_says(&profile.to_string(), &["the mean of 2", "tanh", "seeing.rs:", "100.0 %"]);
+    assert_says(&profile.to_string(), &["the mean of 2", "tanh", "inspect.rs:", "100.0 %"]);
     assert_eq!(tape.stop_profile().steps(), 0);
 }
 
@@ -147,7 +147,7 @@ fn a_nan_in_the_data_is_named_as_such() {
         panic_of(|| drop(tape.record(&params).constant(&data).value())),
         panic_of(|| drop(tape.record(&params).constant_rows(&data, &[0, 1]).value())),
     ] {
-        assert_says(&message, &["in the data", "constant (%0)", "NaN at [1, 1] of [2, 2]", "seeing.rs:"]);
+        assert_says(&message, &["in the data", "constant (%0)", "NaN at [1, 1] of [2, 2]", "inspect.rs:"]);
     }
 }
 
@@ -173,7 +173,7 @@ fn the_first_infinity_forward_is_named_also_when_a_recording_repeats() {
     step(2.0);
     let message = panic_of(|| drop(step(0.0)));
     assert_says(&message, &["in forward", "log (%1)", "-inf at [0, 1] of [1, 2]"]);
-    assert_says(&message, &[&format!("seeing.rs:{line}:")]);
+    assert_says(&message, &[&format!("inspect.rs:{line}:")]);
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn the_first_infinity_backward_is_named_with_op_and_input() {
     let loss = r.param(w).sqrt().sum();
     let message = panic_of(|| loss.backward(&mut params.zeros()));
     assert_says(&message, &["in backward", "cotangent of param (%0)", "sqrt (%1)", "input 0"]);
-    assert_says(&message, &["inf at [1] of [2]", "seeing.rs:"]);
+    assert_says(&message, &["inf at [1] of [2]", "inspect.rs:"]);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn an_infinity_that_a_layer_is_to_add_later_is_blamed_on_the_penalty() {
     let message = panic_of(|| r.vjp(&penalties, &mut params.zeros()));
     assert_says(
         &message,
-        &["in backward", "map_sum (%4)", "its input 0, linear_relu (%3)", "inf", "seeing.rs:"],
+        &["in backward", "map_sum (%4)", "its input 0, linear_relu (%3)", "inf", "inspect.rs:"],
     );
 }
 

@@ -50,7 +50,7 @@ fn all() -> Vec<Box<dyn Optimizer<f64>>> {
 #[test]
 fn the_list_of_optimizers_has_every_optimizer_and_uses_every_array() {
     let mut written = BTreeSet::new();
-    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/optim")).unwrap() {
+    for entry in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../src/optim")).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         for (at, found) in text.match_indices("Optimizer<T> for ") {
             let kind = text[at + found.len()..].split('<').next().unwrap().to_owned();

@@ -5,7 +5,7 @@ use quietgrad::reg::DensityController;
 use quietgrad::{Element, Params, Tensor};
 
 use crate::on_every_isa;
-use crate::optimizers::every;
+use crate::optim::optimizers::every;
 
 /// What the test needs to know of a kind of float.
 trait Float: Element {

@@ -3,8 +3,8 @@
 use quietgrad::ops::{Op, SampleInput};
 use quietgrad::{Params, Random, Shape, Tape, Tensor};
 
-use crate::gradcheck::draw;
 use crate::on_every_isa;
+use crate::ops::gradcheck::draw;
 
 /// A tape whose memory is full of NaN.
 fn soiled() -> Tape<f64> {
