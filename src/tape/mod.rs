@@ -3,7 +3,6 @@
 
 mod backward;
 mod checkpoint;
-mod compute;
 pub(crate) mod cotangents;
 mod handles;
 mod incoming;
@@ -18,6 +17,7 @@ mod recording;
 pub(crate) mod sweep;
 pub(crate) mod values;
 pub(crate) mod var;
+mod waiting;
 mod watch;
 pub(crate) mod zeros;
 

@@ -17,12 +17,14 @@ use super::cotangents::{Flow, Plan, Slot};
 use super::memory::{Arena, EntryValues, Memory, Place, Pool, Segments, extent};
 use super::node::{Kind, Node, NodeId};
 use super::obligation::Obligations;
+use super::values::Values;
 use super::watch::Watch;
-use super::zeros::{Skipping, Zeros};
+use super::zeros::{SkipZeros, Skipping, Zeros};
+use crate::element::Element;
 use crate::matrix::Products;
-use crate::ops::{Alias, Op, Real};
+use crate::ops::{Alias, OnEntries, Op, Output, Real, ZeroRule};
 use crate::params::ParamId;
-use crate::tensor::ShapeError;
+use crate::tensor::{ShapeError, ViewMut};
 
 /// A recording under construction, and what the next one reuses of it.
 #[derive(Default)]
@@ -227,6 +229,70 @@ impl<T: Real> Record<T> {
         self.derive(op, inputs, at)
     }
 
+    /// Runs a node's op, unless the result is only another view of its input.
+    pub fn compute(&mut self, id: NodeId, params: &[T]) {
+        if self.watch.is_some() || self.zeros.concerns(&self.nodes[id.index()]) {
+            self.attend(id, params);
+        } else {
+            self.run::<false>(id, params);
+        }
+    }
+
+    /// [`run`](Self::run) where there is something to attend to: looks for zeros, and reports to the profiler and the search
+    /// for NaN. Out of line, so that the plain path stays short (`docs/adr/0015`).
+    #[inline(never)]
+    pub fn run_attended(&mut self, id: NodeId, params: &[T]) {
+        self.run::<true>(id, params);
+    }
+
+    /// Runs a node's op. What is not `ATTENDED` is compiled away.
+    #[inline]
+    fn run<const ATTENDED: bool>(&mut self, id: NodeId, params: &[T]) {
+        let may_screen = ATTENDED && {
+            let segment = &self.segments.values.data;
+            self.zeros.before(&self.nodes, id, Values { arena: &self.values.data, params, segment })
+        };
+        let (before, rest) = self.nodes.split_at(id.index());
+        let node = &rest[0];
+        let Some((op, range)) = node.computed() else { return };
+        let (past, y) = memory(node, range, &mut self.values, &mut self.segments, params);
+        let (zeros, mut screened) = (&self.zeros, None);
+        let mut run = |y: ViewMut<T>| {
+            if node.on_numbers {
+                y.data[0] = op.of_numbers(past.numbers(before, node));
+                return;
+            }
+            if !ATTENDED {
+                return past.with_views(before, &node.inputs, |x| T::forward(op, x, y));
+            }
+            zeros.with_views(past, before, node, Some(id), |x| {
+                if may_screen {
+                    let (y, always) = (ViewMut { data: &mut *y.data, ..y }, zeros.when == SkipZeros::Always);
+                    screened = T::forward_screened(op, x, y, always);
+                }
+                match (node.zeros, x) {
+                    _ if screened.is_some() => {}
+                    // Zeros add nothing to this sum: it runs over the entries of x, if they have been found.
+                    (ZeroRule { output: Output::KeepsZeros, entries: OnEntries::SumOfEach, .. }, [x]) => {
+                        T::forward(op, &[x.entries()], y);
+                    }
+                    _ => T::forward(op, x, y),
+                }
+            });
+        };
+        let y = ViewMut::new(y, &node.shape);
+        match &mut self.watch {
+            Some(watch) if ATTENDED => watch.forward(node, id, y, |y| {
+                run(y);
+                true
+            }),
+            _ => run(y),
+        }
+        if let Some(computed) = screened {
+            self.zeros.screened(id, computed);
+        }
+    }
+
     /// A node for the result of an op, with memory for it, not yet computed.
     fn derive(
         &mut self,
@@ -295,4 +361,25 @@ impl<T: Real> Record<T> {
             at,
         }))
     }
+}
+
+/// All values that a node may read, and the memory of its own, at `range`.
+#[inline]
+pub(super) fn memory<'a, T: Element>(
+    node: &Node,
+    range: Range<usize>,
+    values: &'a mut Arena<T>,
+    segments: &'a mut Segments<T>,
+    params: &'a [T],
+) -> (Values<'a, T>, &'a mut [T]) {
+    // What is read stands before what is written, in the same arena, or in the other one.
+    let inside = matches!(node.value, Memory::Segment(_));
+    let (own, other) = if inside {
+        (&mut segments.values.data, &values.data)
+    } else {
+        (&mut values.data, &segments.values.data)
+    };
+    let (own, rest) = own.split_at_mut(range.start);
+    let (arena, segment): (&[T], &[T]) = if inside { (other, own) } else { (own, other) };
+    (Values { arena, params, segment }, &mut rest[..range.len()])
 }

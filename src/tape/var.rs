@@ -311,7 +311,8 @@ impl<'r, T: Real> Var<'r, T> {
         if !signs.adds_nothing() {
             add_signs(record.value(self.id, self.recording.params).data, &mut data, signs);
         }
-        Tensor::new(self.shape(), data).ok()
+        let shape = record.nodes()[self.id.index()].shape.clone();
+        Tensor::new(shape, data).ok()
     }
 
     /// Asks for the whole gradient of this value, to be read by [`gradient`](Var::gradient) after the sweep: also where
