@@ -418,11 +418,13 @@ fn a_layer_that_is_dense_or_not_followed_by_relu_is_computed_once_and_gives_the_
     let _turn = crate::turn();
     let layer = Layer::normal([256, 256, 300], 0.0, &mut Random::new(10));
     let mut tape = Tape::<f32>::new();
+    tape.skip_zeros(SkipZeros::WherePays);
     let apart = step(&mut tape, &layer, Reads::After);
     let mut dense_tape = Tape::<f32>::new();
     dense_tape.skip_zeros(SkipZeros::Never);
     let dense = step(&mut dense_tape, &layer, Reads::After);
-    assert_eq!((apart.screened, &apart.h, &apart.z), (None, &dense.h, &dense.z));
+    assert_eq!(apart.screened, None);
+    assert!(apart.h == dense.h && apart.z == dense.z, "other bits");
     let params = params_of(&layer);
     tape.start_profile();
     let r = tape.record(&params);
