@@ -1,8 +1,9 @@
 //! A step's time against the share of zeros, with zeros skipped and without: `cargo bench --bench sparse_step`.
 //!
 //! Whole steps (forward, backward, Adam; f32; an l1 penalty) of autoencoders whose encoder's bias is set so that a given
-//! share of the hidden layer is exactly zero. Both ways are timed in turn, and the best of each is taken: machines are
-//! noisy, and only the ratio of one run means something. `STEP_THREADS=2` gives them threads, `STEP_SIZE=large` keeps one
+//! share of the hidden layer is exactly zero. The ways are timed in turn, and the best of each is taken: machines are
+//! noisy, and only the ratio of one run means something. The last is that with zeros skipped, the encoder written as
+//! `forward(x).relu()`. `STEP_THREADS=2` gives them threads, `STEP_SIZE=large` keeps one
 //! size.
 
 use std::time::Instant;
@@ -47,12 +48,12 @@ impl Setup {
         Setup { grads, params, adam: Adam::new(1e-12), encoder, decoder, x }
     }
 
-    /// Seconds of a step.
-    fn step(&mut self, tape: &mut Tape<f32>) -> f64 {
+    /// Seconds of a step, with the encoder and relu in one, or apart.
+    fn step(&mut self, tape: &mut Tape<f32>, apart: bool) -> f64 {
         let begun = Instant::now();
         let r = tape.record(&self.params);
         let x = r.constant(&self.x);
-        let h = self.encoder.forward_relu(x);
+        let h = if apart { self.encoder.forward(x).relu() } else { self.encoder.forward_relu(x) };
         let fit = loss::mse(self.decoder.forward(h), x);
         (fit + reg::l1(h).per_sample() * 1e-3).backward(&mut self.grads);
         self.adam.step(&mut self.params, &self.grads);
@@ -70,21 +71,23 @@ fn main() {
             continue;
         }
         println!("{name}: batch {batch}, {inputs}-{hidden}-{inputs}, {threads} thread(s)");
-        println!("zeros    dense ms  skipped ms   ratio");
+        println!("zeros    dense ms  skipped ms   ratio    apart ms");
         for zeros in ZEROS {
             let mut setup = Setup::new([batch, inputs, hidden], zeros);
-            let (mut dense, mut skipping) = (Tape::new(), Tape::new());
+            let (mut dense, mut skipping, mut apart) = (Tape::new(), Tape::new(), Tape::new());
             dense.skip_zeros(SkipZeros::Never);
-            let mut best = [f64::MAX; 2];
+            let mut best = [f64::MAX; 3];
             let (begun, mut rounds) = (Instant::now(), 0);
             while rounds < 3 || (begun.elapsed().as_secs_f64() < 1.0 && !only_run) {
-                for (best, tape) in best.iter_mut().zip([&mut dense, &mut skipping]) {
-                    *best = best.min(setup.step(tape));
+                let ways = [(&mut dense, false), (&mut skipping, false), (&mut apart, true)];
+                for (best, (tape, is_apart)) in best.iter_mut().zip(ways) {
+                    *best = best.min(setup.step(tape, is_apart));
                 }
                 rounds += 1;
             }
-            let [dense, skipping] = best.map(|seconds| 1e3 * seconds);
-            println!("{:4.0} % {dense:10.3} {skipping:11.3} {:6.2}x", 100.0 * zeros, dense / skipping);
+            let [dense, skipping, apart] = best.map(|seconds| 1e3 * seconds);
+            let ratio = dense / skipping;
+            println!("{:4.0} % {dense:10.3} {skipping:11.3} {ratio:6.2}x {apart:11.3}", 100.0 * zeros);
             if only_run {
                 break;
             }

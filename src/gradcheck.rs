@@ -17,7 +17,7 @@ use crate::ops::{Op, Real};
 use crate::params::Params;
 use crate::random::Random;
 use crate::tape::{Kind, Node, NodeId, Recording, Tape, Var};
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, View};
 
 /// Largest relative difference from dual numbers.
 pub const DUAL_TOLERANCE: f64 = 1e-12;
@@ -324,20 +324,19 @@ fn relative(a: f64, b: f64) -> f64 {
 
 /// Every node with copies of its inputs' values.
 fn nodes_with_inputs(r: Recording<f64>) -> Vec<(Node, Vec<Tensor<f64>>)> {
+    let nodes = r.tape.record.borrow().nodes().to_vec();
     let value = |&id: &NodeId| r.node(id).value();
-    let record = r.tape.record.borrow();
-    record.nodes().iter().map(|node| (node.clone(), node.inputs().iter().map(value).collect())).collect()
+    let inputs: Vec<Vec<_>> = nodes.iter().map(|node| node.inputs().iter().map(value).collect()).collect();
+    nodes.into_iter().zip(inputs).collect()
 }
 
 /// The smooth piece that each element of each op is on, for the ops that have kinks.
 fn pieces(r: Recording<f64>) -> Pieces {
-    let record = r.tape.record.borrow();
-    let nodes = record.nodes();
     let mut pieces = Vec::new();
-    for node in nodes {
+    for (node, inputs) in nodes_with_inputs(r) {
         let Kind::Op(op) = node.kind() else { continue };
-        let input = |id: &NodeId| record.values(r.params).view(&nodes[id.index()]);
-        let of_op = op.pieces(&node.inputs().iter().map(input).collect::<Vec<_>>());
+        let views: Vec<_> = inputs.iter().map(|x| View::dense(x.data(), x.shape())).collect();
+        let of_op = op.pieces(&views);
         if !of_op.is_empty() {
             pieces.push((op.name(), of_op));
         }

@@ -30,7 +30,7 @@ const TAPE: &[&[&str]] = &[
     &["obligation", "values", "watch"],
     &["zeros"],
     &["record"],
-    &["handles", "leaves", "sweep"],
+    &["handles", "leaves", "sweep", "waiting"],
     &["incoming"],
     &["backward"],
     &["checkpoint", "operators", "recording", "var"],

@@ -60,15 +60,11 @@ impl<T: Real> Recording<'_, T> {
     /// Reads every value once.
     pub fn measured_graph(self) -> Graph {
         let mut graph = self.graph();
-        let record = self.tape.record.borrow();
-        let density = |node: &Node| {
-            if !record.is_at_hand(node) {
-                return f64::NAN;
-            }
-            let value = record.values(self.params).view(node).to_vec();
-            value.iter().filter(|&&x| x != T::ZERO).count() as f64 / value.len() as f64
+        let density = |(i, node)| {
+            let at_hand = self.tape.record.borrow().is_at_hand(node);
+            if at_hand { self.node(NodeId(i as u32)).density() } else { f64::NAN }
         };
-        graph.densities = Some(graph.nodes.iter().map(density).collect());
+        graph.densities = Some(graph.nodes.iter().enumerate().map(density).collect());
         graph
     }
 }

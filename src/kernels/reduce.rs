@@ -260,28 +260,33 @@ vectorize! {
         // Eight rows at a time: y is read and written once for them.
         while width > 0 && rest.len() >= 7 * step + width {
             let [a, b, c, d, e, f, g, h] = rows_of(rest, step, width);
-            let sum = |i: usize| ((a[i] + b[i]) + (c[i] + d[i])) + ((e[i] + f[i]) + (g[i] + h[i]));
-            if accum == Accum::Replace {
-                for (i, y) in y.iter_mut().enumerate() {
-                    *y = sum(i);
-                }
-            } else {
-                for (i, y) in y.iter_mut().enumerate() {
-                    *y += sum(i);
-                }
-            }
+            put_each(y, |i| ((a[i] + b[i]) + (c[i] + d[i])) + ((e[i] + f[i]) + (g[i] + h[i])), accum);
             accum = Accum::Add;
             rest = &rest[rest.len().min(8 * step)..];
         }
         if width > 0 && rest.len() >= 3 * step + width {
             let [a, b, c, d] = rows_of(rest, step, width);
-            put(&mut *y, (0..width).map(|i| (a[i] + b[i]) + (c[i] + d[i])), accum);
+            put_each(y, |i| (a[i] + b[i]) + (c[i] + d[i]), accum);
             accum = Accum::Add;
             rest = &rest[rest.len().min(4 * step)..];
         }
         for row in rest.chunks(step).filter(|row| row.len() >= width) {
             put(&mut *y, row[..width].iter().copied(), accum);
             accum = Accum::Add;
+        }
+    }
+}
+
+/// `y[i] (=, +=) sum(i)`
+#[inline(always)]
+fn put_each<T: Element>(y: &mut [T], sum: impl Fn(usize) -> T, accum: Accum) {
+    if accum == Accum::Replace {
+        for (i, y) in y.iter_mut().enumerate() {
+            *y = sum(i);
+        }
+    } else {
+        for (i, y) in y.iter_mut().enumerate() {
+            *y += sum(i);
         }
     }
 }

@@ -71,8 +71,7 @@ impl Dense {
         x.linear(r.param(self.w), r.param(self.b))
     }
 
-    /// max(x w + b, 0), for x of shape [.., inputs]: as `forward(x).relu()`, sooner. The same bits, unless the layer is so
-    /// sparse that it is screened, which changes the order of its sums (`docs/screening.md`).
+    /// max(x w + b, 0), for x of shape [.., inputs]: the bits of `forward(x).relu()`, in one pass over the layer.
     ///
     /// # Panics
     /// If x has another number of inputs.

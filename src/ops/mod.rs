@@ -192,6 +192,14 @@ impl Op {
         each!(self, rule => rule.alias(x, y))
     }
 
+    pub(crate) fn waits(&self) -> bool {
+        each!(self, rule => rule.waits())
+    }
+
+    pub(crate) fn joined(&self, next: &Op) -> Option<Op> {
+        each!(self, rule => rule.joined(next))
+    }
+
     pub(crate) fn takes_strides(&self, k: usize) -> bool {
         each!(self, rule => rule.takes_strides(k))
     }

@@ -66,6 +66,17 @@ pub trait Rule: Clone + PartialEq + Debug + Into<Op> {
         None
     }
 
+    /// Whether y may be computed when it is first read, if it ever is: for an op whose vjp does not read y, and which some op
+    /// after it can be [joined](Rule::joined) with.
+    fn waits(&self) -> bool {
+        false
+    }
+
+    /// The op that gives what `next` makes of y, if the two in one can be [screened](Rule::screen).
+    fn joined(&self, _next: &Op) -> Option<Op> {
+        None
+    }
+
     /// How the output can share the first input's memory, if it can: then `forward` is not called.
     fn alias(&self, _x: Layout, _y: &[usize]) -> Option<Alias> {
         None

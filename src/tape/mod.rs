@@ -17,6 +17,7 @@ mod recording;
 pub(crate) mod sweep;
 pub(crate) mod values;
 pub(crate) mod var;
+mod waiting;
 mod watch;
 pub(crate) mod zeros;
 

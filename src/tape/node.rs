@@ -65,6 +65,8 @@ pub struct Node {
     pub(crate) room: Room,
     /// Whether its op is elementwise and it and its inputs are numbers, which need no views.
     pub(crate) on_numbers: bool,
+    /// Whether its op may wait until its value is read.
+    pub(crate) waits: bool,
     pub(crate) at: &'static Location<'static>,
 }
 
@@ -81,7 +83,7 @@ impl Node {
     ) -> Node {
         let (inputs, slots, shape) = (SmallVec::new(), SmallVec::new(), shape.clone());
         let (strides, aliases, zeros, product) = (None, false, ZeroRule::DENSE, None);
-        let (room, on_numbers) = (Room::default(), false);
+        let (room, on_numbers, waits) = (Room::default(), false, false);
         Node {
             kind,
             inputs,
@@ -96,6 +98,7 @@ impl Node {
             segment,
             room,
             on_numbers,
+            waits,
             at,
         }
     }

@@ -23,7 +23,7 @@ use super::zeros::{SkipZeros, Skipping, Zeros};
 use crate::element::Element;
 use crate::matrix::Products;
 use crate::ops::{Alias, OnEntries, Op, Output, Real, ZeroRule};
-use crate::params::{ParamId, Params};
+use crate::params::ParamId;
 use crate::tensor::{ShapeError, ViewMut};
 
 /// A recording under construction, and what the next one reuses of it.
@@ -83,14 +83,6 @@ impl<T> Record<T> {
             }
         }
         taken
-    }
-
-    /// The nodes' values, in a recording with these parameters.
-    pub fn values<'a>(&'a self, params: &'a Params<T>) -> Values<'a, T>
-    where
-        T: Element,
-    {
-        Values { arena: &self.values.data, params: params.data(), segment: &self.segments.values.data }
     }
 
     /// The node of a parameter, if the recording used it.
@@ -240,7 +232,7 @@ impl<T: Real> Record<T> {
     /// Runs a node's op, unless the result is only another view of its input.
     pub fn compute(&mut self, id: NodeId, params: &[T]) {
         if self.watch.is_some() || self.zeros.concerns(&self.nodes[id.index()]) {
-            self.run_attended(id, params);
+            self.attend(id, params);
         } else {
             self.run::<false>(id, params);
         }
@@ -249,7 +241,7 @@ impl<T: Real> Record<T> {
     /// [`run`](Self::run) where there is something to attend to: looks for zeros, and reports to the profiler and the search
     /// for NaN. Out of line, so that the plain path stays short (`docs/adr/0015`).
     #[inline(never)]
-    fn run_attended(&mut self, id: NodeId, params: &[T]) {
+    pub fn run_attended(&mut self, id: NodeId, params: &[T]) {
         self.run::<true>(id, params);
     }
 
@@ -263,16 +255,7 @@ impl<T: Real> Record<T> {
         let (before, rest) = self.nodes.split_at(id.index());
         let node = &rest[0];
         let Some((op, range)) = node.computed() else { return };
-        // What is read stands before what is written, in the same arena, or in the other one.
-        let inside = matches!(node.value, Memory::Segment(_));
-        let (own, other) = if inside {
-            (&mut self.segments.values.data, &self.values.data)
-        } else {
-            (&mut self.values.data, &self.segments.values.data)
-        };
-        let (own, rest) = own.split_at_mut(range.start);
-        let (arena, segment): (&[T], &[T]) = if inside { (other, own) } else { (own, other) };
-        let (past, y) = (Values { arena, params, segment }, &mut rest[..range.len()]);
+        let (past, y) = memory(node, range, &mut self.values, &mut self.segments, params);
         let (zeros, mut screened) = (&self.zeros, None);
         let mut run = |y: ViewMut<T>| {
             if node.on_numbers {
@@ -299,7 +282,10 @@ impl<T: Real> Record<T> {
         };
         let y = ViewMut::new(y, &node.shape);
         match &mut self.watch {
-            Some(watch) if ATTENDED => watch.forward(node, id, y, run),
+            Some(watch) if ATTENDED => watch.forward(node, id, y, |y| {
+                run(y);
+                true
+            }),
             _ => run(y),
         }
         if let Some(computed) = screened {
@@ -356,7 +342,7 @@ impl<T: Real> Record<T> {
         };
         let slots = inputs.iter().map(slot).collect();
         let product = if T::VECTORIZED { zeros.product() } else { None };
-        let on_numbers = shape.rank() == 0 && op.is_elementwise();
+        let (on_numbers, waits) = (shape.rank() == 0 && op.is_elementwise(), op.waits());
         Ok(self.push(Node {
             kind: Kind::Op(op),
             inputs,
@@ -371,7 +357,29 @@ impl<T: Real> Record<T> {
             segment,
             room,
             on_numbers,
+            waits,
             at,
         }))
     }
+}
+
+/// All values that a node may read, and the memory of its own, at `range`.
+#[inline]
+pub(super) fn memory<'a, T: Element>(
+    node: &Node,
+    range: Range<usize>,
+    values: &'a mut Arena<T>,
+    segments: &'a mut Segments<T>,
+    params: &'a [T],
+) -> (Values<'a, T>, &'a mut [T]) {
+    // What is read stands before what is written, in the same arena, or in the other one.
+    let inside = matches!(node.value, Memory::Segment(_));
+    let (own, other) = if inside {
+        (&mut segments.values.data, &values.data)
+    } else {
+        (&mut values.data, &segments.values.data)
+    };
+    let (own, rest) = own.split_at_mut(range.start);
+    let (arena, segment): (&[T], &[T]) = if inside { (other, own) } else { (own, other) };
+    (Values { arena, params, segment }, &mut rest[..range.len()])
 }

@@ -28,9 +28,8 @@ impl<'r, T: Real> Indices<'r, T> {
     /// Panics with the op's name unless every index is a whole number below `bound`.
     #[track_caller]
     pub(crate) fn check_below(self, op: &str, bound: usize) {
-        let record = self.0.recording.tape.record.borrow();
-        let node = &record.nodes()[self.0.id.index()];
-        let indices = record.values(self.0.recording.params).view(node);
+        let record = &mut *self.0.recording.tape.record.borrow_mut();
+        let indices = record.value(self.0.id, self.0.recording.params);
         let (mut at, mut bad) = (0, None);
         for_each_offset(indices.shape, [&indices.strides()], |[place]| {
             let index = indices.data[place].to_f64();
@@ -87,11 +86,11 @@ impl<'r, T: Real> Var<'r, T> {
     #[doc(alias = "to_vec")]
     #[track_caller]
     pub fn value(self) -> Tensor<T> {
-        let record = self.recording.tape.record.borrow();
+        let record = &mut *self.recording.tape.record.borrow_mut();
         record.expect_at_hand("value", &[self.id]);
-        let node = &record.nodes()[self.id.index()];
-        let data = record.values(self.recording.params).view(node).to_vec_as("value", &node.shape);
-        Tensor::new(node.shape.clone(), data).expect("a node has its shape's elements")
+        let value = record.value(self.id, self.recording.params);
+        let data = value.to_vec_as("value", value.shape);
+        Tensor::new(value.shape.clone(), data).expect("a node has its shape's elements")
     }
 
     /// Copies its elements, in row-major order, to memory that is there already.
@@ -110,11 +109,10 @@ impl<'r, T: Real> Var<'r, T> {
     /// ```
     #[track_caller]
     pub fn copy_to(self, to: &mut [T]) {
-        let record = self.recording.tape.record.borrow();
-        let node = &record.nodes()[self.id.index()];
-        let (own, given) = (node.shape.elements(), to.len());
-        assert!(own == given, "copy_to: {} has {own} elements, and there is room for {given}", node.shape);
-        let x = record.values(self.recording.params).view(node);
+        let record = &mut *self.recording.tape.record.borrow_mut();
+        let x = record.value(self.id, self.recording.params);
+        let (own, given) = (x.elements(), to.len());
+        assert!(own == given, "copy_to: {} has {own} elements, and there is room for {given}", x.shape);
         let mut to = to.iter_mut();
         for_each_offset(x.shape, [&x.strides()], |[at]| {
             if let Some(to) = to.next() {
@@ -130,11 +128,11 @@ impl<'r, T: Real> Var<'r, T> {
     #[doc(alias = "to_scalar")]
     #[track_caller]
     pub fn item(self) -> T {
-        let record = self.recording.tape.record.borrow();
+        let record = &mut *self.recording.tape.record.borrow_mut();
         record.expect_at_hand("item", &[self.id]);
-        let node = &record.nodes()[self.id.index()];
-        assert_eq!(node.shape.elements(), 1, "item: a tensor of shape {} has not one element", node.shape);
-        record.values(self.recording.params).view(node).data[0]
+        let value = record.value(self.id, self.recording.params);
+        assert_eq!(value.elements(), 1, "item: a tensor of shape {} has not one element", value.shape);
+        value.data[0]
     }
 
     /// The share of its elements that are not 0: NaN if it has none.
@@ -148,9 +146,9 @@ impl<'r, T: Real> Var<'r, T> {
     /// assert_eq!(h.density(), 0.25);
     /// ```
     pub fn density(self) -> f64 {
-        let record = self.recording.tape.record.borrow();
+        let record = &mut *self.recording.tape.record.borrow_mut();
         record.expect_at_hand("density", &[self.id]);
-        let x = record.values(self.recording.params).view(&record.nodes()[self.id.index()]);
+        let x = record.value(self.id, self.recording.params);
         let mut active = 0;
         for_each_offset(x.shape, [&x.strides()], |[i]| active += usize::from(x.data[i] != T::ZERO));
         active as f64 / x.elements() as f64
@@ -280,7 +278,7 @@ impl<'r, T: Real> Var<'r, T> {
     #[doc(alias = "grad")]
     #[track_caller]
     pub fn gradient(self) -> Option<Tensor<T>> {
-        let record = self.recording.tape.record.borrow();
+        let record = &mut *self.recording.tape.record.borrow_mut();
         record.expect_at_hand("gradient", &[self.id]);
         let node = &record.nodes()[self.id.index()];
         let Place::Arena(range) = &node.cotangent else { return None };
@@ -311,9 +309,10 @@ impl<'r, T: Real> Var<'r, T> {
             }
         };
         if !signs.adds_nothing() {
-            add_signs(record.values(self.recording.params).elements(node), &mut data, signs);
+            add_signs(record.value(self.id, self.recording.params).data, &mut data, signs);
         }
-        Tensor::new(node.shape.clone(), data).ok()
+        let shape = record.nodes()[self.id.index()].shape.clone();
+        Tensor::new(shape, data).ok()
     }
 
     /// Asks for the whole gradient of this value, to be read by [`gradient`](Var::gradient) after the sweep: also where

@@ -44,17 +44,19 @@ impl Watch {
         }
     }
 
-    /// Runs an op forward.
+    /// Runs an op forward. If `compute` says that it has not done it after all, nothing is reported.
     #[cold]
     pub fn forward<T: Element>(
         &mut self,
         node: &Node,
         id: NodeId,
         y: ViewMut<T>,
-        compute: impl FnOnce(ViewMut<T>),
+        compute: impl FnOnce(ViewMut<T>) -> bool,
     ) {
         let begun = Instant::now();
-        compute(ViewMut { data: &mut *y.data, ..y });
+        if !compute(ViewMut { data: &mut *y.data, ..y }) {
+            return;
+        }
         self.clock(node, Direction::Forward, begun);
         if let Some(found) = self.first_anomaly(&y.data[..y.shape.elements()], y.shape, None) {
             panic!("anomaly in forward: {} ({id}) {found}; recorded at {}", node.name(), node.at);

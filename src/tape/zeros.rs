@@ -15,7 +15,7 @@ use super::node::{Kind, Node, NodeId};
 use super::values::{MOST_LISTED, Values};
 
 use crate::kernels::cost::{finding_pays, worth_a_look};
-use crate::kernels::support;
+use crate::kernels::{screen, support};
 use crate::matrix::{Accum, Products, Sparse, Support};
 use crate::ops::Output;
 use crate::pointwise::Demand;
@@ -62,6 +62,8 @@ pub(crate) struct KnownZeros {
     pub kept: bool,
     /// The part of its elements that were computed, if it was screened.
     screened: Option<f32>,
+    /// Whether it has not been computed, and will be when it is read.
+    pub waits: bool,
 }
 
 impl KnownZeros {
@@ -173,6 +175,32 @@ impl<T: Products> Zeros<T> {
     /// Notes that a node was screened, and which part of its elements was computed.
     pub fn screened(&mut self, id: NodeId, computed: f32) {
         self.learn(id).screened = Some(computed);
+    }
+
+    /// A node waits to be computed until it is read.
+    pub fn wait(&mut self, id: NodeId) {
+        self.learn(id).waits = true;
+    }
+
+    /// A node is read. Says whether it has waited, and is to be computed now: all of it, if it was screened before.
+    #[inline]
+    pub fn end_wait(&mut self, id: NodeId) -> bool {
+        let known = &mut self.nodes[id.index()];
+        let waited = std::mem::take(&mut known.waits);
+        if waited {
+            known.screened = None;
+        }
+        waited
+    }
+
+    /// Whether a node's op may wait, and leads to a gain where what follows it has many zeros.
+    pub fn may_wait(&self, node: &Node) -> bool {
+        let pays = |size| match self.when {
+            SkipZeros::Never => false,
+            SkipZeros::WherePays => screen::pays(size, 0.0), // no density is less
+            SkipZeros::Always => true,
+        };
+        node.waits && node.product.is_some_and(pays)
     }
 
     /// The entries of a node, if they have been found.

@@ -4,7 +4,9 @@ use super::MatMul;
 use super::product::Product;
 use crate::kernels;
 use crate::matrix::{Epilogue, ReluLayer};
-use crate::ops::{Real, Rule, Sample, ZeroRule};
+use crate::ops::map::Map;
+use crate::ops::{Op, Real, Rule, Sample, ZeroRule};
+use crate::pointwise::Unary;
 use crate::tape::cotangents::Wanted;
 use crate::tape::{Cotangents, Var};
 use crate::tensor::shape::Show;
@@ -58,6 +60,16 @@ impl Rule for Linear {
 
     fn screen<T: Real>(&self, x: &[View<T>], y: ViewMut<T>, always: bool) -> Option<f32> {
         if self.relu { Product::new(x[0], x[1]).screen(y.data, x[2].data, always) } else { None }
+    }
+
+    fn waits(&self) -> bool {
+        !self.relu
+    }
+
+    /// With relu it is a layer that can be screened.
+    fn joined(&self, next: &Op) -> Option<Op> {
+        let relu = matches!(next, Op::Map(Map(Unary::Relu(_))));
+        (relu && !self.relu).then(|| Linear { relu }.into())
     }
 
     /// With relu, gy counts where y > 0 alone, whatever stands in it elsewhere.
@@ -161,8 +173,8 @@ impl<T: Real> Var<'_, T> {
     }
 
     /// max(`self` w + b, 0): the bits of [`linear`](Self::linear) and [`relu`](Self::relu), with two passes over the
-    /// layer less. A layer that a sample shows to be very sparse is [screened](crate::kernels::screen): that is faster
-    /// still, and its sums are rounded in another order.
+    /// layer less. A layer that a sample shows to be very sparse is [screened](crate::kernels::screen), made in either
+    /// way: that is faster still, and its sums are rounded in another order.
     ///
     /// # Panics
     /// If the shapes do not fit.
