@@ -573,8 +573,8 @@ fn random_layers(tape: &mut Tape<f32>, params: &Params<f32>, seed: u64, fused: b
         match uses {
             0 => loss += reg::l1(z).per_sample() * 1e-2,
             1 => loss += z.tanh().square().mean(),
-            2 => h = h - 0.05, // no zeros for the next product to skip
-            3 => h = h + z.detach() * 0.1,
+            2 => h -= 0.05, // no zeros for the next product to skip
+            3 => h += z.detach() * 0.1,
             4 => loss += reg::l1(h).per_sample() * 1e-2,
             _ => {}
         }
