@@ -91,11 +91,8 @@ fn save(
         .unwrap();
 }
 
-#[test]
-#[ignore = "no test by itself: the process that the test of killed runs starts and kills a hundred times"]
-fn a_training_process() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let folder = Path::new(&folder);
+/// Trains, or goes on with training, and writes the bits of the result to a file beside the checkpoint.
+fn train_to_the_end(folder: &Path) {
     let bits = train(&folder.join("run.safetensors"));
     let bytes: Vec<u8> = bits.iter().flat_map(|word| word.to_le_bytes()).collect();
     fs::write(folder.join("result"), bytes).unwrap();
@@ -107,9 +104,13 @@ fn parts(folder: &Path) -> Vec<std::path::PathBuf> {
     all.filter(|path| path.extension().is_some_and(|end| end == "part")).collect()
 }
 
-/// A run of `QUIETGRAD_KILLS` kills, 100 unless something else is said: whenever a training ends, another is begun.
+/// A run of `QUIETGRAD_KILLS` kills, 100 unless something else is said: whenever a training ends, another is begun. The
+/// processes that are killed run this same test, and are told by [`FOLDER`] to train.
 #[test]
 fn a_run_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return train_to_the_end(Path::new(&folder));
+    }
     let kills = std::env::var("QUIETGRAD_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(100);
     let folder = tempdir().unwrap();
     let began = Instant::now();
@@ -121,7 +122,10 @@ fn a_run_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one() {
     let (checkpoint, result) = (folder.path().join("run.safetensors"), folder.path().join("result"));
     while killed < kills || checkpoint.exists() {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--ignored", "--exact", "checkpoints::a_training_process"])
+            .args([
+                "--exact",
+                "checkpoints::a_run_killed_at_any_moment_ends_with_the_bits_of_an_undisturbed_one",
+            ])
             .env(FOLDER, folder.path())
             .stdout(Stdio::null())
             .spawn()

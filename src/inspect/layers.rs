@@ -36,8 +36,7 @@ pub struct Layers {
 
 impl<T: Real> Recording<'_, T> {
     /// The model layer by layer: output shapes, parameters and operations. A layer is known by its parameters' names,
-    /// `layer.w` and
-    /// `layer.b`; operations are counted as in the [`summary`](Recording::summary).
+    /// `layer.w` and `layer.b`; operations are counted as in the [`summary`](Recording::summary).
     ///
     /// ```
     /// use quietgrad::{Params, Random, Tape, Tensor, nn::{Dense, Init}};
